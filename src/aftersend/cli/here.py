@@ -1,0 +1,403 @@
+"""Work straight on the store of this machine: with the service running or not, for the operator."""
+
+from __future__ import annotations
+
+import getpass
+import re
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from aftersend import clock
+from aftersend.config import Settings, load
+from aftersend.control import domains, queue_verbs
+from aftersend.control.domains import Place
+from aftersend.control.secret import Secret, installation_secret
+from aftersend.errors import BadField, NotFound, SettingsError, TryLater
+from aftersend.ids import IdSource
+from aftersend.mail.address import parse
+from aftersend.store import Engine, accounts, deliveries, nodes, suppressions, upgrade, verbs
+from aftersend.store.connection import Connection
+from aftersend.store.deliveries import Filter
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Question = Callable[Concatenate[Connection, P], T]
+
+
+class Here:
+    """The store of this machine and its settings. Opened when first needed."""
+
+    def __init__(self, config: str | None = None, account: str | None = None) -> None:
+        self.settings: Settings = load(config)
+        self._account_name = account
+        self.ids = IdSource(clock.now, 0)
+        self.who = f"{getpass.getuser()} at {socket.gethostname()}"
+        """Who is at the keyboard, for the ledger and the audit."""
+
+    # ---- the store -------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The database as it is; SettingsError when there is none, or when it is not the one that this version knows."""
+        self._must_exist()
+        engine = Engine(self.settings.store_url)
+        with translated(), engine.reading() as connection:
+            found = upgrade.version(connection)
+        if found != upgrade.HEAD:
+            raise SettingsError(
+                "The database is empty. Make it with: aftersend db upgrade"
+                if found is None
+                else f"The database has schema {found}, this Aftersend knows {upgrade.HEAD}. Run: aftersend db upgrade"
+            )
+        return engine
+
+    def _must_exist(self) -> None:
+        url = self.settings.store_url
+        path = url.removeprefix("sqlite:///")
+        if url.startswith("sqlite") and not _exists(path):
+            raise SettingsError(
+                f"There is no database at {path} yet. It is made by “aftersend serve”, or by “aftersend db upgrade”. If it is "
+                "elsewhere, name it: --config FILE, or AFTERSEND_DATA_DIR."
+            )
+
+    def prepare(self) -> str | None:
+        """Make the database, or bring it up to date; return the version that its schema had, None if it was new."""
+        with translated():
+            engine = Engine(self.settings.store_url)
+            before = upgrade.upgrade(engine)
+            with engine.writing() as connection:
+                installation_secret(self.settings, connection)
+                accounts.ensure_first(connection, now=clock.now())
+            engine.close()
+        return before
+
+    def read(self, question: Question[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Ask the store."""
+        with translated(), self.engine.reading() as connection:
+            return question(connection, *args, **kwargs)
+
+    def write(self, command: Question[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Change the store, in a transaction of its own, durable on return."""
+        with translated(), self.engine.writing() as connection:
+            return command(connection, *args, **kwargs)
+
+    @cached_property
+    def secret(self) -> Secret:
+        """The installation's secret."""
+        return self.write(lambda connection: installation_secret(self.settings, connection))
+
+    @cached_property
+    def account(self) -> int:
+        """The account that is meant: named, or the first."""
+        name = self._account_name
+        return accounts.FIRST_ACCOUNT if name is None else self.read(accounts.named, name)
+
+    def audit(self, did: str, what: str) -> None:
+        """Write down who changed what."""
+        self.write(accounts.note, self.account, self.ids(), who=self.who, did=did, what=what, now=clock.now())
+
+    # ---- questions about mail ----------------------------------------------------------------------------------------
+
+    def page(
+        self, words: Sequence[tuple[str, str]], *, limit: int, after: str | None = None, before: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Return rows of the log, newest first."""
+        from aftersend.reports import log, search
+
+        wanted = search.read(words, now=clock.now())
+        return self.read(log.page, self.account, wanted, limit=limit, after=after, before=before).rows
+
+    def delivery(self, shown: str) -> dict[str, Any]:
+        """Return one delivery whole. Raise NotFound."""
+        from aftersend import ids
+        from aftersend.reports import history
+
+        return self.read(history.delivery, self.account, ids.read("dlv", shown))
+
+    def message_deliveries(self, shown: str) -> list[dict[str, Any]]:
+        """Return the deliveries of a message, in the order in which its recipients were named. Raise NotFound."""
+        from aftersend import ids
+        from aftersend.reports import history
+
+        return self.read(history.deliveries_of, self.account, ids.read("msg", shown))
+
+    def refusals(self, *, limit: int) -> list[dict[str, Any]]:
+        """Return submissions that were refused, newest first."""
+        from aftersend import ids
+        from aftersend.reports.telling import moment, parsed
+
+        found = self.read(deliveries.refusals_of, self.account, limit=limit)
+        return [
+            {
+                "id": ids.show("rfs", row["id"]),
+                "occurred_at": moment(row["occurred_us"]),
+                **{name: row[name] for name in ("via", "peer", "sender", "recipient", "code", "said")},
+                "evidence": parsed(row["evidence"]),
+            }
+            for row in found
+        ]
+
+    def queue(self) -> dict[str, Any]:
+        """Return what waits, by stage, and the nodes at work."""
+        from aftersend.reports.telling import moment
+
+        stages = [
+            {
+                "stage": row["stage"],
+                "deliveries": row["deliveries"],
+                "claimed": row["claimed"],
+                "first_due_at": moment(row["first_due_us"]),
+                "last_due_at": moment(row["last_due_us"]),
+            }
+            for row in self.read(verbs.summary, self.account)
+        ]
+        at_work = [
+            {"number": number, "name": name, "started_at": moment(since), "lease_ends_at": moment(until)}
+            for number, name, since, until in self.read(nodes.listed)
+        ]
+        return {"deliveries": sum(stage["deliveries"] for stage in stages), "stages": stages, "nodes": at_work}
+
+    def report(self, name: str, words: Sequence[tuple[str, str]]) -> dict[str, Any]:
+        """Return one vocabulary with the number behind each word."""
+        from aftersend.reports import activity
+
+        return self.read(activity.report, self.account, name, self._period(words))
+
+    def conservation(self, words: Sequence[tuple[str, str]]) -> dict[str, Any]:
+        """Return whether everybody is accounted for."""
+        from aftersend.reports import activity
+
+        return self.read(activity.conservation, self.account, self._period(words))
+
+    def _period(self, words: Sequence[tuple[str, str]]) -> Any:
+        from aftersend.reports.activity import Period
+        from aftersend.reports.search import instant
+
+        given, now = dict(words), clock.now()
+        since, until = (instant(given[n], n, now=now) if n in given else None for n in ("since", "until"))
+        return Period(since, until, given.get("stream"))
+
+    # ---- verbs on the queue ------------------------------------------------------------------------------------------
+
+    def count(self, words: Sequence[tuple[str, str]]) -> int:
+        """Count what a verb on the queue would touch."""
+        return self.read(deliveries.how_many, self.account, self._live(words))
+
+    def act(self, verb: str, words: Sequence[tuple[str, str]], why: str) -> dict[str, Any]:
+        """Do a verb to all that wait and match; return how many were done and how many skipped, by reason."""
+        wanted = self._live(words)
+        told = queue_verbs.Done()
+        by = queue_verbs.Actor(self.who, why)
+        for batch in self._slices(wanted):
+            told.add(
+                self.write(queue_verbs.act, self.account, verb, batch, by=by, ids=self.ids, now=clock.now())
+            )
+        return told.as_dict()
+
+    def _live(self, words: Sequence[tuple[str, str]]) -> Filter:
+        from aftersend.reports import search
+
+        return search.read([*words, ("live", "true")], now=clock.now())
+
+    def _slices(self, wanted: Filter) -> Iterator[list[int]]:
+        before: int | None = None
+        while batch := self.read(deliveries.ids, self.account, wanted, limit=queue_verbs.SLICE, before=before):
+            yield batch
+            before = batch[-1]
+
+    # ---- keys and streams --------------------------------------------------------------------------------------------
+
+    def create_key(self, name: str, scopes: list[str], networks: list[str], kind: str) -> dict[str, Any]:
+        """Make a key; the answer has it, once."""
+        from aftersend import ids
+        from aftersend.control import keys
+
+        self.prepare()
+        number = self.ids()
+        secret = self.write(
+            keys.create, self.account, number, name=name, scopes=scopes, networks=networks, kind=kind, now=clock.now()
+        )
+        self.audit("made a key", name)
+        (made,) = [key for key in self.keys() if key["id"] == ids.show("key", number)]
+        return {**made, "key": secret}
+
+    def keys(self) -> list[dict[str, Any]]:
+        """List the keys, revoked ones too."""
+        from aftersend import ids
+        from aftersend.reports.telling import moment
+
+        return [
+            {
+                "id": ids.show("key", key.id),
+                "name": key.name,
+                "prefix": key.prefix,
+                "scopes": list(key.scopes),
+                "networks": list(key.networks),
+                "created_at": moment(key.created_us),
+                "used_at": moment(key.used_us),
+                "revoked_at": moment(key.revoked_us),
+            }
+            for key in self.read(accounts.keys_of, self.account)
+        ]
+
+    def revoke_key(self, shown: str) -> None:
+        """Make a key useless. Raise NotFound."""
+        from aftersend import ids
+
+        self.write(accounts.revoke_key, self.account, ids.read("key", shown), now=clock.now())
+        self.audit("revoked a key", shown)
+
+    def streams(self) -> list[dict[str, Any]]:
+        """List the streams by name."""
+        found = self.read(accounts.all_streams)
+        own = sorted((s for (account, _), s in found.items() if account == self.account), key=lambda s: s.name)
+        return [{"name": s.name, "kind": s.kind, "lifetime_hours": s.lifetime_s / 3600} for s in own]
+
+    def add_stream(self, name: str, kind: str, lifetime_hours: float) -> dict[str, Any]:
+        """Make a stream, or change it."""
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", name):
+            raise BadField("#/name", "A stream has a name of 1 to 40 small letters, digits, hyphens and underscores.")
+        self.prepare()
+        seconds = max(1, int(lifetime_hours * 3600))
+        self.write(accounts.add_stream, self.account, name, kind=kind, lifetime_s=seconds, now=clock.now())
+        self.audit("set a stream", name)
+        return {"name": name, "kind": kind, "lifetime_hours": seconds / 3600}
+
+    # ---- sending domains ---------------------------------------------------------------------------------------------
+
+    @property
+    def place(self) -> Place:
+        """What this installation is called in the DNS."""
+        return Place(self.settings.hostname, self.settings.return_domain, self.settings.delivery.source_addresses)
+
+    def add_domain(self, name: str) -> dict[str, Any]:
+        """Add a sending domain and make its keys."""
+        self.prepare()
+        added = self.write(domains.add, self.account, name, secret=self.secret, now=clock.now())
+        self.audit("added a domain", added)
+        return _told_domain(self.read(domains.one, self.account, added))
+
+    def domains(self) -> list[dict[str, Any]]:
+        """List the sending domains."""
+        return [_told_domain(row) for row in self.read(accounts.domains_of, self.account)]
+
+    def domain_records(self, name: str) -> list[dict[str, Any]]:
+        """Return the DNS records to publish. Raise NotFound."""
+        return [record.as_dict() for record in self.read(domains.records, self.account, name, place=self.place)]
+
+    def check_domain(self, name: str) -> dict[str, Any]:
+        """Ask the DNS, keep what was found, and return it. Raise NotFound."""
+        from aftersend import app
+
+        wanted = self.read(domains.records, self.account, name, place=self.place)
+        findings = app.run(self._checked(domains.checked_name(name), wanted))
+        self.write(domains.keep, self.account, name, findings, now=clock.now())
+        return _told_domain(self.read(domains.one, self.account, name))
+
+    async def _checked(self, name: str, wanted: list[domains.Record]) -> list[domains.Finding]:
+        from aftersend.config import address
+        from aftersend.delivery import Resolver
+
+        server = address(self.settings.dns.server) if self.settings.dns.server else None
+        return await domains.check(Resolver(clock.now, server), name, wanted, self.place)
+
+    def remove_domain(self, name: str) -> None:
+        """Remove a sending domain and its keys. Raise NotFound."""
+        self.write(domains.remove, self.account, name)
+        self.audit("removed a domain", name)
+
+    def rotate_domain(self, name: str) -> list[str]:
+        """Make new keys; return their selectors. Raise NotFound."""
+        selectors = self.write(domains.rotate, self.account, name, secret=self.secret, now=clock.now())
+        self.audit("made new signing keys", name)
+        return selectors
+
+    # ---- suppressions ------------------------------------------------------------------------------------------------
+
+    def suppress(self, address: str, *, stream: str, why: str) -> dict[str, Any]:
+        """Put an address on the account's own list."""
+        if stream and stream not in {one["name"] for one in self.streams()}:
+            raise BadField("#/stream", f"There is no stream {stream!r}.", code="unknown-stream")
+        folded = parse(address, pointer="#/address").folded
+        evidence = {"by": self.who} | ({"why": why} if why else {})
+        self.write(
+            suppressions.put, self.account, folded,
+            cause=why or "manual", origin=suppressions.CONFIGURED, now=clock.now(), stream=stream, evidence=evidence,
+        )  # fmt: skip
+        return {"recipient": folded, "stream": stream, "cause": why or "manual"}
+
+    def unsuppress(self, address: str, *, stream: str | None) -> None:
+        """Take an address off the lists. Raise NotFound."""
+        folded = parse(address, pointer="#/address").folded
+        self.write(suppressions.remove, self.account, folded, stream=stream)
+        self.audit("took an address off the list", folded)
+
+    def suppressions(self, part: str | None) -> Iterator[dict[str, Any]]:
+        """Walk through the list by address."""
+        after: tuple[str, str] | None = None
+        part = part.casefold() if part else None
+        while rows := self.read(suppressions.page, self.account, limit=500, after=after, part=part):
+            yield from (_told_suppression(row) for row in rows)
+            after = (rows[-1]["folded"], rows[-1]["stream"])
+
+    def why_suppressed(self, address: str) -> list[dict[str, Any]]:
+        """Return every entry for an address. Raise NotFound if there is none."""
+        folded = parse(address, pointer="#/address").folded
+        rows = self.read(suppressions.why, self.account, folded)
+        if not rows:
+            raise NotFound(f"{folded} is on no list of this account; mail to it is not stopped.")
+        return [_told_suppression(row) for row in rows]
+
+
+def _told_domain(row: dict[str, Any]) -> dict[str, Any]:
+    from aftersend.reports.telling import moment
+
+    return {
+        "name": row["name"],
+        "created_at": moment(row["created_us"]),
+        "verified_at": moment(row["verified_us"]),
+        "checked_at": moment(row["checked_us"]),
+        "findings": row["findings"],
+    }
+
+
+def _told_suppression(row: dict[str, Any]) -> dict[str, Any]:
+    from aftersend import ids
+    from aftersend.reports.telling import moment
+
+    return {
+        "recipient": row["folded"],
+        "stream": row["stream"],
+        "cause": row["cause"],
+        "origin": row["origin"],
+        "created_at": moment(row["created_us"]),
+        "expires_at": moment(row["expires_us"]),
+        "delivery_id": None if row["delivery_id"] is None else ids.show("dlv", row["delivery_id"]),
+        "evidence": row["evidence"],
+    }
+
+
+class translated:  # noqa: N801 - reads as a word in a `with` line
+    """Turn what the database says is wrong into errors that people understand."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None or type(error).__module__.startswith("aftersend"):
+            return
+        from aftersend.store import engine
+
+        told = engine.translate(error)
+        if isinstance(told, TryLater) and engine.is_lost(error) and not engine.is_busy(error):
+            raise SettingsError(f"The database cannot be opened: {str(error).splitlines()[0][:300]}") from None
+        if told is not error:
+            raise told from None
+
+
+def _exists(path: str) -> bool:
+    from pathlib import Path
+
+    return Path(path).exists()

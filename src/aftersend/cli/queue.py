@@ -1,0 +1,132 @@
+"""`aftersend queue`: what waits, and what a person may do about it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from aftersend.cli.places import place_option
+from aftersend.cli.printing import emit, json_option, note, say, short_time, table
+from aftersend.cli.verbs import NOTHING, PARTLY, Ended
+from aftersend.cli.words import ids_as_words, take_words, word_options
+
+ASKED_FROM = 100
+"""From so many deliveries on, a verb asks first when a person is at the terminal."""
+
+_STAGES = {
+    "treatment": "to be checked",
+    "delivery": "to be delivered",
+    "held": "held by a person",
+    "relayed": "handed to a relay",
+    "set_aside": "set aside: our fault",
+}
+
+
+@click.group()
+def queue() -> None:
+    """What waits: look, hold, release, retry, cancel."""
+
+
+@queue.command()
+@json_option
+@place_option
+def summary(place: Any, as_json: bool) -> None:
+    """Count what waits, by stage, and name the nodes at work."""
+    found = place.queue()
+    if as_json:
+        emit(found)
+        return
+    table(
+        ["Stage", "", "Deliveries", "Being tried", "First due", "Last due"],
+        [
+            (
+                s["stage"], _STAGES.get(s["stage"], ""), s["deliveries"], s["claimed"],
+                short_time(s["first_due_at"]), short_time(s["last_due_at"]),
+            )
+            for s in found["stages"]
+        ],
+        right=["Deliveries", "Being tried"],
+    )  # fmt: skip
+    say(f"{found['deliveries']} waiting" if found["stages"] else "Nothing waits.")
+    for node in found["nodes"] or ():
+        say(f"Node {node['name']} at work since {short_time(node['started_at'])}")
+    if found["nodes"] == []:
+        say("No node is at work; start one with: aftersend serve")
+
+
+@queue.command("list")
+@click.option("-n", "--limit", type=click.IntRange(1), default=50, show_default=True, help="So many rows at the most.")
+@word_options
+@json_option
+@place_option
+def list_(place: Any, limit: int, as_json: bool, **options: Any) -> None:
+    """List what has not ended, with what happens next and when."""
+    from aftersend.cli.log import first_rows
+
+    rows = first_rows(place, [*take_words(options), ("live", "true")], limit)
+    if as_json:
+        for row in rows:
+            emit(row)
+    elif rows:
+        table(
+            ["Delivery", "Recipient", "Tries", "How it stands", "Why", "Next"],
+            [(r["id"], r["recipient"], r["tries"], r["headline"], r["why"], r["next"]["sentence"]) for r in rows],
+            right=["Tries"],
+        )
+    if not rows:
+        note("Nothing waits that matches.")
+        raise Ended(NOTHING)
+
+
+def _verb(name: str, help_text: str) -> Callable[..., Any]:
+    @queue.command(name, help=help_text, short_help=help_text.partition(".")[0] + ".")
+    @click.argument("targets", metavar="[ID …]", nargs=-1)
+    @click.option("--all", "all_of_them", is_flag=True, help="All that wait.")
+    @click.option("--dry-run", is_flag=True, help="Say how many it would be, and change nothing.")
+    @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+    @click.option("--why", default="", metavar="TEXT", help="Kept in the history of each delivery.")
+    @word_options
+    @json_option
+    @place_option
+    def act(
+        place: Any, targets: tuple[str, ...], all_of_them: bool, dry_run: bool, yes: bool, why: str, as_json: bool, **options: Any
+    ) -> None:
+        words = [*ids_as_words(targets), *take_words(options)]
+        if not words and not all_of_them:
+            raise click.UsageError("Say which: ids (dlv_…, msg_…), words of a search, or --all.")
+        if dry_run:
+            number = place.count(words)
+            emit({"action": name, "would_touch": number}) if as_json else say(f"{name} would touch {number} deliveries.")
+            raise Ended(0 if number else NOTHING)
+        if not targets and not yes and sys.stdin.isatty():
+            number = place.count(words)
+            if number >= ASKED_FROM:
+                click.confirm(f"{name} {number} deliveries?", abort=True)
+        _tell(name, place.act(name, words, why), as_json=as_json)
+
+    return act
+
+
+def _tell(verb: str, told: dict[str, Any], *, as_json: bool) -> None:
+    from aftersend.control.queue_verbs import SKIPPED_BECAUSE
+
+    done, skipped = told["done"], told["skipped"]
+    if as_json:
+        emit({"action": verb, "done": done, "skipped": skipped})
+    else:
+        say(f"{verb}: {done} done" + (f", {sum(skipped.values())} left alone" if skipped else ""))
+        for reason, number in skipped.items():
+            note(f"  {number}: {SKIPPED_BECAUSE.get(reason, reason)}")
+    if not done:
+        raise Ended(NOTHING)
+    if skipped:
+        raise Ended(PARTLY)
+
+
+hold = _verb("hold", "Keep it here until it is released; a week at the most.")
+release = _verb("release", "Let go on what was held.")
+retry = _verb("retry", "Try it now, whatever it waits for.")
+cancel = _verb("cancel", "End it before it is sent.")

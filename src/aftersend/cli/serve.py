@@ -1,0 +1,22 @@
+"""`aftersend serve`: run the service."""
+
+from __future__ import annotations
+
+import click
+
+from aftersend.cli.places import config_option
+from aftersend.cli.verbs import Ended
+
+
+@click.command()
+@click.option("--practice", is_flag=True, help="Add the practice world and route all mail to it: nothing leaves the machine.")
+@click.option("--only", metavar="PART,…", default="", help="Run only these parts: smtp, web, treatment, delivery, upkeep.")
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that deliver.")
+@config_option
+def serve(practice: bool, only: str, workers: int, config: str | None) -> None:
+    """Run the service until it is interrupted: SMTP, HTTP and the loops, in one process beside one store."""
+    from aftersend import app
+    from aftersend.config import load
+
+    parts = [part.strip() for part in only.split(",") if part.strip()]
+    raise Ended(app.serve(load(config), practice=practice, only=parts, workers=workers))

@@ -1,0 +1,295 @@
+"""Work over the HTTP API of a running service, with the rights of a key."""
+
+from __future__ import annotations
+
+import http.client
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
+
+from aftersend import __version__
+from aftersend.errors import (
+    AftersendError,
+    BadField,
+    BadFields,
+    Conflict,
+    NotAllowed,
+    NotFound,
+    SettingsError,
+    TooLarge,
+    TryLater,
+    Unauthenticated,
+)
+
+TIMEOUT_S = 60.0
+ANSWER_MOST = 64 * 1024 * 1024
+_ERRORS: dict[int, type[AftersendError]] = {
+    401: Unauthenticated,
+    403: NotAllowed,
+    404: NotFound,
+    409: Conflict,
+    413: TooLarge,
+    429: TryLater,
+    503: TryLater,
+    507: TryLater,
+}
+
+
+class There:
+    """A running service, as its HTTP API shows it."""
+
+    def __init__(self, url: str, key: str | None) -> None:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise SettingsError(f"AFTERSEND_URL: {url!r} is no address of a service, such as http://127.0.0.1:8025.")
+        if not key:
+            raise SettingsError("AFTERSEND_API_KEY is not set. Make a key with: aftersend key create NAME --local")
+        self._parts = parts
+        self._headers = {"Authorization": f"Bearer {key.strip()}", "User-Agent": f"aftersend-cli/{__version__}"}
+        self._connection: http.client.HTTPConnection | None = None
+
+    # ---- asking ------------------------------------------------------------------------------------------------------
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        words: Sequence[tuple[str, Any]] = (),
+        json: Any = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Make one request and return the decoded answer. Raise the AftersendError that the service means."""
+        sent = {**self._headers, "Accept": "application/json", **(headers or {})}
+        if json is not None:
+            body = msgspec.json.encode(json)
+            sent["Content-Type"] = "application/json"
+        target = self._parts.path.rstrip("/") + path + (f"?{urlencode(list(words))}" if words else "")
+        status, content = self._exchange(method, target, body, sent)
+        try:
+            answer = msgspec.json.decode(content) if content else None
+        except msgspec.DecodeError:
+            answer = None
+        if status >= 400:
+            raise _error(status, answer, content)
+        return answer
+
+    def _exchange(self, method: str, target: str, body: bytes | None, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        for is_last in (False, True):
+            fresh = self._connection is None
+            connection = self._connect()
+            try:
+                connection.request(method, target, body, dict(headers))
+                answer = connection.getresponse()
+                return answer.status, answer.read(ANSWER_MOST)
+            except (http.client.HTTPException, OSError) as error:
+                self._connection = None
+                # A kept connection may have been closed meanwhile; only then is it tried again, and only what is harmless.
+                if is_last or fresh or method != "GET":
+                    place = f"{self._parts.scheme}://{self._parts.netloc}"
+                    raise TryLater(
+                        f"The service at {place} does not answer ({error}). Is it running? The address comes from "
+                        "AFTERSEND_URL; with --local, verbs work straight on the store of this machine."
+                    ) from None
+        raise AssertionError
+
+    def _connect(self) -> http.client.HTTPConnection:
+        if self._connection is None:
+            kind = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
+            self._connection = kind(self._parts.hostname or "", self._parts.port, timeout=TIMEOUT_S)
+        return self._connection
+
+    # ---- questions about mail ----------------------------------------------------------------------------------------
+
+    def page(
+        self, words: Sequence[tuple[str, str]], *, limit: int, after: str | None = None, before: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Return rows of the log, newest first."""
+        more = [(name, value) for name, value in (("after", after), ("before", before)) if value]
+        rows: list[dict[str, Any]] = self.ask("GET", "/v1/deliveries", words=[*words, ("limit", limit), *more])["data"]
+        return rows
+
+    def delivery(self, shown: str) -> dict[str, Any]:
+        """Return one delivery whole. Raise NotFound."""
+        found: dict[str, Any] = self.ask("GET", f"/v1/deliveries/{quote(shown, safe='')}")
+        return found
+
+    def message_deliveries(self, shown: str) -> list[dict[str, Any]]:
+        """Return the deliveries of a message. Raise NotFound."""
+        rows: list[dict[str, Any]] = self.ask("GET", f"/v1/messages/{quote(shown, safe='')}/deliveries")["data"]
+        return rows
+
+    def refusals(self, *, limit: int) -> list[dict[str, Any]]:
+        """Return submissions that were refused, newest first."""
+        rows: list[dict[str, Any]] = self.ask("GET", "/v1/refusals", words=[("limit", limit)])["data"]
+        return rows
+
+    def queue(self) -> dict[str, Any]:
+        """Return what waits, by stage; the nodes at work are the operator's business."""
+        stages: list[dict[str, Any]] = self.ask("GET", "/v1/queue")["data"]
+        return {"deliveries": sum(stage["deliveries"] for stage in stages), "stages": stages, "nodes": None}
+
+    def report(self, name: str, words: Sequence[tuple[str, str]]) -> dict[str, Any]:
+        """Return one vocabulary with the number behind each word."""
+        found: dict[str, Any] = self.ask("GET", f"/v1/reports/{name}", words=words)
+        return found
+
+    # ---- mail --------------------------------------------------------------------------------------------------------
+
+    def send(self, message: Mapping[str, Any], *, idempotency_key: str | None) -> dict[str, Any]:
+        """Submit a message given by its parts; return its id and one delivery for each recipient."""
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        receipt: dict[str, Any] = self.ask("POST", "/v1/messages", json=message, headers=headers)
+        return receipt
+
+    def send_raw(
+        self, content: bytes, sender: str, recipients: Sequence[str], *, idempotency_key: str | None
+    ) -> dict[str, Any]:
+        """Submit a whole message as it is."""
+        headers = {"Content-Type": "message/rfc822"} | ({"Idempotency-Key": idempotency_key} if idempotency_key else {})
+        words = [("from", sender), *(("to", recipient) for recipient in recipients)]
+        receipt: dict[str, Any] = self.ask("POST", "/v1/messages/raw", words=words, body=content, headers=headers)
+        return receipt
+
+    # ---- verbs on the queue ------------------------------------------------------------------------------------------
+
+    def count(self, words: Sequence[tuple[str, str]]) -> int:
+        """Count what a verb on the queue would touch."""
+        return int(self._act("hold", words, "", preview=True)["matched"])
+
+    def act(self, verb: str, words: Sequence[tuple[str, str]], why: str) -> dict[str, Any]:
+        """Do a verb to all that wait and match; return how many were done and how many skipped, by reason."""
+        done, skipped = 0, Counter[str]()
+        while True:
+            told = self._act(verb, words, why, preview=False)
+            done += told["done"]
+            skipped.update(told["skipped"])
+            if not told["more"] or not told["done"]:
+                return {"done": done, "skipped": dict(skipped)}
+
+    def _act(self, verb: str, words: Sequence[tuple[str, str]], why: str, *, preview: bool) -> dict[str, Any]:
+        wanted = _grouped([*words, ("live", "true")])
+        body = {"action": verb, "filter": wanted, "preview": preview} | ({"why": why} if why else {})
+        told: dict[str, Any] = self.ask("POST", "/v1/deliveries/actions", json=body)
+        return told
+
+    # ---- keys and streams --------------------------------------------------------------------------------------------
+
+    def create_key(self, name: str, scopes: list[str], networks: list[str], kind: str) -> dict[str, Any]:
+        """Make a key; the answer has it, once."""
+        body = {"name": name, "scopes": scopes, "networks": networks, "kind": kind}
+        made: dict[str, Any] = self.ask("POST", "/v1/keys", json=body)
+        return made
+
+    def keys(self) -> list[dict[str, Any]]:
+        """List the keys, revoked ones too."""
+        return self._listed("/v1/keys")
+
+    def revoke_key(self, shown: str) -> None:
+        """Make a key useless. Raise NotFound."""
+        self.ask("DELETE", f"/v1/keys/{quote(shown, safe='')}")
+
+    def streams(self) -> list[dict[str, Any]]:
+        """List the streams by name."""
+        return self._listed("/v1/streams")
+
+    def add_stream(self, name: str, kind: str, lifetime_hours: float) -> dict[str, Any]:
+        """Make a stream, or change it."""
+        body = {"name": name, "kind": kind, "lifetime_hours": lifetime_hours}
+        made: dict[str, Any] = self.ask("POST", "/v1/streams", json=body)
+        return made
+
+    # ---- sending domains ---------------------------------------------------------------------------------------------
+
+    def add_domain(self, name: str) -> dict[str, Any]:
+        """Add a sending domain and make its keys."""
+        added: dict[str, Any] = self.ask("POST", "/v1/domains", json={"name": name})
+        return added
+
+    def domains(self) -> list[dict[str, Any]]:
+        """List the sending domains."""
+        return self._listed("/v1/domains")
+
+    def domain_records(self, name: str) -> list[dict[str, Any]]:
+        """Return the DNS records to publish. Raise NotFound."""
+        return self._listed(f"/v1/domains/{quote(name, safe='')}/records")
+
+    def check_domain(self, name: str) -> dict[str, Any]:
+        """Let the service ask the DNS, and return what it found. Raise NotFound."""
+        checked: dict[str, Any] = self.ask("POST", f"/v1/domains/{quote(name, safe='')}/check")
+        return checked
+
+    def remove_domain(self, name: str) -> None:
+        """Remove a sending domain and its keys. Raise NotFound."""
+        self.ask("DELETE", f"/v1/domains/{quote(name, safe='')}")
+
+    def rotate_domain(self, name: str) -> list[str]:
+        """Refuse: signing keys are made on the machine itself."""
+        raise NotAllowed(f"Signing keys are made on the machine itself: aftersend domain rotate-key {name} --local")
+
+    # ---- suppressions ------------------------------------------------------------------------------------------------
+
+    def suppress(self, address: str, *, stream: str, why: str) -> dict[str, Any]:
+        """Put an address on the account's own list."""
+        body = ({"stream": stream} if stream else {}) | ({"why": why} if why else {})
+        entry: dict[str, Any] = self.ask("PUT", f"/v1/suppressions/{quote(address, safe='')}", json=body)
+        return entry
+
+    def unsuppress(self, address: str, *, stream: str | None) -> None:
+        """Take an address off the lists. Raise NotFound."""
+        words = [("stream", stream)] if stream else []
+        self.ask("DELETE", f"/v1/suppressions/{quote(address, safe='')}", words=words)
+
+    def suppressions(self, part: str | None) -> Iterator[dict[str, Any]]:
+        """Walk through the list by address."""
+        words = [("limit", "100"), *([("q", part)] if part else [])]
+        answer = self.ask("GET", "/v1/suppressions", words=words)
+        while True:
+            yield from answer["data"]
+            if not answer["has_more"]:
+                return
+            answer = self.ask("GET", _path_of(answer["next"], "/v1/suppressions"))
+
+    def why_suppressed(self, address: str) -> list[dict[str, Any]]:
+        """Return every entry for an address. Raise NotFound if there is none."""
+        return self._listed(f"/v1/suppressions/{quote(address, safe='')}")
+
+    def conservation(self, words: Sequence[tuple[str, str]]) -> dict[str, Any]:
+        """Return whether everybody is accounted for."""
+        found: dict[str, Any] = self.ask("GET", "/v1/reports/conservation", words=words)
+        return found
+
+    def _listed(self, path: str) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self.ask("GET", path)["data"]
+        return rows
+
+
+def _path_of(address: str, beginning: str) -> str:
+    """The path and query of a page's address, whatever name the service goes by there."""
+    return beginning + address.partition(beginning)[2]
+
+
+def _grouped(words: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    grouped: dict[str, list[str]] = {}
+    for name, value in words:
+        grouped.setdefault(name, []).append(value)
+    return grouped
+
+
+def _error(status: int, answer: Any, content: bytes) -> AftersendError:
+    """Make the error of a problem document (RFC 9457)."""
+    problem = answer if isinstance(answer, dict) else {}
+    detail = str(problem.get("detail") or problem.get("title") or content[:300].decode("utf-8", "replace") or status)
+    fields = [
+        BadField(str(f.get("pointer", "")), str(f.get("detail", "")), code=f.get("code"))
+        for f in problem.get("errors") or []
+        if isinstance(f, dict)
+    ]
+    if fields:
+        return BadFields(fields)
+    code = str(problem.get("type", "")).rpartition("/")[2] or None
+    return _ERRORS.get(status, AftersendError)(detail, code=code)

@@ -1,0 +1,37 @@
+"""Own the present moment. Every other room is handed the time; none asks for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+Instant = int
+"""Microseconds since 1970-01-01T00:00:00Z."""
+
+Clock = Callable[[], Instant]
+
+MILLISECOND = 1_000
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+
+def now() -> Instant:
+    """Return the present moment."""
+    return time.time_ns() // 1000
+
+
+def iso(instant: Instant) -> str:
+    """Write an instant as RFC 3339 in UTC with microseconds, as logs and the API show it."""
+    return datetime.fromtimestamp(instant // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{instant % SECOND:06d}Z"
+
+
+def from_iso(text: str) -> Instant:
+    """Read RFC 3339; a time without an offset is taken as UTC. Raise ValueError for anything else."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return (delta.days * 86_400 + delta.seconds) * SECOND + delta.microseconds

@@ -1,0 +1,345 @@
+"""One connection to a receiving server: connect, perhaps TLS, then parcels until there are no more.
+
+The protocol is `aftersend.smtp.client`; this is its socket. Several parcels are on the wire at once where the server
+allows it; each has an end: taken, refused, handed back untried, or uncertain.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+from aftersend.delivery.outcome import Attempt
+from aftersend.delivery.parcel import FLAG_UTF8, Parcel
+from aftersend.ledger.facts import Fact
+from aftersend.ledger.reasons import Reason
+from aftersend.logs import Logger
+from aftersend.policy import outcomes
+from aftersend.policy.diagnosis import diagnose_reply
+from aftersend.smtp import client as smtp
+from aftersend.smtp.reply import Reply
+
+if TYPE_CHECKING:
+    from aftersend.delivery.courier import Courier
+    from aftersend.delivery.site import Site
+
+log = Logger("delivery")
+
+CONNECT_TIMEOUT_S = 30.0
+COMMAND_TIMEOUT_S = 300.0
+"""For greeting, MAIL, RCPT (RFC 5321 §4.5.3.2)."""
+FINAL_TIMEOUT_S = 600.0
+IN_FLIGHT = 2
+"""Parcels on the wire at once where the server pipelines: the next envelope goes right behind the final dot."""
+SAID_MOST = 500
+
+
+async def connect(courier: Courier, site: Site) -> None:
+    """Connect to the first host of a site that answers; tell the site if none does."""
+    tried = []
+    timed_out = False
+    loop = asyncio.get_running_loop()
+    route = site.route
+    for host in site.hosts:
+        for place in host.addresses:
+            connection = Connection(courier, site, host.name, place)
+            context = courier.tls.strict() if route.tls == "implicit" else None
+            try:
+                await asyncio.wait_for(
+                    loop.create_connection(
+                        lambda connection=connection: connection,  # type: ignore[misc]
+                        place,
+                        route.port,
+                        ssl=context,
+                        server_hostname=host.name if context else None,
+                        local_addr=_local(courier.rules.source_addresses, place),
+                    ),
+                    CONNECT_TIMEOUT_S,
+                )
+            except TimeoutError:
+                timed_out = True
+                tried.append(f"{host.name}[{place}]:{route.port} did not answer")
+            except (OSError, ssl.SSLError) as error:
+                tried.append(f"{host.name}[{place}]:{route.port}: {_plain(error)}")
+            else:
+                if await connection.ready:
+                    return
+                tried.append(f"{host.name}[{place}]:{route.port}: {connection.trouble}")
+    site.connecting -= 1
+    if not site.connections:
+        why = "; ".join(tried)[:SAID_MOST] or "no address to connect to"
+        courier.unreachable(
+            site, why, timed_out=timed_out, evidence={"kind": "connection", "site": site.name, "tried": tried}
+        )
+    courier.connection_ended(site)
+
+
+def _local(sources: tuple[str, ...], place: str) -> tuple[str, int] | None:
+    family = ":" in place
+    return next(((source, 0) for source in sources if (":" in source) == family), None)
+
+
+def _plain(error: BaseException) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused"
+    if isinstance(error, socket.gaierror):
+        return "no such address"
+    return str(error)[:200] or type(error).__name__
+
+
+class Connection(asyncio.Protocol):
+    """A connection that fetches parcels from its site as long as the server takes them."""
+
+    def __init__(self, courier: Courier, site: Site, host: str, place: str) -> None:
+        self._courier = courier
+        self._site = site
+        self._host = host
+        self._place = place
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._parcels: dict[object, Parcel] = {}
+        self._sent = 0
+        self._since = self._loop.time()
+        self._tls = ""
+        self._is_ready = False
+        self._finishing = False
+        self._upgrading = False
+        self.trouble = ""
+        self.ready: asyncio.Future[bool] = self._loop.create_future()
+        """Resolved once: True when the server is ready for mail, False when it is not to be had."""
+        route = site.route
+        self._session = smtp.ClientSession(
+            courier.rules.hostname,
+            start_tls="must" if route.tls == "must" else "never" if route.tls == "implicit" else "may",
+            credentials=(route.user, route.password) if route.user else None,
+        )
+
+    # ---- asyncio -------------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for the greeting."""
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the session and see what has come of it."""
+        self._since = self._loop.time()
+        self._session.feed(data)
+        self._work()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Everything on the wire has its end now."""
+        if self._upgrading:
+            return
+        self._is_ready = False
+        self._session.lost()
+        self._work()
+        if not self.ready.done():
+            self.trouble = self.trouble or (_plain(error) if error else "the server closed the connection")
+            self.ready.set_result(False)
+        if self in self._site.connections:
+            self._site.connections.discard(self)
+            self._courier.connection_ended(self._site)
+
+    # ---- the conversation ----------------------------------------------------------------------------------------
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it could take a parcel at once."""
+        return self._is_ready and not self._finishing and len(self._parcels) < self._width
+
+    @property
+    def _width(self) -> int:
+        return IN_FLIGHT if self._session.pipelining else 1
+
+    def fetch(self) -> None:
+        """Take parcels from the site's line and send them."""
+        self._top_up()
+        self._flush()
+
+    def _work(self) -> None:
+        session = self._session
+        while (event := session.next_event()) is not None:
+            _DOES[type(event)](self, event)
+        self._top_up()
+        self._flush()
+
+    def _top_up(self) -> None:
+        if not self._is_ready or self._finishing:
+            return
+        while len(self._parcels) < self._width:
+            if self._sent >= MESSAGES_MOST:
+                self.finish()
+                return
+            parcel = self._site.pull()
+            if parcel is None:
+                return
+            self._send(parcel)
+
+    def _send(self, parcel: Parcel) -> None:
+        claim = parcel.claim
+        if not self._parcels:
+            self._since = self._loop.time()
+        self._parcels[claim.delivery_id] = parcel
+        self._sent += 1
+        self._session.send(envelope_of(parcel, smart_host=self._site.route.is_smart_host))
+
+    def _flush(self) -> None:
+        said = self._session.output()
+        if said and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(said)
+
+    def _ready(self, event: smtp.Ready) -> None:
+        self._is_ready = True
+        self._site.connections.add(self)
+        self._site.connecting -= 1
+        self.ready.set_result(True)
+
+    def _tls_ready(self, event: smtp.StartTls) -> None:
+        self._upgrading = True
+        asyncio.ensure_future(self._start_tls())
+
+    async def _start_tls(self) -> None:
+        assert self._transport is not None
+        must = self._site.route.tls == "must"
+        context = self._courier.tls.strict() if must else self._courier.tls.opportunistic()
+        try:
+            transport = await self._loop.start_tls(
+                self._transport, self, context, server_hostname=self._host, ssl_handshake_timeout=60
+            )
+        except (OSError, ssl.SSLError, TimeoutError) as error:
+            self._upgrading = False
+            self.trouble = f"TLS failed: {_plain(error)}"
+            self._transport.abort()
+            self.connection_lost(None)
+            return
+        self._upgrading = False
+        self._transport = cast(asyncio.Transport, transport)
+        found = self._transport.get_extra_info("ssl_object")
+        self._tls = f"{found.version()} {found.cipher()[0]}" if found else "TLS"
+        self._session.tls_started()
+        self._flush()
+
+    def _failed(self, event: smtp.Failed) -> None:
+        """The server does not want us, or breaks the protocol."""
+        reply: Reply | None = event.reply
+        self.trouble = f"{reply.code} {reply.text}" if reply is not None else event.why
+        if reply is not None:
+            diagnosis = diagnose_reply(reply)
+            pause = outcomes.pushback_s(reply.code, reply.status, diagnosis.reason, diagnosis.detail, event.stage)
+            if pause is not None:
+                self._site.pushed_back(f"{self._host} said {self.trouble}"[:SAID_MOST], pause)
+        self._is_ready = False
+        self._close()
+
+    def _outcome(self, event: smtp.Outcome) -> None:
+        parcel = self._parcels.pop(event.tag)
+        self._since = self._loop.time()
+        if event.untried:
+            self._courier.untried(parcel, self._site)
+            return
+        stage, reply = event.of(0)
+        attempt = self._attempt(event, stage, reply, parcel)
+        if attempt.meaning.fact in _TAKEN:
+            self._site.went_well()
+        elif reply is not None:
+            self._heed(stage, reply, attempt.meaning)
+        self._courier.finished(parcel, attempt, self._site)
+
+    def _heed(self, stage: str, reply: Reply, meaning: outcomes.Meaning) -> None:
+        """See whether a refusal speaks of us rather than of the message."""
+        pause = outcomes.pushback_s(reply.code, reply.status, meaning.reason, meaning.detail, stage)
+        if pause is not None:
+            self._site.pushed_back(f"{self._host} said {reply.code} {reply.text}"[:SAID_MOST], pause)
+
+    def _attempt(self, event: smtp.Outcome, stage: str, reply: Reply | None, parcel: Parcel) -> Attempt:
+        evidence: dict[str, Any] = {
+            "kind": "smtp", "host": self._host, "ip": self._place, "tls": self._tls, "command": stage,
+        }  # fmt: skip
+        if reply is None:
+            if event.uncertain:
+                before = bool(parcel.claim.facts & _UNCERTAIN_BIT)
+                why = "The connection broke before the last answer; the message may have arrived."
+                return Attempt(outcomes.of_lost_reply(lost_before=before), why, evidence)
+            why = event.why or self.trouble or "The connection broke."
+            return Attempt(outcomes.of_no_connection(), why, evidence)
+        evidence["code"], evidence["status"], evidence["text"] = reply.code, reply.status, reply.text[:4000]
+        said = f"{reply.code} {reply.status} {reply.text}"[:SAID_MOST]
+        if reply.code < 300:
+            return Attempt(
+                outcomes.of_acceptance(smart_host=self._site.route.is_smart_host), said, evidence, reply.status
+            )
+        diagnosis = diagnose_reply(reply, command=stage)
+        evidence["dialogue"] = "\n".join(event.dialogue())
+        meaning = outcomes.of_refusal(
+            reply.code, Reason(diagnosis.reason), diagnosis.detail, retry_after_s=diagnosis.retry_after_s
+        )
+        return Attempt(meaning, said, evidence, diagnosis.status or reply.status)
+
+    # ---- ends ----------------------------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Take no more parcels; quit when the last has ended."""
+        self._finishing = True
+        if not self._parcels and self._transport is not None:
+            self._session.quit()
+            self._flush()
+            self._close()
+
+    def _close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    def check_time(self, now: float) -> None:
+        """End it when the server has been silent for too long, or nothing has been sent for a while."""
+        silent = now - self._since
+        if self._parcels:
+            limit = FINAL_TIMEOUT_S if self._session.awaits_final else COMMAND_TIMEOUT_S
+            if silent > limit:
+                self.trouble = f"The server was silent for {int(silent)} s."
+                if self._transport is not None:
+                    self._transport.abort()
+        elif self._is_ready and (silent > self._courier.rules.limits.idle_s or self._finishing):
+            self.finish()
+        elif not self._is_ready and silent > COMMAND_TIMEOUT_S and self._transport is not None:
+            self._transport.abort()
+
+
+_TAKEN = frozenset({Fact.DELIVERED, Fact.RELAYED})
+_UNCERTAIN_BIT = Fact.UNCERTAIN.bit
+
+
+def envelope_of(parcel: Parcel, *, smart_host: bool) -> smtp.Envelope:
+    """Put a parcel into the envelope that the protocol wants: the domain as an A-label, and what was asked for it.
+
+    A smart host is asked for reports, since it has the last word. Others report failures to our return path by
+    themselves; what the customer asked for beyond that is passed on (RFC 3461 §5.2).
+    """
+    claim = parcel.claim
+    local = claim.recipient.rpartition("@")[0]
+    recipient = f"{local}@{claim.domain}"
+    needs_utf8 = bool(claim.flags & FLAG_UTF8) or not recipient.isascii()
+    said = None
+    if smart_host or claim.notify:
+        notify = "SUCCESS,FAILURE,DELAY" if smart_host else _passed_on(claim.notify or "")
+        said = smtp.RcptParameters(notify=notify, orcpt=claim.orcpt)
+    asked = None
+    if needs_utf8 or claim.envid or claim.notify:
+        asked = smtp.MailParameters(smtputf8=needs_utf8, envid=claim.envid, ret="HDRS")
+    return smtp.Envelope(parcel.sender, ((recipient, said),), parcel.content, claim.delivery_id, asked)
+
+
+def _passed_on(notify: str) -> str:
+    """NEVER is not passed on: we want to know of failures, and tell the customer nothing."""
+    return "FAILURE" if notify == "NEVER" or ("FAILURE" in notify and "SUCCESS" not in notify) else f"{notify},FAILURE" if "FAILURE" not in notify else notify
+
+
+MESSAGES_MOST = 1000
+_DOES: dict[type, Callable[[Connection, Any], None]] = {
+    smtp.Ready: Connection._ready,
+    smtp.StartTls: Connection._tls_ready,
+    smtp.Failed: Connection._failed,
+    smtp.Outcome: Connection._outcome,
+}

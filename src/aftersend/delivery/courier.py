@@ -1,0 +1,419 @@
+"""The loop of delivery: claim what is due, hand it to the sites, write down what became of it.
+
+A claim is held from here until its outcome is durable; how many may be held at once is bounded in number and in bytes.
+Outcomes go to the store as they come, and are kept until it takes them: a full disk delays the ledger, it loses nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import traceback
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from aftersend.clock import SECOND, Clock, Instant
+from aftersend.delivery import outcome
+from aftersend.delivery.connection import connect
+from aftersend.delivery.names import MailServers, Resolver, site_of
+from aftersend.delivery.outcome import Attempt
+from aftersend.delivery.parcel import Parcel
+from aftersend.delivery.routes import Route, Routes
+from aftersend.delivery.signing import Signer
+from aftersend.delivery.site import Site
+from aftersend.delivery.tls import TlsContexts
+from aftersend.errors import TryLater
+from aftersend.ids import IdSource
+from aftersend.ledger.facts import Fact
+from aftersend.logs import Logger
+from aftersend.mail import headers as mail_headers
+from aftersend.mail import verp
+from aftersend.policy import gates, outcomes
+from aftersend.policy.limits import Limits
+from aftersend.policy.retry import RetryPlan
+from aftersend.policy.verdict import Refuse
+from aftersend.store import Store, content, queue, record
+from aftersend.store.queue import Claim, ClaimRequest, PutOff, Stage
+
+log = Logger("delivery")
+
+BATCH = 300
+WINDOW = 2000
+BYTES_IN_HAND = 64 * 1024 * 1024
+BODIES_REMEMBERED = 16 * 1024 * 1024
+LINE_MOST = 400
+"""So many parcels wait for one site in memory; what is more goes back into the queue for a while."""
+IDLE_LOOK_S = 5.0
+DAY_US = 24 * 3600 * SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the operator decided about delivery."""
+
+    node: int
+    hostname: str
+    return_domain: str
+    verp_secret: bytes
+    plan: RetryPlan
+    limits: Limits
+    connections: int = 1000
+    source_addresses: tuple[str, ...] = ()
+    verify_tls: bool = True
+    suffix: Callable[[str], str | None] = lambda name: None
+
+
+class Courier:
+    """Delivers what is due. One for each process; made on its event loop."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        ids: IdSource,
+        resolver: Resolver,
+        routes: Routes,
+        signer: Signer,
+        rules: Rules,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self._resolver = resolver
+        self._routes = routes
+        self._signer = signer
+        self.rules = rules
+        self.tls = TlsContexts(verify=rules.verify_tls)
+        self.sites: dict[str, Site] = {}
+        self._by_domain: dict[str, tuple[MailServers | None, Site]] = {}
+        self._resolving: dict[str, list[Parcel]] = {}
+        self._bodies: OrderedDict[tuple[int, bytes], bytes] = OrderedDict()
+        self._bodies_size = 0
+        self._held = 0
+        self._bytes = 0
+        self._open = 0
+        self._wake = store.bell("delivery")
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.stopping = False
+        self.paused = False
+        self.on_final: Callable[[Claim, Fact, Attempt], None] | None = None
+        self.nodes = 1
+
+    # ---- the loop --------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Deliver until stopped."""
+        sweeping = asyncio.ensure_future(self._sweep())
+        try:
+            while not self.stopping:
+                self._wake.clear()
+                try:
+                    taken = await self.deliver_due()
+                except TryLater:
+                    await asyncio.sleep(1.0)
+                    continue
+                if taken < BATCH:
+                    await self._rest(taken)
+        finally:
+            sweeping.cancel()
+
+    async def deliver_due(self) -> int:
+        """Make one pass over what is due; return how many deliveries were claimed."""
+        room = min(WINDOW - self._held, BATCH)
+        if self.paused or room <= 0 or self._bytes >= BYTES_IN_HAND or (room < BATCH // 4 and self._held > 0):
+            return 0
+        request = ClaimRequest(Stage.DELIVERY, self._clock(), self.rules.node, room)
+        claimed: list[Claim] = await self._store.join(queue.claim_for_treatment, request)
+        self._held += len(claimed)
+        await self._fetch_bodies(claimed)
+        for claim in claimed:
+            self._bytes += claim.size
+            try:
+                self._hand_out(claim)
+            except Exception:
+                self._our_fault(claim)
+        return len(claimed)
+
+    async def _rest(self, taken: int) -> None:
+        """Wait for the bell, or for the next due time."""
+        if self._wake.is_set():
+            return
+        wait = IDLE_LOOK_S
+        if taken == 0 and self._held < WINDOW - BATCH:
+            try:
+                due = await self._store.ask(queue.next_due, Stage.DELIVERY)
+            except Exception:
+                due = None
+            if due is not None:
+                wait = min(wait, max(0.001, (due - self._clock()) / SECOND))
+        try:
+            await asyncio.wait_for(self._wake.wait(), wait)
+        except TimeoutError:
+            pass
+
+    async def _fetch_bodies(self, claimed: Sequence[Claim]) -> None:
+        wanted = {(c.account_id, c.body) for c in claimed} - self._bodies.keys()
+        if not wanted:
+            return
+        places = list(wanted)
+        loaded = await asyncio.gather(*(self._store.join(content.load, place) for place in places))
+        for place, body in zip(places, loaded, strict=True):
+            if body is not None:
+                self._bodies[place] = body
+                self._bodies_size += len(body)
+
+    def _forget_bodies(self) -> None:
+        while self._bodies_size > BODIES_REMEMBERED and self._bodies:
+            _, body = self._bodies.popitem(last=False)
+            self._bodies_size -= len(body)
+
+    # ---- handing out -----------------------------------------------------------------------------------------------
+
+    def _hand_out(self, claim: Claim) -> None:
+        now = self._clock()
+        if claim.suppressed is not None:
+            verdict = gates.decide(claim, now)
+            if isinstance(verdict, Refuse):
+                self._refuse(claim, verdict, now)
+                return
+        parcel = self._parcel(claim, now)
+        if parcel is None:
+            return
+        known = self._by_domain.get(claim.domain)
+        if known is not None and (known[0] is None or self._resolver.known(claim.domain) is known[0]):
+            self._to_site(parcel, known[1])
+            return
+        waiting = self._resolving.get(claim.domain)
+        if waiting is not None:
+            waiting.append(parcel)
+            return
+        self._resolving[claim.domain] = [parcel]
+        self._spawn(self._resolve(claim.domain))
+
+    def _parcel(self, claim: Claim, now: Instant) -> Parcel | None:
+        body = self._bodies.get((claim.account_id, claim.body))
+        if body is None:
+            self._finish(claim, self._no_content(claim), "")
+            return None
+        self._forget_bodies()
+        signature = b""
+        if self._signer:
+            domain = mail_headers.domain_of(claim.header_from)
+            signature = self._signer.signature(
+                claim.account_id, claim.message_id, domain, claim.headers, claim.body, body, now // SECOND
+            )
+        sender = claim.sender
+        if sender:
+            token = verp.make(self.rules.verp_secret, claim.delivery_id, now // DAY_US)
+            sender = f"{token}@{self.rules.return_domain}"
+        return Parcel(claim, sender, (signature, claim.headers, b"\r\n", body), now)
+
+    def _no_content(self, claim: Claim) -> Attempt:
+        meaning = outcomes.Meaning(Fact.MALFORMED, None, None, goes_on=False)
+        return Attempt(meaning, "The content of this message is no longer kept.", {"kind": "no_content"}, tried=False)
+
+    async def _resolve(self, domain: str) -> None:
+        route = self._routes.route(domain)
+        try:
+            if route.is_smart_host:
+                host = await self._resolver.addresses(route.host)
+                servers = MailServers((host,)) if host.addresses else MailServers(
+                    trouble="no_answer", explanation=f"The smart host {route.host} has no address."
+                )  # fmt: skip
+            else:
+                servers = await self._resolver.servers(domain)
+        except Exception as error:
+            log.exception("resolve_failed", domain=domain)
+            servers = MailServers(trouble="no_answer", explanation=f"The look-up failed: {error}")
+        parcels = self._resolving.pop(domain)
+        if servers.trouble:
+            for parcel in parcels:
+                self._no_servers(parcel, servers)
+            return
+        site = self._site(servers, route)
+        self._by_domain[domain] = (None if route.is_smart_host else servers, site)
+        if len(self._by_domain) > 100_000:
+            self._by_domain.clear()
+        for parcel in parcels:
+            self._to_site(parcel, site)
+
+    def _site(self, servers: MailServers, route: Route) -> Site:
+        host = servers.hosts[0]
+        name = f"{route.host}:{route.port}" if route.is_smart_host else site_of(servers.hosts, self.rules.suffix)
+        key = f"{name} {host.addresses[0]}:{route.port}" if route.is_smart_host or name == host.name else name
+        site = self.sites.get(key)
+        if site is None or (site.hosts != servers.hosts and site.is_quiet):
+            site = self.sites[key] = Site(name, servers.hosts, route, self, self._clock, self.rules.limits)
+            site.nodes = self.nodes
+        return site
+
+    def _to_site(self, parcel: Parcel, site: Site) -> None:
+        closed = site.closed_until()
+        if closed:
+            self._put_off(parcel, site, closed, site.state.why)
+        elif len(site.waiting) >= LINE_MOST:
+            share = LINE_MOST / max(site.state.rate_per_s or 50.0, 0.1)
+            self._put_off(parcel, site, self._clock() + int(min(share, 60.0) * SECOND), "line is full")
+        else:
+            site.add(parcel)
+            site.press()
+
+    def _put_off(self, parcel: Parcel, site: Site, until: Instant, why: str) -> None:
+        """Give back what cannot be tried now, unless its time is over."""
+        claim = parcel.claim
+        if claim.tries and until >= claim.expires_us:
+            meaning = outcomes.of_no_connection()
+            self._finish(claim, Attempt(meaning, why or "The site could not be reached.", {"kind": "closed", "site": site.name}, tried=False), site.name)  # fmt: skip
+            return
+        due = until + int(random.random() * SECOND)
+        waiting = self._store.join(
+            queue.put_off, PutOff(claim.account_id, claim.delivery_id, self.rules.node, due, site.name, why)
+        )
+        waiting.add_done_callback(partial(self._let_go, claim))
+
+    # ---- what came of it -------------------------------------------------------------------------------------------
+
+    def _refuse(self, claim: Claim, verdict: Refuse, now: Instant) -> None:
+        """The recipient was suppressed between treatment and sending."""
+        meaning = outcomes.Meaning(verdict.fact, None, None, goes_on=False)
+        self._finish(
+            claim, Attempt(meaning, verdict.why, {"why": verdict.why, **dict(verdict.evidence)}, tried=False), ""
+        )
+
+    def _no_servers(self, parcel: Parcel, servers: MailServers) -> None:
+        assert servers.trouble is not None
+        seen = parcel.claim.tries > 0
+        meaning = outcomes.of_names(servers.trouble, seen_before=seen)
+        evidence = {"kind": "dns", "domain": parcel.claim.domain, "trouble": servers.trouble}
+        self.finished(parcel, Attempt(meaning, servers.explanation, evidence), None)
+
+    def finished(self, parcel: Parcel, attempt: Attempt, site: Site | None) -> None:
+        """An attempt has ended; write it down."""
+        self._finish(parcel.claim, attempt, "" if site is None else site.name)
+
+    def untried(self, parcel: Parcel, site: Site) -> None:
+        """A connection hands back what it had not begun; it goes to the front of the line."""
+        site.waiting.appendleft(parcel)
+
+    def _finish(self, claim: Claim, attempt: Attempt, site: str) -> None:
+        now = self._clock()
+        try:
+            step = outcome.step_after(
+                claim, attempt, now=now, node=self.rules.node, keys=(self._ids(), self._ids()), plan=self.rules.plan,
+                chance=random.random(), site=site,
+            )  # fmt: skip
+        except Exception:
+            self._our_fault(claim)
+            return
+        self._record(claim, step)
+        if self.on_final is not None and not attempt.meaning.goes_on:
+            self.on_final(claim, attempt.meaning.fact, attempt)
+
+    def _record(self, claim: Claim, step: record.Step) -> None:
+        self._store.join(record.steps, step).add_done_callback(partial(self._recorded, claim, step))
+
+    def _recorded(self, claim: Claim, step: record.Step, done: asyncio.Future[Any]) -> None:
+        error = done.exception() if not done.cancelled() else None
+        if isinstance(error, TryLater) and not self._store.is_closed:
+            asyncio.get_running_loop().call_later(1.0, self._record, claim, step)
+            return
+        if error is not None:
+            log.error("outcome_not_recorded", delivery_id=claim.delivery_id, error=repr(error))
+            self._our_fault(claim)
+            return
+        self._let_go(claim, done)
+
+    def _our_fault(self, claim: Claim) -> None:
+        """A bug of ours met this delivery: keep the mail, try later, set it aside the third time."""
+        trace = traceback.format_exc()
+        log.error("set_aside", delivery_id=claim.delivery_id, traceback=trace)
+
+        async def aside() -> None:
+            try:
+                await self._store.run(queue.set_aside, claim, Stage.DELIVERY, now=self._clock(), traceback=trace)
+            except TryLater:
+                pass
+            self._let_go(claim, None)
+
+        self._spawn(aside())
+
+    def _let_go(self, claim: Claim, done: asyncio.Future[Any] | None) -> None:
+        if done is not None and not done.cancelled():
+            done.exception()
+        self._held -= 1
+        self._bytes -= claim.size
+        if self._held <= WINDOW - BATCH // 2 or self._held == 0:
+            self._wake.set()
+
+    # ---- connections -----------------------------------------------------------------------------------------------
+
+    def may_open(self) -> bool:
+        """Whether one more connection fits into the limit for all sites."""
+        return self._open < self.rules.connections and not self.stopping
+
+    def open_connection(self, site: Site) -> None:
+        """Begin to connect to a site."""
+        self._open += 1
+        self._spawn(self._connect(site))
+
+    async def _connect(self, site: Site) -> None:
+        try:
+            await connect(self, site)
+        except Exception:
+            log.exception("connect_failed", site=site.name)
+            site.connecting -= 1
+            self.connection_ended(site)
+
+    def connection_ended(self, site: Site) -> None:
+        """A connection is gone, or never came to be."""
+        self._open -= 1
+        if site.waiting:
+            if site.closed_until():
+                self.give_back(site)
+            else:
+                site.press()
+
+    def give_back(self, site: Site) -> None:
+        """The site is closed for a while: what waits for it goes back into the queue."""
+        until = site.closed_until()
+        for parcel in site.take_waiting():
+            self._put_off(parcel, site, until, site.state.why)
+
+    def unreachable(self, site: Site, why: str, *, timed_out: bool, evidence: dict[str, Any]) -> None:
+        """None of a site's hosts could be reached: everything that waits for it has had its try."""
+        site.could_not_be_reached(why, timed_out=timed_out)
+        for parcel in site.take_waiting():
+            attempt = Attempt(outcomes.of_no_connection(), why, evidence)
+            self.finished(parcel, attempt, site)
+
+    async def _sweep(self) -> None:
+        """Once a second: end connections that are silent for too long, forget sites that are quiet."""
+        while True:
+            await asyncio.sleep(1.0)
+            now = asyncio.get_running_loop().time()
+            for key, site in list(self.sites.items()):
+                for connection in list(site.connections):
+                    connection.check_time(now)
+                if site.is_quiet and len(self.sites) > 10_000:
+                    del self.sites[key]
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def stop(self, patience_s: float = 10.0) -> None:
+        """Take no more; let what is on the wire end; what waits goes back with its claim."""
+        self.stopping = True
+        self._wake.set()
+        for site in self.sites.values():
+            for parcel in site.take_waiting():
+                self._put_off(parcel, site, parcel.claim.due_us, "")
+            for connection in list(site.connections):
+                connection.finish()
+        end = asyncio.get_running_loop().time() + patience_s
+        while self._held and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(0.02)

@@ -1,0 +1,79 @@
+"""Turn the end of an attempt into what is written down. Pure: the world has spoken already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from aftersend.clock import Instant
+from aftersend.ledger.facts import Fact
+from aftersend.ledger.reasons import Pair, pair
+from aftersend.policy.outcomes import Meaning, of_expiry
+from aftersend.policy.retry import RetryPlan, next_try
+from aftersend.store import record
+from aftersend.store.queue import Claim, Stage
+
+RELAY_NEWS_WAIT_US = 5 * 24 * 3600 * 1_000_000
+"""For how long news from a smart host is awaited (RFC 5321 §4.5.4.1: it tries four to five days)."""
+BOUNCES = frozenset({Fact.BOUNCED, Fact.BOUNCED_INVALID, Fact.REJECTED_AS_SPAM, Fact.GAVE_UP})
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What an attempt came to."""
+
+    meaning: Meaning
+    said: str
+    """The remote's words, or ours where there are none; bounded."""
+    evidence: Mapping[str, Any]
+    status: str = ""
+    tried: bool = True
+    """Whether it counts as a try: something was really sent or asked."""
+
+
+def step_after(
+    claim: Claim, attempt: Attempt, *, now: Instant, node: int, keys: tuple[int, int], plan: RetryPlan, chance: float, site: str
+) -> record.Step:  # fmt: skip
+    """Say what is to be recorded after an attempt. `keys` are two fresh ids for its events."""
+    meaning = attempt.meaning
+    tries = claim.tries + attempt.tried
+    reason = None if meaning.reason is None else meaning.reason.value
+    events = [
+        record.event_row(
+            claim.account_id, claim.delivery_id, keys[0], meaning.fact.word, int(meaning.fact), now, now, reason,
+            meaning.detail, attempt.status or None, msgspec.json.encode(attempt.evidence).decode(),
+        )
+    ]  # fmt: skip
+    facts = meaning.fact.bit
+    ended = meaning
+    onward: record.Next | None = None
+    if meaning.fact is Fact.RELAYED:
+        onward = record.Next(Stage.RELAYED, now + RELAY_NEWS_WAIT_US, "the smart host has the last word")
+    elif meaning.goes_on:
+        due = next_try(
+            plan, accepted_us=max(claim.received_us, claim.scheduled_us or 0), failed_us=now, tries=max(tries, 1),
+            ends_us=claim.expires_us, chance=chance, hints=meaning.hints,
+        )  # fmt: skip
+        if due is None:
+            ended = of_expiry(meaning.reason, meaning.detail)
+            events.append(
+                record.event_row(
+                    claim.account_id, claim.delivery_id, keys[1], ended.fact.word, int(ended.fact), now, now,
+                    reason, meaning.detail, attempt.status or None,
+                )
+            )  # fmt: skip
+            facts |= ended.fact.bit
+        else:
+            onward = record.Next(Stage.DELIVERY, due, "retry", tries, site, claim.expires_us)
+    pairs = []
+    if ended.fact in BOUNCES:
+        counted = pair(ended.reason, ended.detail, status=attempt.status) if ended.reason else Pair.NO_INFORMATION
+        if counted is not None:
+            pairs.append(counted.words)
+    return record.Step(
+        claim.account_id, claim.delivery_id, events, facts, now, onward, node, reason=reason, detail=meaning.detail,
+        said=attempt.said, tries=int(attempt.tried), pairs=pairs,
+    )  # fmt: skip

@@ -1,0 +1,29 @@
+"""One delivery made ready to go out: who from, who to, the bytes, and what was asked for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aftersend.clock import Instant
+from aftersend.store.queue import Claim
+
+FLAG_UTF8 = 2
+"""In `messages.flags`: a header needs SMTPUTF8 (RFC 6531)."""
+
+
+@dataclass(slots=True, eq=False)
+class Parcel:
+    """A claimed delivery with its content; made anew for every attempt."""
+
+    claim: Claim
+    sender: str
+    """The return path: our own, with a token that names this delivery; empty for mail that must not be answered."""
+    content: tuple[bytes, ...]
+    """The message in pieces, CRLF lines, not dot-stuffed."""
+    started_us: Instant = 0
+    hosts_tried: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of content."""
+        return self.claim.size

@@ -1,0 +1,273 @@
+"""Turn a message that a client hands in into rows, and wait until they are durable.
+
+Both faces come here, so what is refused by SMTP is refused by HTTP, with the same words. Nothing is half kept: a message
+is either written with a row for every recipient, or refused with a reason that names what to mend.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from aftersend import ids
+from aftersend.clock import DAY, SECOND, Clock, Instant
+from aftersend.errors import BadField, NotAllowed, SubmissionError, TooLarge
+from aftersend.ids import IdSource
+from aftersend.ledger.facts import Fact
+from aftersend.ledger.vocabularies import delivery_results, life_cycle
+from aftersend.mail import headers as mail_headers
+from aftersend.mail import instructions
+from aftersend.store import Store, record
+from aftersend.store.accounts import Stream
+
+RECEIVED_HEADERS_MOST = 100
+"""More Received lines than this mean a loop (RFC 5321 §6.3)."""
+SCHEDULE_HORIZON = 366 * DAY
+TAGS_MOST = 20
+TAG_LENGTH = 128
+METADATA_MOST = 50
+METADATA_LENGTH = 2000
+FLAG_8BIT = 1
+FLAG_UTF8 = 2
+FLAG_RET_FULL = 4
+FLAG_RET_HDRS = 8
+NEVER_SENT_ON = frozenset({"bcc", "resent-bcc", "return-path"})
+
+_RECEIVED = int(Fact.RECEIVED)
+_RECEIVED_BIT = Fact.RECEIVED.bit
+_RESULT = delivery_results.rank_of_bits(_RECEIVED_BIT)
+_LIFE = life_cycle.rank_of_bits(_RECEIVED_BIT)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who hands a message in, and by which way."""
+
+    account_id: int
+    via: str
+    """`smtp`, `http` or `broadcast`."""
+    peer: str
+    hello: str = ""
+    tls: str = ""
+    key_id: int | None = None
+    user: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One recipient: the address as given, its folded form and its domain (A-label), and what was asked for it (RFC 3461)."""
+
+    address: str
+    folded: str
+    domain: str
+    notify: str | None = None
+    orcpt: str | None = None
+
+
+@dataclass(slots=True)
+class Request:
+    """A message as it is handed in. What is None here may be said by headers of the message itself."""
+
+    origin: Origin
+    sender: str
+    recipients: Sequence[Recipient]
+    content: bytes
+    stream: str | None = None
+    tags: Sequence[str] | None = None
+    metadata: Mapping[str, str] | None = None
+    send_at: Instant | None = None
+    idempotency_key: str | None = None
+    track: dict[str, Any] | None = None
+    envid: str | None = None
+    ret: str | None = None
+    smtputf8: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+class Intake:
+    """Takes messages in for all accounts. Made once; `streams` and `domains` are kept up to date by whoever changes them."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        ids_: IdSource,
+        *,
+        hostname: str,
+        max_size: int,
+        refuse_unverified: bool = False,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._ids = ids_
+        self._hostname = hostname
+        self._max_size = max_size
+        self._refuse_unverified = refuse_unverified
+        self.streams: dict[tuple[int, str], Stream] = {}
+        self.domains: dict[tuple[int, str], bool] = {}
+        self.lifetimes: dict[str, float] = {}
+        self._date = (0, "")
+
+    def accept(self, request: Request) -> asyncio.Future[record.Receipt]:
+        """Take a message in; the future has the receipt once it is durable. Raise SubmissionError at once if it is refused."""
+        return self._store.join(record.accepted, self.submission(request))
+
+    def submission(self, request: Request) -> record.Submission:
+        """Turn a request into rows. Raise SubmissionError that names the field and the remedy."""
+        content = request.content
+        if len(content) > self._max_size:
+            raise TooLarge(f"The message has {len(content)} bytes; this server takes {self._max_size} at most.")
+        if not request.recipients:
+            raise BadField("#/to", "Name at least one recipient.", code="no-recipient", smtp=(554, "5.5.1"))
+        block, body = mail_headers.split(content)
+        found = mail_headers.scan(block)
+        self._check(found, request)
+        now = self._clock()
+        wanted = instructions.read(found)
+        scheduled = self._scheduled(request.send_at if request.send_at is not None else wanted.send_at, now)
+        stream = self._stream(request, wanted.stream)
+        account = request.origin.account_id
+        message_id = self._ids()
+        block, rfc_message_id = self._dress(block, found, request.origin, message_id, now)
+        digest = hashlib.sha256(body).digest()
+        header_from = mail_headers.text(found, "from")
+        flags = (
+            (0 if content.isascii() else FLAG_8BIT)
+            | (FLAG_UTF8 if request.smtputf8 and not block.isascii() else 0)
+            | (FLAG_RET_FULL if request.ret == "FULL" else FLAG_RET_HDRS if request.ret == "HDRS" else 0)
+        )
+        tags = self._tags(request.tags if request.tags is not None else wanted.tags)
+        metadata = self._metadata(request.metadata if request.metadata is not None else wanted.metadata)
+        origin = request.origin
+        evidence = msgspec.json.encode(
+            {"via": origin.via, "peer": origin.peer, "hello": origin.hello, "tls": origin.tls, "user": origin.user}
+        ).decode()
+        options = dict(request.options)
+        if wanted.sandbox:
+            options["sandbox"] = True
+        track = request.track or _track(wanted)
+        if track:
+            options["track"] = track
+        message = (
+            account, message_id, stream.name, origin.via, request.sender, header_from,
+            mail_headers.text(found, "subject"), rfc_message_id, block, digest, len(content), flags, request.envid,
+            tags, metadata, msgspec.json.encode(options).decode() if options else None, evidence, origin.key_id, None,
+            now, scheduled,
+        )  # fmt: skip
+        lifetime = int(self.lifetimes.get(stream.name, stream.lifetime_s) * SECOND)
+        expires = max(now, scheduled or 0) + lifetime
+        delivery_ids = self._ids.block(len(request.recipients))
+        key = request.idempotency_key or wanted.idempotency_key
+        return record.Submission(
+            account, message_id, stream.name, message, (account, digest, body, len(body), now),
+            [
+                (account, i, message_id, stream.name, r.address, r.folded, r.domain, _RECEIVED_BIT, _RESULT, _LIFE,
+                 None, None, None, 0, r.notify, r.orcpt, None, now, now)
+                for i, r in zip(delivery_ids, request.recipients, strict=True)
+            ],
+            [(account, i, i, "received", _RECEIVED, now, now, None, None, None, None) for i in delivery_ids],
+            [(account, i, 1, 0, 0, now, expires, "", None, 0) for i in delivery_ids],
+            [_RECEIVED_BIT] * len(delivery_ids),
+            now,
+            None if key is None else (_checked_key(key), self._fingerprint(request, digest, found)),
+        )  # fmt: skip
+
+    def _check(self, found: Mapping[str, Any], request: Request) -> None:
+        if not mail_headers.text(found, "from"):
+            raise SubmissionError("The message has no From header: add one, such as “From: Ann <ann@example.com>”.", code="no-from", smtp=(550, "5.6.0"))  # fmt: skip
+        if mail_headers.count(found, "received") > RECEIVED_HEADERS_MOST:
+            raise SubmissionError("The message has passed more than 100 servers; it goes in circles. Look for a forwarding loop.", code="mail-loop", smtp=(554, "5.4.6"))  # fmt: skip
+        if self._refuse_unverified:
+            domain = mail_headers.from_domain(found)
+            if not self.domains.get((request.origin.account_id, domain)):
+                raise NotAllowed(f"{domain or 'The From domain'} is not verified for this account: add it with “aftersend domain add {domain}”, publish its records, then run “aftersend domain check {domain}”.", code="unverified-domain", smtp=(550, "5.7.1"))  # fmt: skip
+
+    def _dress(
+        self, block: bytes, found: Mapping[str, Any], origin: Origin, message_id: int, now: Instant
+    ) -> tuple[bytes, str]:
+        """Take off what is meant for us, put on what a submission server must add (RFC 6409 §8, RFC 5321 §4.4)."""
+        gone = instructions.names_in(found) | (NEVER_SENT_ON & found.keys())
+        if gone:
+            block = mail_headers.remove(block, gone)
+        shown = ids.show("msg", message_id)
+        date = self._now(now)
+        protocol = (
+            ("ESMTP" + ("S" if origin.tls else "") + ("A" if origin.user else "")) if origin.via == "smtp" else "HTTP"
+        )
+        added = f"Received: from {origin.hello or 'client'} ([{origin.peer}])\r\n\tby {self._hostname} with {protocol} id {shown};\r\n\t{date}\r\n"
+        rfc_message_id = mail_headers.text(found, "message-id")
+        if not rfc_message_id:
+            rfc_message_id = f"<{shown}@{self._hostname}>"
+            added += f"Message-ID: {rfc_message_id}\r\n"
+        if not mail_headers.text(found, "date"):
+            added += f"Date: {date}\r\n"
+        return added.encode("ascii", "replace") + block, rfc_message_id
+
+    def _now(self, now: Instant) -> str:
+        second = now // SECOND
+        if self._date[0] != second:
+            self._date = (second, time.strftime("%a, %d %b %Y %H:%M:%S +0000", time.gmtime(second)))
+        return self._date[1]
+
+    def _stream(self, request: Request, named: str | None) -> Stream:
+        name = request.stream or named or "transactional"
+        stream = self.streams.get((request.origin.account_id, name))
+        if stream is None:
+            known = sorted(stream for account, stream in self.streams if account == request.origin.account_id)
+            raise BadField("#/stream", f"There is no stream {name[:60]!r}; the account has {', '.join(known)}.", code="unknown-stream", smtp=(554, "5.6.0"))  # fmt: skip
+        return stream
+
+    def _scheduled(self, wanted: Instant | None, now: Instant) -> Instant | None:
+        if wanted is None or wanted <= now:
+            return None
+        if wanted > now + SCHEDULE_HORIZON:
+            raise BadField("#/scheduled_at", "Mail can be planned for a year ahead at most.", code="schedule-too-far", smtp=(554, "5.6.0"))  # fmt: skip
+        return wanted
+
+    @staticmethod
+    def _tags(tags: Sequence[str]) -> str | None:
+        if not tags:
+            return None
+        if len(tags) > TAGS_MOST:
+            raise BadField("#/tags", f"A message has {TAGS_MOST} tags at most.", code="too-many-tags")
+        for i, tag in enumerate(tags):
+            if not tag or len(tag) > TAG_LENGTH or not tag.isprintable():
+                raise BadField(f"#/tags/{i}", f"A tag has 1 to {TAG_LENGTH} printable characters.", code="invalid-tag")
+        return msgspec.json.encode(list(tags)).decode()
+
+    @staticmethod
+    def _metadata(metadata: Mapping[str, str]) -> str | None:
+        if not metadata:
+            return None
+        if len(metadata) > METADATA_MOST or sum(len(k) + len(v) for k, v in metadata.items()) > METADATA_LENGTH:
+            raise BadField("#/metadata", f"Metadata has {METADATA_MOST} names and {METADATA_LENGTH} characters in all at most.", code="too-much-metadata")  # fmt: skip
+        return msgspec.json.encode(dict(sorted(metadata.items()))).decode()
+
+    @staticmethod
+    def _fingerprint(request: Request, body_digest: bytes, found: Mapping[str, Any]) -> bytes:
+        """What makes two requests the same message: who to, what it says; not when or on which connection."""
+        parts = [
+            request.sender,
+            *sorted(r.folded for r in request.recipients),
+            mail_headers.text(found, "from"),
+            mail_headers.text(found, "subject"),
+            str(request.send_at or ""),
+        ]
+        return hashlib.sha256("\0".join(parts).encode("utf-8", "replace") + body_digest).digest()
+
+
+def _track(wanted: instructions.Instructions) -> dict[str, bool]:
+    said = {"opens": wanted.track_opens, "clicks": wanted.track_clicks}
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def _checked_key(key: str) -> str:
+    if not 1 <= len(key) <= 256 or not key.isprintable():
+        raise BadField("#/idempotency_key", "An idempotency key has 1 to 256 printable characters.", code="invalid-idempotency-key")  # fmt: skip
+    return key

@@ -1,0 +1,227 @@
+"""Read the structure of untrusted mail that came back: headers and parts, bounded and in linear time.
+
+Owns a reader that never raises, whatever the bytes. It does not look into the message that was returned, beyond its
+headers, and knows nothing of what a report means.
+"""
+
+from __future__ import annotations
+
+import binascii
+import html
+import re
+from base64 import b64decode
+from dataclasses import dataclass
+from functools import cached_property
+
+HEAD_LIMIT, TAIL_LIMIT = 1 << 20, 1 << 18
+"""Of a longer mail only the beginning and the end are read: a report precedes what it returns, or follows it."""
+PART_LIMIT = 200
+DEPTH_LIMIT = 12
+TEXT_LIMIT, FIELDS_LIMIT = 1 << 16, 1 << 19
+"""Bytes of one part that are decoded: of words for people, and of fields for machines (a thousand recipients and more)."""
+HEADER_LIMIT = 1 << 18
+
+_CHARSETS = {
+    name: codec
+    for codec, names in {
+        "utf-8": "utf-8 utf8 unicode-1-1-utf-8 us-ascii ascii ansi_x3.4-1968 646",
+        "cp1252": "iso-8859-1 latin1 latin-1 iso8859-1 windows-1252 cp1252 x-unknown unknown-8bit default",
+        "iso-8859-2": "iso-8859-2 latin2",
+        "cp1250": "windows-1250 cp1250",
+        "cp1251": "windows-1251 cp1251",
+        "iso-8859-5": "iso-8859-5",
+        "iso-8859-7": "iso-8859-7 windows-1253",
+        "cp1254": "iso-8859-9 windows-1254",
+        "cp1255": "iso-8859-8 iso-8859-8-i windows-1255",
+        "cp1256": "iso-8859-6 windows-1256",
+        "iso-8859-15": "iso-8859-15 latin9",
+        "koi8-r": "koi8-r koi8r",
+        "koi8-u": "koi8-u",
+        "iso2022_jp_ext": "iso-2022-jp iso-2022-jp-1 iso-2022-jp-3 csiso2022jp iso2022jp cp50220 cp50221",
+        "cp932": "shift_jis shift-jis sjis x-sjis cp932 windows-31j ms_kanji",
+        "euc_jp": "euc-jp eucjp x-euc-jp",
+        "gb18030": "gb2312 gbk gb18030 x-gbk cp936 hz-gb-2312",
+        "big5hkscs": "big5 big5-hkscs cp950",
+        "cp949": "euc-kr ks_c_5601-1987 ksc5601 cp949",
+        "utf-16": "utf-16 utf16",
+    }.items()
+    for name in names.split()
+}
+"""Character sets that are decoded, a closed list: some codecs take time out of proportion, some do not yield text."""
+
+_PARAMETER = re.compile(r';\s*([\w*-]{1,60})\s*=\s*(?:"([^"]{0,400})"?|([^\s;]{1,400}))')
+_TAG = re.compile(r"<[^<>]{0,2000}>")
+_BREAK = re.compile(r"<\s*(?:br|/?p|/?div|/?tr|/?li|/h\d)\b[^<>]{0,500}>", re.IGNORECASE)
+_INVISIBLE = re.compile(r"<(style|script|head)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
+_FIELD = re.compile(r"^([!-9;-~]{1,80})[ \t]*:[ \t]*(.*(?:\n[ \t].*)*)", re.MULTILINE)
+_ENCODED = re.compile(r"=\?([^?\s]{1,40})\?([BbQq])\?([^?]{0,400})\?=")
+_BETWEEN = re.compile(r"\?=\s{1,20}=\?")
+_FOLD = re.compile(r"\n[ \t]+")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One leaf of a mail: its header fields, its media type in lower case, and its undecoded content."""
+
+    headers: dict[str, str]
+    media: str
+    parameters: dict[str, str]
+    content: bytes
+
+    @cached_property
+    def text(self) -> str:
+        """The content as text, decoded, HTML without its tags; bounded."""
+        is_fields = self.media.startswith("message/") and self.media != "message/rfc822"
+        data = self.content[: FIELDS_LIMIT if is_fields else TEXT_LIMIT]
+        encoding = self.headers.get("content-transfer-encoding", "").strip().lower()
+        if encoding == "base64":
+            data = _base64(data)
+        elif encoding == "quoted-printable":
+            data = binascii.a2b_qp(data)
+        text = decoded(data, self.parameters.get("charset", ""))
+        return without_tags(text) if self.media == "text/html" else text
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A mail taken apart: its own header fields, its leaves in order, and the top media type."""
+
+    headers: dict[str, str]
+    media: str
+    parameters: dict[str, str]
+    parts: tuple[Part, ...]
+
+
+def read_mail(raw: bytes) -> Mail:
+    """Take a mail apart. Never raises; linear in the size up to a limit, constant beyond it."""
+    if len(raw) > HEAD_LIMIT + TAIL_LIMIT:
+        raw = raw[:HEAD_LIMIT] + b"\n" + raw[-TAIL_LIMIT:]
+    if b"\r" in raw:
+        raw = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if raw[:5] in (b"From ", b">From"):
+        raw = raw[raw.find(b"\n") + 1 :]
+    raw = raw.lstrip(b"\n")
+    headers, start = _headers(raw, 0, len(raw))
+    media, parameters = _content_type(headers.get("content-type", "text/plain"))
+    parts: list[Part] = []
+    _collect(raw, start, len(raw), headers, media, parameters, parts, frozenset())
+    return Mail(headers, media, parameters, tuple(parts))
+
+
+def read_fields(block: str) -> dict[str, str]:
+    """Return the fields of a header block by lower-case name, unfolded; of a repeated field the first."""
+    found: dict[str, str] = {}
+    for name, value in _FIELD.findall(block):
+        found.setdefault(name.lower(), value)
+    return {name: _FOLD.sub(" ", value).strip() if "\n" in value else value.strip() for name, value in found.items()}
+
+
+def _collect(
+    raw: bytes,
+    start: int,
+    end: int,
+    headers: dict[str, str],
+    media: str,
+    parameters: dict[str, str],
+    parts: list[Part],
+    outer: frozenset[bytes],
+) -> None:
+    """Append the leaves between two offsets. A boundary that an outer multipart uses opens nothing, so work stays linear."""
+    if media.startswith("multipart/") and len(outer) < DEPTH_LIMIT:
+        boundary = parameters.get("boundary", "").rstrip().encode("utf-8", "replace")
+        spans = _spans(raw, start, end, b"--" + boundary) if boundary and boundary not in outer else []
+        if not spans and boundary not in outer and (boundary := _guess(raw, start, end)) not in outer:
+            spans = _spans(raw, start, end, b"--" + boundary) if boundary else []
+        for first, last in spans:
+            if len(parts) >= PART_LIMIT:
+                return
+            inner, begin = _headers(raw, first, last)
+            default = "message/rfc822" if media == "multipart/digest" else "text/plain"
+            kind, own = _content_type(inner.get("content-type", default))
+            _collect(raw, begin, last, inner, kind, own, parts, outer | {boundary})
+        if spans:
+            return
+        media = "text/plain"
+    if len(parts) < PART_LIMIT:
+        parts.append(Part(headers, media, parameters, raw[start : min(end, start + FIELDS_LIMIT)]))
+
+
+def _spans(raw: bytes, start: int, end: int, delimiter: bytes) -> list[tuple[int, int]]:
+    """Return where the parts between delimiter lines begin and end."""
+    spans: list[tuple[int, int]] = []
+    at = start if raw.startswith(delimiter, start, end) else raw.find(b"\n" + delimiter, max(start - 1, 0), end)
+    while at >= 0 and len(spans) < PART_LIMIT:
+        line = raw.find(b"\n", at + 1, end)
+        after = at + len(delimiter) + (raw[at : at + 1] == b"\n")
+        if line < 0 or raw[after : after + 2] == b"--":
+            break
+        following = raw.find(b"\n" + delimiter, line, end)
+        spans.append((line + 1, end if following < 0 else max(following, line + 1)))
+        at = following
+    return spans
+
+
+def _guess(raw: bytes, start: int, end: int) -> bytes:
+    """Return what stands behind the first line of the content that begins with two hyphens: a boundary not announced."""
+    found = re.compile(rb"^--([^\n]{1,100})\n(?=Content-)", re.MULTILINE | re.IGNORECASE).search(
+        raw, start, min(end, start + 4000)
+    )
+    return found[1].rstrip() if found else b""
+
+
+def _headers(raw: bytes, start: int, end: int) -> tuple[dict[str, str], int]:
+    """Return the header fields at an offset and where the content begins."""
+    if raw[start : start + 1] == b"\n":
+        return {}, start + 1
+    stop = raw.find(b"\n\n", start, end)
+    body = end if stop < 0 else stop + 2
+    block = raw[start : min(end if stop < 0 else stop, start + HEADER_LIMIT)]
+    return read_fields(block.decode("utf-8", "replace")), body
+
+
+def _content_type(value: str) -> tuple[str, dict[str, str]]:
+    media, _, rest = value[:2000].partition(";")
+    media = media.strip().lower()
+    if not rest:
+        return media or "text/plain", {}
+    found = _PARAMETER.findall(";" + rest)
+    return media or "text/plain", {name.lower(): quoted or plain for name, quoted, plain in found}
+
+
+def decoded(data: bytes, charset: str) -> str:
+    """Return bytes as text in the character set named, or in the likeliest; never raises."""
+    codec = _CHARSETS.get(charset.strip().lower().strip("\"'"), "utf-8")
+    if b"\x1b$" in data and codec == "utf-8":
+        codec = "iso2022_jp_ext"
+    try:
+        return data.decode(codec)
+    except UnicodeDecodeError:
+        return data.decode("cp1252" if codec == "utf-8" else codec, "replace")
+
+
+def _base64(data: bytes) -> bytes:
+    data = re.sub(rb"[^A-Za-z0-9+/]", b"", data)
+    try:
+        return b64decode(data[: len(data) // 4 * 4] if len(data) % 4 == 1 else data + b"=" * (-len(data) % 4))
+    except binascii.Error:
+        return b""
+
+
+def without_tags(text: str) -> str:
+    """Return the visible words of HTML, one line a block."""
+    text = _INVISIBLE.sub(" ", text)
+    text = _BREAK.sub("\n", text)
+    return html.unescape(_TAG.sub(" ", text))
+
+
+def decoded_header(value: str) -> str:
+    """Return a header value with its encoded words (RFC 2047) decoded; what cannot be decoded stays as it is."""
+    if "=?" not in value:
+        return value
+    return _ENCODED.sub(_encoded_word, _BETWEEN.sub("?==?", value[:4000]))
+
+
+def _encoded_word(found: re.Match[str]) -> str:
+    charset, kind, text = found[1], found[2], found[3].encode("ascii", "replace")
+    data = _base64(text) if kind in "Bb" else binascii.a2b_qp(text, header=True)
+    return decoded(data, charset.partition("*")[0])

@@ -1,0 +1,11 @@
+"""Turn an SMTP reply or a returned mail into a Diagnosis.
+
+Owns the tables of phrases, codes and notices. Knows nothing of retries: what to do about a diagnosis is suppression's
+and retry's business.
+"""
+
+from aftersend.policy.diagnosis.findings import Action, Diagnosis, Suppress
+from aftersend.policy.diagnosis.mail import Report, diagnose_mail
+from aftersend.policy.diagnosis.replies import diagnose_reply, diagnose_text
+
+__all__ = ["Action", "Diagnosis", "Report", "Suppress", "diagnose_mail", "diagnose_reply", "diagnose_text"]

@@ -1,0 +1,275 @@
+"""Turn a mail that came to a return address into a Report: what it is, whom it is about, and why.
+
+Looks in this order: feedback report, delivery status notification, read receipt, notice in prose, automatic answer;
+what is none of these is not a bounce, and is never guessed to be one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from aftersend.ledger.reasons import Reason
+from aftersend.mail.returned import Mail, Part, decoded_header, read_fields, read_mail
+from aftersend.policy.diagnosis import feedback, machines, prose, reports
+from aftersend.policy.diagnosis.findings import Action, Diagnosis, finding
+from aftersend.policy.diagnosis.replies import diagnose_words
+
+_RECEIPT_MEDIA = frozenset({"message/disposition-notification", "message/global-disposition-notification"})
+_RETURNED_MEDIA = frozenset(
+    {"message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers", "message/rfc822-headers"}
+)
+_FIELDS_IN_TEXT = re.compile(r"^[ \t>]*Final-Recipient[ \t]*:", re.MULTILINE | re.IGNORECASE)
+_FIRST_FIELD = re.compile(r"^[A-Za-z-]{2,40}:[ \t]", re.MULTILINE)
+_BARE_NAME = re.compile(r"recipients?\b[^\n]*:[ \t]*\n\s*([\w.+-]{2,64})[ \t]*(?:\n|\Z)")
+_TELLING_SUBJECT = re.compile(r"\s*(?:returned mail|delivery failure|mail failure|mail error|warning)\b", re.IGNORECASE)
+"""Subjects that go on with the cause; others go on with the subject of the message."""
+_QUOTED_HEADER_LIMIT = 16_000
+_WRAPPINGS = 2
+"""How often gateways may have wrapped a report into another mail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a returned mail says: one Diagnosis for the whole, and one for each recipient that it names."""
+
+    kind: str
+    """feedback_report, delivery_status, notice, answer, receipt or other."""
+    whole: Diagnosis
+    per_recipient: tuple[Diagnosis, ...] = ()
+    original_message_id: str = ""
+    """Message-ID of the message that it is about, without brackets, if it is quoted."""
+    fields: dict[str, str] = field(default_factory=dict)
+    """Fields of the report about the message (original-envelope-id, arrival-date, feedback-type …), names lower case."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as the interfaces print it, without the id that the caller knows."""
+        whole = self.whole
+        return {
+            "action": whole.action.value,
+            "category": whole.category.value,
+            "reason": whole.reason.value,
+            "detail": whole.detail,
+            "status": whole.status,
+            "recipients": list(whole.recipients),
+            "sentence": whole.sentence,
+            "per_recipient": [one.to_json() for one in self.per_recipient or (whole,)],
+        }
+
+
+def diagnose_mail(raw: bytes) -> Report:
+    """Say what a returned mail means. Never raises, whatever the bytes; linear in their number, and bounded."""
+    return _diagnose(_Incoming(read_mail(raw)), _WRAPPINGS)
+
+
+class _Incoming:
+    """A mail and what is to be read from it, each when it is first asked for: most mails answer early."""
+
+    def __init__(self, mail: Mail) -> None:
+        self.mail = mail
+
+    @cached_property
+    def _texts(self) -> tuple[str, str]:
+        """The words for people, and the headers of the message returned."""
+        words: list[str] = []
+        html: list[Part] = []
+        quoted = ""
+        for part in self.mail.parts:
+            if part.media in _RETURNED_MEDIA:
+                quoted = quoted or part.text
+            elif part.media.startswith("text/") and not (quoted and words) and len(words) < 4:
+                if part.media == "text/html":
+                    html.append(part)
+                else:
+                    words.append(part.text)
+        text = "\n".join(words)
+        return (text if text.strip() or not html else html[0].text), quoted
+
+    @property
+    def text(self) -> str:
+        return self._texts[0]
+
+    @cached_property
+    def notice(self) -> prose.Notice:
+        return prose.split_notice(self.text)
+
+    @cached_property
+    def quoted(self) -> dict[str, str]:
+        """The header fields of the message returned, as a part of its own or below the notice."""
+        text = self._texts[1] or self.notice.quoted
+        found = _FIRST_FIELD.search(text, 0, _QUOTED_HEADER_LIMIT)
+        if found is None:
+            return {}
+        block = text[found.start() : found.start() + _QUOTED_HEADER_LIMIT]
+        return read_fields(block.partition("\n\n")[0])
+
+    @cached_property
+    def said(self) -> list[prose.Said]:
+        """The recipients that the notice names, and what it says of each."""
+        return prose.recipients_said(self.notice.words, self._own)
+
+    @cached_property
+    def said_of(self) -> dict[str, str]:
+        return {one.recipient: one.text for one in self.said}
+
+    @property
+    def _own(self) -> frozenset[str]:
+        """The addresses of those who sent the message and the notice, which are not those of its recipients."""
+        headers, quoted = self.mail.headers, self.quoted
+        values = [headers.get(name, "") for name in ("to", "from", "return-path", "sender", "reply-to")]
+        values += [quoted.get(name, "") for name in ("from", "return-path", "sender")]
+        own = frozenset(address for value in values if "@" in value for address in prose.addresses(value))
+        return own.difference(self.original_recipients)
+
+    @property
+    def failed_recipients(self) -> tuple[str, ...]:
+        return tuple(prose.addresses(self.mail.headers.get("x-failed-recipients", ""))[: prose.RECIPIENT_LIMIT])
+
+    @property
+    def original_recipients(self) -> tuple[str, ...]:
+        return tuple(prose.addresses(self.quoted.get("to", ""))[: prose.RECIPIENT_LIMIT])
+
+    @property
+    def message_id(self) -> str:
+        return self.quoted.get("message-id", "").strip(" \t<>")[:300]
+
+
+def _diagnose(incoming: _Incoming, wrappings: int) -> Report:
+    mail = incoming.mail
+    for part in mail.parts:
+        if part.media == "message/feedback-report":
+            return _complaint(incoming, part.text)
+    for part in mail.parts:
+        if part.media.startswith("message/") and "delivery" in part.media and "status" in part.media:
+            status = reports.read_report(part.text)
+            if status.recipients:
+                return _from_status(incoming, status)
+    if wrappings and (wrapped := _wrapped_report(mail)):
+        return _diagnose(_Incoming(read_mail(wrapped)), wrappings - 1)
+    if any(part.media in _RECEIPT_MEDIA for part in mail.parts):
+        return _receipt(incoming)
+    if recipient := feedback.plain_copy_of(mail, incoming.quoted):
+        whole = finding(Action.FEEDBACK, Reason.COMPLAINT, recipients=(recipient,))
+        return Report("feedback_report", whole, (), incoming.message_id)
+    if _FIELDS_IN_TEXT.search(incoming.text) and machines.is_from_daemon(mail):
+        status = reports.read_report(incoming.text)
+        if status.recipients:
+            return _from_status(incoming, status)
+    return _from_prose(incoming)
+
+
+# --- complaints and receipts ------------------------------------------------------------------------------------
+
+
+def _wrapped_report(mail: Mail) -> bytes:
+    """Return the report that a gateway on its way has wrapped into another mail, or nothing."""
+    first = mail.parts[0] if mail.parts else None
+    if first is None or first.media != "message/rfc822" or not machines.is_from_daemon(mail):
+        return b""
+    return first.content if b"delivery-status" in first.content[:8_000].lower() else b""
+
+
+def _complaint(incoming: _Incoming, text: str) -> Report:
+    fields = read_fields(text)
+    action, reason, detail = feedback.meaning_of(fields)
+    recipients = feedback.recipients_of(fields, incoming.quoted) if action is Action.FEEDBACK else ()
+    evidence = ("Feedback-Type: " + fields.get("feedback-type", "")[:80],)
+    whole = finding(action, reason, detail, recipients=recipients, evidence=evidence)
+    return Report("feedback_report", whole, (), incoming.message_id, fields)
+
+
+def _receipt(incoming: _Incoming) -> Report:
+    """A receipt is no failure, but some delivery agents dress a refusal as one."""
+    if "rejected" in incoming.text.lower() and machines.is_from_daemon(incoming.mail):
+        return _from_prose(incoming)
+    return Report("receipt", finding(Action.NOT_A_BOUNCE, Reason.NOT_A_BOUNCE))
+
+
+# --- delivery status notifications ------------------------------------------------------------------------------
+
+
+def _from_status(incoming: _Incoming, status: reports.StatusReport) -> Report:
+    is_single = len(status.recipients) == 1
+    each = []
+    for entry in status.recipients:
+        recipient = entry.recipient or (_unnamed(incoming) if is_single else "")
+        one = diagnose_words(
+            reports.words_of(entry.diagnostic),
+            lambda entry=entry: _beside(incoming, entry, is_single),  # type: ignore[misc]
+            status=entry.status,
+            action=entry.action,
+        )
+        if entry.said_action in ("relayed", "expanded"):
+            one = replace(one, detail=entry.said_action)
+        each.append(one.of((recipient,) if recipient else ()))
+    return _summed("delivery_status", each, incoming.message_id, status.fields)
+
+
+def _unnamed(incoming: _Incoming) -> str:
+    """Return the recipient that the fields fail to name, from the words, or from the message returned."""
+    named = (*(one.recipient for one in incoming.said), *incoming.failed_recipients, *incoming.original_recipients)
+    return next(iter(named), "")
+
+
+def _beside(incoming: _Incoming, entry: reports.RecipientReport, is_single: bool) -> str:
+    """Return what the notice for people says of the recipient of an entry."""
+    said = incoming.said_of
+    whole = incoming.notice.words if is_single or not said else ""
+    return said.get(entry.recipient) or said.get(entry.final) or whole
+
+
+def _summed(kind: str, each: list[Diagnosis], message_id: str, fields: dict[str, str]) -> Report:
+    """Sum up: the whole failed if it failed for one, is delayed if it is for one, else was delivered."""
+    whole = next(one for action in Action for one in each if one.action is action)
+    trouble = [one for one in each if one.action is not Action.DELIVERED] or each
+    return Report(kind, whole.of(_once(trouble)), tuple(each), message_id, fields)
+
+
+def _once(each: Iterable[Diagnosis]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(recipient for one in each for recipient in one.recipients))
+
+
+# --- prose ------------------------------------------------------------------------------------------------------
+
+
+def _from_prose(incoming: _Incoming) -> Report:
+    kind = machines.kind_of(incoming.mail, incoming.notice.words)
+    if kind in ("failed", "delayed"):
+        return _notice(incoming, Action(kind))
+    if kind in ("autoreply", "challenge"):
+        detail = "challenge_response" if kind == "challenge" else None
+        return Report("answer", finding(Action.AUTOREPLY, Reason.AUTO_REPLY, detail))
+    return Report("other", finding(Action.NOT_A_BOUNCE, Reason.NOT_A_BOUNCE))
+
+
+def _notice(incoming: _Incoming, action: Action) -> Report:
+    words = incoming.notice.words
+    subject = decoded_header(incoming.mail.headers.get("subject", ""))
+    subject = subject if _TELLING_SUBJECT.match(subject) else ""
+    each = [
+        diagnose_words(one.text, lambda: words, subject=subject, action=action, is_named=bool(one.recipient)).of(
+            (one.recipient,) if one.recipient else ()
+        )
+        for one in _said_of_each(incoming)
+    ]
+    return _summed("notice", each, incoming.message_id, {})
+
+
+def _said_of_each(incoming: _Incoming) -> list[prose.Said]:
+    """Return the recipients of a notice: as its words name them, else its header, else the message returned."""
+    words, said, failed = incoming.notice.words, incoming.said, incoming.failed_recipients
+    if failed and len(failed) != len(said):
+        return [prose.Said(name, incoming.said_of.get(name, words)) for name in failed]
+    if said:
+        return said
+    return [prose.Said(_bare_name(incoming.mail, words) or next(iter(incoming.original_recipients), ""), words)]
+
+
+def _bare_name(mail: Mail, words: str) -> str:
+    """Return the recipient where a system names local parts only, on a line of their own, and the domain is its own."""
+    found = _BARE_NAME.search(words)
+    authors = prose.addresses(mail.headers.get("from", "")) if found else ()
+    return f"{found[1]}@{authors[0].partition('@')[2]}".lower() if found and authors else ""

@@ -1,0 +1,122 @@
+"""Find in a notice written for people whom it is about and what was said of each.
+
+Owns the look of such notices: where the quoted message begins, how addresses are set apart, how a transcript of SMTP
+runs. It returns texts; what they mean is for the tables to say.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+NOTICE_LIMIT = 60_000
+"""Characters of a notice that are read."""
+RECIPIENT_LIMIT = 1_000
+"""Recipients of one report that are told apart."""
+
+ADDRESS = r"[^\s<>\"'(),;:\[\]=|@\\：、。，；「」（）《》]{1,64}@[a-zA-Z0-9_#\u0080-\uffff-][\w.-]{0,253}[\w]"
+_ADDRESS = re.compile(ADDRESS)
+_GLUED = re.compile(r"^(\S+@\S*\.[a-z]{2,24})[^\x00-\x7f]\S*$")
+"""A sentence that goes on behind an address without a space, as Chinese and Japanese ones do."""
+_LEADING = re.compile(
+    rf"^[^\w\n@]{{0,30}}(?:([^\n:：@<\"]{{1,50}}?)[ \t]*[:=：][ \t]*)?[^\w\n@]{{0,12}}(?:smtp:|rfc822;|mailto:)?[ \t]*({ADDRESS})",
+    re.MULTILINE | re.IGNORECASE,
+)
+_WITHIN = re.compile(
+    rf"\b(?:to|for|recipient|user|address|addressee|with|mailbox|an|para|à|a|von|aan|til|of|at|party|destinatario)[ \t\n:]+[<\"'(\[]{{0,3}}({ADDRESS})",
+    re.IGNORECASE,
+)
+_RCPT = re.compile(rf"RCPT TO:[ ]?<?({ADDRESS})?", re.IGNORECASE)
+_CODED = re.compile(rf"^[ \t]*[45]\d\d[ -](?:[45]\.\d+\.\d+ )?[<\"]?({ADDRESS})[>\"]?(?:\.\.\.|:)", re.MULTILINE)
+_NOT_RECIPIENT = re.compile(
+    r"\b(?:from|sender|reply-to|return-path|mail from|contact|cc|bcc|message-id|envelope-from|postmaster|abuse|"
+    r"reported-by|received|date|subject|x-[a-z-]+|von|absender|de|expéditeur|remitente|id|in-reply-to|references|by)$",
+    re.IGNORECASE,
+)
+_ROLES = re.compile(
+    r"(?:postmaster|mailer-daemon|mail-daemon|mailerdaemon|abuse|hostmaster|support|helpdesk|noreply|no-reply|admin|"
+    r"webmaster|root|spam|security|mailmaster)@",
+    re.IGNORECASE,
+)
+_HEADER_LINES = re.compile(
+    r"^(?:Received|Return-Path|DKIM-Signature|X-Received|Delivered-To|Message-ID|MIME-Version|X-Google-\S+):[ \t]*\S",
+    re.MULTILINE | re.IGNORECASE,
+)
+
+
+class Said(NamedTuple):
+    """A recipient, "" if none is named, and what the notice says of them."""
+
+    recipient: str
+    text: str
+
+
+class Notice(NamedTuple):
+    """The words of the notice itself, and the message it quotes, if it quotes one."""
+
+    words: str
+    quoted: str
+
+
+@cache
+def _cut() -> re.Pattern[str]:
+    lines = files(__package__).joinpath("cuts.tsv").read_text("utf-8").splitlines()
+    phrases = "|".join(re.escape(line) for line in lines if line and not line.startswith("#"))
+    return re.compile(rf"^[^\w\n]{{0,80}}(?:{phrases})", re.MULTILINE | re.IGNORECASE)
+
+
+def split_notice(text: str) -> Notice:
+    """Part a notice from the message that it quotes, at a line that announces it or where header lines begin."""
+    text = text[:NOTICE_LIMIT]
+    ends = [found.start() for found in (_cut().search(text), _HEADER_LINES.search(text)) if found]
+    end = min(ends, default=len(text))
+    return Notice(text[:end], text[end:])
+
+
+def recipients_said(words: str, own: frozenset[str]) -> list[Said]:
+    """Return the recipients that a notice speaks of, each with what it says of them; `own` addresses are the sender's.
+
+    An address set apart at the beginning of a line is taken before one within a sentence.
+    """
+    found = _leading(words, own) or _leading(words, frozenset())
+    if not found:
+        coded = [(match.start(), match[1]) for match in _CODED.finditer(words)]
+        named = [(match.start(), match[1]) for match in _RCPT.finditer(words) if match[1]]
+        found = _kept(coded or named, own)
+    if not found:
+        found = _kept([(match.start(), match[1]) for match in _WITHIN.finditer(words)], own)[:1]
+        return [Said(address, words) for _, address in found]
+    starts = [start for start, _ in found] + [len(words)]
+    return [Said(address, words[starts[index] : starts[index + 1]]) for index, (_, address) in enumerate(found)]
+
+
+def _leading(words: str, own: frozenset[str]) -> list[tuple[int, str]]:
+    places = []
+    at = words.find("@")
+    while at >= 0:
+        start = words.rfind("\n", 0, at) + 1
+        if match := _LEADING.match(words, start):
+            label = (match[1] or "").strip()
+            if not label or not (_NOT_RECIPIENT.search(label) or label.count(" ") > 4):
+                places.append((start, match[2]))
+        end = words.find("\n", at)
+        at = words.find("@", end) if end >= 0 else -1
+    return _kept(places, own)
+
+
+def _kept(places: list[tuple[int, str]], own: frozenset[str]) -> list[tuple[int, str]]:
+    """Drop repeated and foreign addresses; those of offices (postmaster …) only if another one is left."""
+    kept: dict[str, int] = {}
+    for start, address in places[: 4 * RECIPIENT_LIMIT]:
+        address = _GLUED.sub(r"\1", address.strip(".-").lower())
+        if address not in own and "@" in address:
+            kept.setdefault(address, start)
+    persons = {address: start for address, start in kept.items() if not _ROLES.match(address)}
+    return [(start, address) for address, start in (persons or kept).items()][:RECIPIENT_LIMIT]
+
+
+def addresses(text: str) -> list[str]:
+    """Return the addresses in a text, lower case, in order, each once."""
+    return list(dict.fromkeys(address.lower() for address in _ADDRESS.findall(text)))

@@ -1,0 +1,31 @@
+"""The gates between received and treated, in their one fixed order. Each is a pure function in a file of its own.
+
+A gate sees one candidate and the present moment, and answers pass, hold (why, until) or refuse (why). The first answer
+that is not a pass counts. A candidate that was held comes back when its time has come and goes through all gates again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aftersend.policy.gates.address import refuse_impossible
+from aftersend.policy.gates.candidate import Candidate
+from aftersend.policy.gates.schedule import hold_until_scheduled
+from aftersend.policy.gates.suppression import refuse_suppressed
+from aftersend.policy.verdict import PASS, Pass, Verdict
+
+Gate = Callable[[Candidate, int], Verdict]
+
+GATES: tuple[Gate, ...] = (refuse_impossible, refuse_suppressed, hold_until_scheduled)
+
+
+def decide(candidate: Candidate, now: int) -> Verdict:
+    """Return the first verdict that is not a pass, or PASS."""
+    for gate in GATES:
+        verdict = gate(candidate, now)
+        if not isinstance(verdict, Pass):
+            return verdict
+    return PASS
+
+
+__all__ = ["GATES", "Candidate", "Gate", "decide"]

@@ -1,0 +1,102 @@
+"""Answer with one delivery whole: its row, its explanation, everything that happened to it with the evidence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aftersend import ids
+from aftersend.ledger.conservation import Sums, sums
+from aftersend.reports.log import leases_of, rows, told
+from aftersend.reports.telling import explained, moment, parsed, told_event
+from aftersend.store import deliveries
+from aftersend.store.connection import Connection
+from aftersend.store.deliveries import Filter
+
+
+def delivery(connection: Connection, account_id: int, delivery_id: int) -> dict[str, Any]:
+    """Return one delivery whole: the row of the log, how we know, every event in order. Raise NotFound."""
+    row = deliveries.one(connection, account_id, delivery_id)
+    events = deliveries.events_of(connection, account_id, delivery_id)
+    explanation = explained(row, events, leases_of(connection))
+    return {
+        **told(row, explanation),
+        "known_by": list(explanation.known_by),
+        "received": parsed(row["received"]),
+        "received_at": moment(row["received_us"]),
+        "envid": row["envid"],
+        "events": [told_event(event) for event in events],
+    }
+
+
+def events(connection: Connection, account_id: int, delivery_id: int) -> list[dict[str, Any]]:
+    """Return everything that happened to a delivery, in order, with its raw evidence. Raise NotFound."""
+    deliveries.one(connection, account_id, delivery_id)
+    return [told_event(event) for event in deliveries.events_of(connection, account_id, delivery_id)]
+
+
+def recent_events(
+    connection: Connection, account_id: int, *, limit: int, after: str | None = None
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Return the events of up to `limit` deliveries, the newest deliveries first, each whole and in order; and the last of
+    these deliveries, behind which there may be more, or None at the end of the list.
+    """
+    last = None if after is None else ids.read("dlv", after)
+    chosen = deliveries.ids(connection, account_id, Filter(), limit=limit, before=last)
+    found = deliveries.events_of_many(connection, account_id, chosen)
+    told = [
+        told_event(row)
+        for delivery_id in chosen
+        for row in sorted(found[delivery_id], key=lambda each: (each["occurred_us"], each["recorded_us"], each["key"]))
+    ]
+    return told, ids.show("dlv", chosen[-1]) if len(chosen) == limit else None
+
+
+MOST_RECIPIENTS_SHOWN = 1000
+
+
+def message(connection: Connection, account_id: int, message_id: int) -> dict[str, Any]:
+    """Return a message: what it is, and what has become of it in numbers. Raise NotFound."""
+    row = deliveries.message(connection, account_id, message_id)
+    counted = of_message(connection, account_id, message_id)
+    return {
+        "id": ids.show("msg", message_id),
+        "rfc_message_id": row["rfc_message_id"],
+        "sender": row["sender"],
+        "from": row["header_from"],
+        "subject": row["subject"],
+        "stream": row["stream"],
+        "via": row["via"],
+        "tags": parsed(row["tags"]) or [],
+        "metadata": parsed(row["metadata"]) or {},
+        "size": row["size"],
+        "received_at": moment(row["received_us"]),
+        "scheduled_at": moment(row["scheduled_us"]),
+        "received": parsed(row["received"]),
+        "envid": row["envid"],
+        "outcomes": told_sums(counted),
+    }
+
+
+def deliveries_of(connection: Connection, account_id: int, message_id: int) -> list[dict[str, Any]]:
+    """Return the rows of the log of one message, in the order in which its recipients were named. Raise NotFound."""
+    deliveries.message(connection, account_id, message_id)
+    found = deliveries.page(connection, account_id, Filter(message=(message_id,)), limit=MOST_RECIPIENTS_SHOWN)
+    return rows(connection, account_id, found[::-1])
+
+
+def of_message(connection: Connection, account_id: int, message_id: int) -> Sums:
+    """Add up a message's deliveries."""
+    grouped = deliveries.by_facts(connection, account_id, message_id=message_id)
+    return sums(sum(number for _, _, number in grouped), grouped)
+
+
+def told_sums(counted: Sums) -> dict[str, Any]:
+    """Write an audience and what has become of it as the API shows it."""
+    return {
+        "audience": counted.audience,
+        "conserved": counted.is_conserved,
+        "ended": counted.ended,
+        "under_way": counted.under_way,
+        "returned_later": counted.returned_later,
+        "by_outcome": {outcome.word.replace(" ", "_"): number for outcome, number in counted.by_outcome.items()},
+    }

@@ -1,0 +1,102 @@
+"""Answer with the email log: one row for each recipient, in the words of all vocabularies, later facts beside the headline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aftersend import ids
+from aftersend.clock import Instant
+from aftersend.errors import BadField
+from aftersend.ledger.explain import Explanation
+from aftersend.ledger.facts import members
+from aftersend.reports.telling import Row, explained, moment, parsed
+from aftersend.store import deliveries, nodes
+from aftersend.store.connection import Connection
+from aftersend.store.deliveries import Filter
+
+LIMIT = 50
+MOST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a list, newest first."""
+
+    rows: list[dict[str, Any]]
+    has_more: bool
+    """Whether there is more in the direction in which the page was asked for."""
+
+
+def page(
+    connection: Connection,
+    account_id: int,
+    wanted: Filter,
+    *,
+    limit: int = LIMIT,
+    after: str | None = None,
+    before: str | None = None,
+) -> Page:
+    """Return rows of the log, newest first: those that follow the delivery `after` on the list (older ones), or those that
+    stand just before the delivery `before` (newer ones). Raise BadField for a limit out of range, NotFound for a bad id.
+    """
+    if not 1 <= limit <= MOST:
+        raise BadField("#/limit", f"A page has 1 to {MOST} rows, not {limit}.", code="invalid-limit")
+    if after is not None and before is not None:
+        raise BadField("#/before", "Give after or before, not both.", code="invalid-cursor")
+    found = deliveries.page(
+        connection,
+        account_id,
+        wanted,
+        limit=limit + 1,
+        before=None if after is None else ids.read("dlv", after),
+        after=None if before is None else ids.read("dlv", before),
+    )
+    has_more = len(found) > limit
+    found = (found[-limit:] if before is not None else found[:limit]) if has_more else found
+    return Page(rows(connection, account_id, found), has_more)
+
+
+def rows(connection: Connection, account_id: int, found: Sequence[Row]) -> list[dict[str, Any]]:
+    """Write rows of the store as the log shows them."""
+    if not found:
+        return []
+    events = deliveries.events_of_many(connection, account_id, [row["id"] for row in found])
+    leases = leases_of(connection)
+    return [told(row, explained(row, events[row["id"]], leases)) for row in found]
+
+
+def leases_of(connection: Connection) -> Mapping[int, Instant]:
+    """Return until when each node may work on what it has claimed."""
+    return {number: ends for number, _, _, ends in nodes.listed(connection)}
+
+
+def told(row: Row, explanation: Explanation) -> dict[str, Any]:
+    """Write one row: what was sent to whom, then what became of it in all words."""
+    says = explanation.as_dict()
+    del says["known_by"]
+    return {
+        "id": ids.show("dlv", row["id"]),
+        "message_id": ids.show("msg", row["message_id"]),
+        "rfc_message_id": row["rfc_message_id"],
+        "recipient": row["recipient"],
+        "sender": row["sender"],
+        "from": row["header_from"],
+        "subject": row["subject"],
+        "stream": row["stream"],
+        "via": row["via"],
+        "tags": parsed(row["tags"]) or [],
+        "metadata": parsed(row["metadata"]) or {},
+        "size": row["size"],
+        "broadcast_id": None if row["broadcast_id"] is None else ids.show("brd", row["broadcast_id"]),
+        "created_at": moment(row["created_us"]),
+        "changed_at": moment(row["changed_us"]),
+        "scheduled_at": moment(row["scheduled_us"]),
+        **says,
+        "facts": [fact.word for fact in members(row["facts"])],
+        "tries": row["tries"],
+        "reason": row["reason"],
+        "detail": row["detail"],
+        "said": row["said"],
+    }

@@ -1,0 +1,87 @@
+"""Turn rows of the store into values of the ledger, and those into what is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from aftersend import ids
+from aftersend.clock import Instant, iso
+from aftersend.ledger.events import Event
+from aftersend.ledger.explain import Explanation, Waiting, explain
+from aftersend.ledger.facts import ALL, Facts
+from aftersend.ledger.reasons import Reason
+from aftersend.store.queue import Stage
+
+Row = Mapping[str, Any]
+
+_FACT_OF = {int(fact): fact for fact in ALL}
+_REASONS = {reason.value: reason for reason in Reason}
+
+
+def event(row: Row) -> Event:
+    """Read an event. What this version does not know (a fact, a reason) is left out; the kind still says it."""
+    return Event(
+        id=row["key"],
+        account_id=row["account_id"],
+        delivery_id=row["delivery_id"],
+        key=row["key"],
+        kind=row["kind"],
+        fact=None if row["fact"] is None else _FACT_OF.get(row["fact"]),
+        occurred_us=row["occurred_us"],
+        recorded_us=row["recorded_us"],
+        reason=_REASONS.get(row["reason"] or ""),
+        detail=row["detail"],
+        status=row["status"] or "",
+        evidence=parsed(row["evidence"]) or {},
+    )
+
+
+def parsed(text: str | None) -> Any:
+    """Read a column of free data; None for none."""
+    return None if text is None else msgspec.json.decode(text)
+
+
+def waiting(row: Row, leases: Mapping[int, Instant]) -> Waiting | None:
+    """Say what is planned, or None when the delivery is in no queue. `leases` says until when each node may work."""
+    if row["stage"] is None:
+        return None
+    stage = Stage(row["stage"])
+    return Waiting(
+        next_due_us=row["due_us"],
+        stage=stage.name.lower(),
+        why=None if stage is Stage.SET_ASIDE else row["waits"],
+        expires_us=row["expires_us"],
+        is_claimed=row["holder"] != 0,
+        lease_ends_us=leases.get(row["holder"]),
+    )
+
+
+def explained(row: Row, events: Sequence[Row], leases: Mapping[int, Instant]) -> Explanation:
+    """Explain one row of the log."""
+    return explain(Facts(row["facts"]), [event(each) for each in events], waiting(row, leases))
+
+
+def told_event(row: Row) -> dict[str, Any]:
+    """Write an event as the API shows it, with its raw evidence."""
+    happened = event(row)
+    return {
+        "id": ids.show("evt", happened.key),
+        "delivery_id": ids.show("dlv", happened.delivery_id),
+        "type": f"delivery.{happened.kind}",
+        "fact": happened.fact.word if happened.fact is not None else None,
+        "sentence": happened.sentence,
+        "occurred_at": iso(happened.occurred_us),
+        "recorded_at": iso(happened.recorded_us),
+        "reason": row["reason"],
+        "detail": happened.detail,
+        "enhanced_status": happened.status or None,
+        "evidence": dict(happened.evidence) or None,
+    }
+
+
+def moment(instant: Instant | None) -> str | None:
+    """Write a time, or None for none."""
+    return None if instant is None else iso(instant)

@@ -1,0 +1,325 @@
+"""Own the questions asked of the email log: find rows, one row whole, its events. Pages go by key, newest first; nothing
+here counts by scanning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy import Boolean, ColumnElement, Connection, and_, func, literal_column, or_, select
+
+from aftersend.clock import Instant
+from aftersend.errors import NotFound
+from aftersend.store.schema import RESULTS_WORTH_AN_INDEX, counts, deliveries, events, messages, queue, refusals
+
+COMMON_RESULTS = frozenset(int(code) for code in RESULTS_WORTH_AN_INDEX.split("(")[1].rstrip(")").split(","))
+
+
+@dataclass(frozen=True, slots=True)
+class BounceWanted:
+    """Bounce events of one reason; several of these mean or."""
+
+    facts: tuple[int, ...]
+    """The facts that are bounces."""
+    reason: str | None
+    """The reason, or None for events without one."""
+    details: tuple[str, ...] = ()
+    """Finer words beside it."""
+    is_other_detail: bool = False
+    """Whether `details` are those that it must not have."""
+    of_mailbox: bool | None = None
+    """Whether the enhanced status speaks of the one mailbox (RFC 3463, subject 2), if that matters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which rows of the log are wanted. Several values of one field mean or; different fields mean and."""
+
+    recipient: tuple[str, ...] = ()
+    """Folded addresses."""
+    domain: tuple[str, ...] = ()
+    sender: tuple[str, ...] = ()
+    subject: str | None = None
+    """A part of the subject."""
+    tag: tuple[str, ...] = ()
+    metadata: tuple[tuple[str, str], ...] = ()
+    stream: tuple[str, ...] = ()
+    broadcast: tuple[int, ...] = ()
+    message: tuple[int, ...] = ()
+    delivery: tuple[int, ...] = ()
+    rfc_message_id: tuple[str, ...] = ()
+    results: tuple[int, ...] = ()
+    """Ranks of delivery results (001)."""
+    lives: tuple[int, ...] = ()
+    """Ranks of the life cycle (004)."""
+    having: tuple[tuple[int, int], ...] = ()
+    """(bits that must be there, bits that must not), any of these pairs."""
+    reason: tuple[str, ...] = ()
+    since: Instant | None = None
+    until: Instant | None = None
+    text: str | None = None
+    """Free text: a part of recipient or subject."""
+    live: bool | None = None
+    """Only those that have not ended, or only those that have."""
+    bounces: tuple[BounceWanted, ...] = ()
+    """Those with a bounce event of any of these kinds."""
+
+
+def _conditions(account_id: int, wanted: Filter) -> list[ColumnElement[bool]]:
+    d, m = deliveries.c, messages.c
+    found: list[ColumnElement[bool]] = [d.account_id == account_id]
+    for column, values in (
+        (d.folded, wanted.recipient),
+        (d.domain, wanted.domain),
+        (d.stream, wanted.stream),
+        (d.broadcast_id, wanted.broadcast),
+        (d.message_id, wanted.message),
+        (d.id, wanted.delivery),
+        (d.life, wanted.lives),
+        (m.sender, wanted.sender),
+        (m.rfc_message_id, wanted.rfc_message_id),
+    ):
+        if values:
+            found.append(column == values[0] if len(values) == 1 else column.in_(values))
+    if wanted.results:
+        found.append(d.result.in_(wanted.results) if len(wanted.results) > 1 else d.result == wanted.results[0])
+        if not COMMON_RESULTS.intersection(wanted.results):
+            rare = literal_column("deliveries." + RESULTS_WORTH_AN_INDEX, type_=Boolean)
+            found.append(rare)  # lets both engines use the partial index
+    if wanted.reason:
+        found.append(or_(d.reason.in_(wanted.reason), d.detail.in_(wanted.reason)))
+    if wanted.having:
+        bits = d.facts
+        found.append(or_(*(and_(bits.op("&")(yes) == yes, bits.op("&")(no) == 0) for yes, no in wanted.having)))
+    for tag in wanted.tag:
+        found.append(m.tags.contains(msgspec.json.encode(tag).decode(), autoescape=True))
+    for key, value in wanted.metadata:
+        pair = msgspec.json.encode({key: value}).decode()[1:-1]
+        found.append(m.metadata.contains(pair, autoescape=True))
+    if wanted.subject:
+        found.append(func.lower(m.subject).contains(wanted.subject.lower(), autoescape=True))
+    if wanted.text:
+        part = wanted.text.lower()
+        found.append(
+            or_(d.folded.contains(part, autoescape=True), func.lower(m.subject).contains(part, autoescape=True))
+        )
+    if wanted.since is not None:
+        found.append(d.created_us >= wanted.since)
+        found.append(d.id >= _first_id(wanted.since))
+    if wanted.until is not None:
+        found.append(d.created_us < wanted.until)
+        found.append(d.id < _first_id(wanted.until + 1000))
+    if wanted.live is not None:
+        waiting = select(queue.c.delivery_id).where(queue.c.account_id == d.account_id, queue.c.delivery_id == d.id)
+        found.append(waiting.exists() if wanted.live else ~waiting.exists())
+    if wanted.bounces:
+        came_back = select(events.c.key).where(
+            events.c.account_id == d.account_id,
+            events.c.delivery_id == d.id,
+            or_(*(_is_bounce(each) for each in wanted.bounces)),
+        )
+        found.append(came_back.exists())
+    return found
+
+
+def _is_bounce(wanted: BounceWanted) -> ColumnElement[bool]:
+    e = events.c
+    found: list[ColumnElement[bool]] = [e.fact.in_(wanted.facts), e.reason == wanted.reason]
+    if wanted.details or wanted.is_other_detail:
+        named = e.detail.in_(wanted.details)
+        found.append(or_(e.detail.is_(None), ~named) if wanted.is_other_detail else named)
+    if wanted.of_mailbox is not None:
+        speaks = func.coalesce(e.status, "").like("_.2.%")
+        found.append(speaks if wanted.of_mailbox else ~speaks)
+    return and_(*found)
+
+
+def _first_id(instant: Instant) -> int:
+    """The smallest id that could have been given at an instant; ids grow with time, so a page needs no other index.
+
+    A minute of grace, since nodes' clocks differ and an id may run ahead of its clock under load.
+    """
+    from aftersend.ids import EPOCH_MS
+
+    return max(0, instant // 1000 - EPOCH_MS - 60_000) << 22
+
+
+_ROW = (
+    deliveries,
+    messages.c.subject,
+    messages.c.header_from,
+    messages.c.sender,
+    messages.c.rfc_message_id,
+    messages.c.via,
+    messages.c.tags,
+    messages.c.metadata,
+    messages.c.size,
+    messages.c.scheduled_us,
+    queue.c.stage,
+    queue.c.due_us,
+    queue.c.expires_us,
+    queue.c.waits,
+    queue.c.holder,
+)
+_JOINED = deliveries.join(
+    messages, (messages.c.account_id == deliveries.c.account_id) & (messages.c.id == deliveries.c.message_id)
+).outerjoin(queue, (queue.c.account_id == deliveries.c.account_id) & (queue.c.delivery_id == deliveries.c.id))
+
+
+def page(
+    connection: Connection,
+    account_id: int,
+    wanted: Filter,
+    *,
+    limit: int,
+    before: int | None = None,
+    after: int | None = None,
+) -> list[dict[str, Any]]:
+    """Return up to `limit` rows, newest first: those older than the id `before`, or the next ones newer than `after`."""
+    query = select(*_ROW).select_from(_JOINED).where(*_conditions(account_id, wanted))
+    if after is not None:
+        query = query.where(deliveries.c.id > after).order_by(deliveries.c.id)
+    else:
+        if before is not None:
+            query = query.where(deliveries.c.id < before)
+        query = query.order_by(deliveries.c.id.desc())
+    found = [dict(row._mapping) for row in connection.execute(query.limit(limit))]
+    return found[::-1] if after is not None else found
+
+
+def one(connection: Connection, account_id: int, delivery_id: int) -> dict[str, Any]:
+    """Return one row of the log with what its message and its place in the queue say. Raise NotFound."""
+    columns = (*_ROW, messages.c.received, messages.c.received_us, messages.c.envid, messages.c.flags)
+    query = (
+        select(*columns)
+        .select_from(_JOINED)
+        .where(deliveries.c.account_id == account_id, deliveries.c.id == delivery_id)
+    )
+    row = connection.execute(query).first()
+    if row is None:
+        raise NotFound("There is no such delivery.")
+    return dict(row._mapping)
+
+
+def events_of(connection: Connection, account_id: int, delivery_id: int) -> list[dict[str, Any]]:
+    """Return everything that happened to a delivery, in the order of occurrence."""
+    found = connection.execute(
+        select(events)
+        .where(events.c.account_id == account_id, events.c.delivery_id == delivery_id)
+        .order_by(events.c.occurred_us, events.c.recorded_us, events.c.key)
+    )
+    return [dict(row._mapping) for row in found]
+
+
+def events_of_many(
+    connection: Connection, account_id: int, delivery_ids: Sequence[int]
+) -> dict[int, list[dict[str, Any]]]:
+    """Return everything that happened to each of these deliveries; one that nothing is kept of has an empty list."""
+    found: dict[int, list[dict[str, Any]]] = {delivery_id: [] for delivery_id in delivery_ids}
+    query = select(events).where(events.c.account_id == account_id, events.c.delivery_id.in_(delivery_ids))
+    for row in connection.execute(query):
+        found[row.delivery_id].append(dict(row._mapping))
+    return found
+
+
+def by_facts(
+    connection: Connection,
+    account_id: int,
+    *,
+    since: Instant | None = None,
+    until: Instant | None = None,
+    stream: str | None = None,
+    message_id: int | None = None,
+) -> list[tuple[int, bool, int]]:
+    """Count deliveries by their facts and by whether they still wait: (bits, waits, number). Scans what it counts."""
+    d = deliveries.c
+    waits = queue.c.delivery_id.is_not(None)
+    query = (
+        select(d.facts, waits, func.count())
+        .select_from(deliveries.outerjoin(queue, (queue.c.account_id == d.account_id) & (queue.c.delivery_id == d.id)))
+        .where(d.account_id == account_id)
+        .group_by(d.facts, waits)
+    )
+    if since is not None:
+        query = query.where(d.created_us >= since, d.id >= _first_id(since))
+    if until is not None:
+        query = query.where(d.created_us < until)
+    if stream is not None:
+        query = query.where(d.stream == stream)
+    if message_id is not None:
+        query = query.where(d.message_id == message_id)
+    return [(int(bits), bool(is_waiting), int(number)) for bits, is_waiting, number in connection.execute(query)]
+
+
+def message(connection: Connection, account_id: int, message_id: int) -> dict[str, Any]:
+    """Return what is known of a message, without its content. Raise NotFound."""
+    columns = [column for column in messages.columns if column.name not in ("headers", "body")]
+    row = connection.execute(
+        select(*columns).where(messages.c.account_id == account_id, messages.c.id == message_id)
+    ).first()
+    if row is None:
+        raise NotFound("There is no such message.")
+    return dict(row._mapping)
+
+
+def how_many(connection: Connection, account_id: int, wanted: Filter, *, at_most: int = 100_000) -> int:
+    """Count the rows that a filter finds, stopping at `at_most`."""
+    inner = (
+        select(deliveries.c.id).select_from(_JOINED).where(*_conditions(account_id, wanted)).limit(at_most).subquery()
+    )
+    return int(connection.execute(select(func.count()).select_from(inner)).scalar_one())
+
+
+def ids(connection: Connection, account_id: int, wanted: Filter, *, limit: int, before: int | None = None) -> list[int]:
+    """Return the ids that a filter finds, newest first, for verbs that act on many."""
+    query = select(deliveries.c.id).select_from(_JOINED).where(*_conditions(account_id, wanted))
+    if before is not None:
+        query = query.where(deliveries.c.id < before)
+    return [int(i) for i in connection.execute(query.order_by(deliveries.c.id.desc()).limit(limit)).scalars()]
+
+
+def each(connection: Connection, account_id: int, wanted: Filter, *, size: int = 500) -> Iterator[dict[str, Any]]:
+    """Walk through all rows that a filter finds, newest first, a page at a time."""
+    before: int | None = None
+    while rows := page(connection, account_id, wanted, limit=size, before=before):
+        yield from rows
+        before = rows[-1]["id"]
+
+
+def counted(
+    connection: Connection,
+    account_id: int,
+    *,
+    kind: str,
+    since: Instant | None = None,
+    until: Instant | None = None,
+    stream: str | None = None,
+) -> dict[str, int]:
+    """Return how many deliveries each word of a kind counts, from the counters: by the hour of creation."""
+    query = (
+        select(counts.c.word, func.sum(counts.c.number))
+        .where(counts.c.account_id == account_id, counts.c.kind == kind)
+        .group_by(counts.c.word)
+        .order_by(counts.c.word)
+    )
+    if since is not None:
+        query = query.where(counts.c.bucket_us >= since)
+    if until is not None:
+        query = query.where(counts.c.bucket_us < until)
+    if stream is not None:
+        query = query.where(counts.c.stream == stream)
+    return {word: int(number) for word, number in connection.execute(query) if number}
+
+
+def refusals_of(
+    connection: Connection, account_id: int, *, limit: int, before: int | None = None
+) -> list[dict[str, Any]]:
+    """Return submissions that got an error reply, newest first."""
+    query = select(refusals).where(refusals.c.account_id == account_id)
+    if before is not None:
+        query = query.where(refusals.c.id < before)
+    found = connection.execute(query.order_by(refusals.c.id.desc()).limit(limit))
+    return [dict(row._mapping) for row in found]

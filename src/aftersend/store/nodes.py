@@ -1,0 +1,80 @@
+"""Own who is working: each running process is a node with a number and a lease that it renews.
+
+A claim on work names its node. When a node's lease has ended, whoever notices takes its number away and frees its claims;
+the node, if it was only slow, sees that its number is gone and stops touching what it held.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from aftersend.clock import SECOND, Instant
+from aftersend.errors import Conflict
+from aftersend.ids import NODES
+from aftersend.store.schema import nodes, queue
+
+LEASE_US = 30 * SECOND
+
+
+def enter(connection: Connection, name: str, incarnation: str, *, now: Instant, take_over: bool) -> tuple[int, int]:
+    """Begin to work under a name; return the node's number and how many claims of its former life were freed.
+
+    `take_over` says that the caller knows the former process of this name to be dead (it holds the lock on the data
+    directory). Without it, a name whose lease still runs is refused.
+    """
+    known = connection.execute(select(nodes).where(nodes.c.name == name)).first()
+    freed = 0
+    if known is not None:
+        if known.lease_ends_us > now and not take_over and known.incarnation != incarnation:
+            raise Conflict(
+                f"A node named {name!r} is at work. Give this one another name (setting `node`), or wait "
+                f"{(known.lease_ends_us - now) // SECOND + 1} s if that one has died."
+            )
+        freed = release_claims(connection, known.number)
+        connection.execute(delete(nodes).where(nodes.c.number == known.number))
+    taken = set(connection.execute(select(nodes.c.number)).scalars())
+    number = next(n for n in range(1, NODES) if n not in taken)
+    connection.execute(
+        insert(nodes).values(
+            number=number, name=name, incarnation=incarnation, started_us=now, lease_ends_us=now + LEASE_US
+        )
+    )
+    return number, freed
+
+
+def renew(connection: Connection, number: int, incarnation: str, *, now: Instant) -> bool:
+    """Prolong the lease; False when another node has taken this one for dead and freed its claims."""
+    done = connection.execute(
+        update(nodes)
+        .where(nodes.c.number == number, nodes.c.incarnation == incarnation)
+        .values(lease_ends_us=now + LEASE_US)
+    )
+    return done.rowcount == 1
+
+
+def free_dead(connection: Connection, *, now: Instant) -> int:
+    """Free the claims of every node whose lease has ended; return how many claims there were."""
+    freed = 0
+    for number in connection.execute(select(nodes.c.number).where(nodes.c.lease_ends_us < now)).scalars().all():
+        freed += release_claims(connection, number)
+        connection.execute(delete(nodes).where(nodes.c.number == number))
+    return freed
+
+
+def leave(connection: Connection, number: int, incarnation: str) -> int:
+    """Stop working in good order: free what is held and give the number back."""
+    freed = release_claims(connection, number)
+    connection.execute(delete(nodes).where(nodes.c.number == number, nodes.c.incarnation == incarnation))
+    return freed
+
+
+def release_claims(connection: Connection, number: int) -> int:
+    """Free what a node holds; it is due as it was."""
+    freed = connection.execute(update(queue).where(queue.c.holder == number).values(holder=0))
+    return int(freed.rowcount)
+
+
+def listed(connection: Connection) -> list[tuple[int, str, Instant, Instant]]:
+    """List the nodes: number, name, since when, until when its lease runs."""
+    columns = (nodes.c.number, nodes.c.name, nodes.c.started_us, nodes.c.lease_ends_us)
+    return [tuple(row) for row in connection.execute(select(*columns).order_by(nodes.c.number))]

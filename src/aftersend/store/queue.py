@@ -1,0 +1,239 @@
+"""Own what is to be done next: claim it, give it back, put it off, set it aside.
+
+A row stands for one delivery that has not ended. `due_us` is when somebody looks at it next, whatever it waits for, so
+nothing can wait without an end. A claim belongs to a node for as long as that node's lease runs (`nodes`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, literal_column, select, update
+
+from aftersend.clock import Instant
+from aftersend.store.engine import Statement, many, query, rows
+from aftersend.store.schema import deliveries, messages, queue, suppressions
+
+
+class Stage(IntEnum):
+    """Which loop looks at it next."""
+
+    TREATMENT = 1
+    """The gates between received and treated; a hold waits here for its time."""
+    DELIVERY = 2
+    """Trying to hand it to the recipient's server."""
+    HELD = 3
+    """A person holds it; at its due time it ends."""
+    RELAYED = 4
+    """A smart host has it; we wait for news until its due time."""
+    SET_ASIDE = 5
+    """Our own fault met it three times; an operator looks at it."""
+
+
+BELL = {Stage.TREATMENT: "treatment", Stage.DELIVERY: "delivery"}
+
+
+@dataclass(slots=True)
+class Claim:
+    """One delivery that this node holds, with all that treatment and delivery need to know about it."""
+
+    account_id: int
+    delivery_id: int
+    tries: int
+    due_us: Instant
+    expires_us: Instant
+    site: str
+    faults: int
+    message_id: int
+    stream: str
+    recipient: str
+    folded: str
+    domain: str
+    facts: int
+    notify: str | None
+    orcpt: str | None
+    broadcast_id: int | None
+    created_us: Instant
+    sender: str
+    header_from: str
+    headers: bytes
+    body: bytes
+    size: int
+    flags: int
+    envid: str | None
+    scheduled_us: Instant | None
+    received_us: Instant
+    suppressed: str | None = None
+    suppression_origin: str | None = None
+    suppressed_until: Instant | None = None
+
+
+_CLAIMED = (
+    queue.c.account_id, queue.c.delivery_id, queue.c.tries, queue.c.due_us, queue.c.expires_us, queue.c.site, queue.c.faults,
+    deliveries.c.message_id, deliveries.c.stream, deliveries.c.recipient, deliveries.c.folded, deliveries.c.domain,
+    deliveries.c.facts, deliveries.c.notify, deliveries.c.orcpt, deliveries.c.broadcast_id, deliveries.c.created_us,
+    messages.c.sender, messages.c.header_from, messages.c.headers, messages.c.body, messages.c.size, messages.c.flags,
+    messages.c.envid, messages.c.scheduled_us, messages.c.received_us,
+)  # fmt: skip
+
+_DUE = (
+    select(*_CLAIMED)
+    .select_from(
+        queue.join(
+            deliveries, (deliveries.c.account_id == queue.c.account_id) & (deliveries.c.id == queue.c.delivery_id)
+        ).join(
+            messages, (messages.c.account_id == deliveries.c.account_id) & (messages.c.id == deliveries.c.message_id)
+        )
+    )
+    .where(
+        queue.c.stage == bindparam("stage"), queue.c.holder == literal_column("0"), queue.c.due_us <= bindparam("now")
+    )
+    .order_by(queue.c.due_us)
+    .limit(bindparam("limit"))
+    .with_for_update(of=queue, skip_locked=True)
+)
+_FIND_DUE = query(_DUE, "stage", "now", "limit")
+
+_HOLD = Statement(
+    update(queue)
+    .where(queue.c.account_id == bindparam("account"), queue.c.delivery_id == bindparam("delivery"))
+    .values(holder=bindparam("node")),
+    "node", "account", "delivery",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRequest:
+    """What a loop asks for."""
+
+    stage: Stage
+    now: Instant
+    node: int
+    limit: int
+
+
+def claim(connection: Connection, requests: Sequence[ClaimRequest]) -> list[list[Claim]]:
+    """Take up to `limit` due items for each request; no two nodes hold one item until the holder's lease ends."""
+    taken = []
+    for request in requests:
+        found = [Claim(*row) for row in rows(connection, _FIND_DUE, (int(request.stage), request.now, request.limit))]
+        many(connection, _HOLD, [(request.node, item.account_id, item.delivery_id) for item in found])
+        taken.append(found)
+    return taken
+
+
+_SUPPRESSED = query(
+    select(suppressions.c.stream, suppressions.c.cause, suppressions.c.origin, suppressions.c.expires_us).where(
+        suppressions.c.account_id == bindparam("account"), suppressions.c.folded == bindparam("folded")
+    ),
+    "account", "folded",
+)  # fmt: skip
+_ANY_SUPPRESSION = query(select(suppressions.c.folded).limit(1))
+
+
+def claim_for_treatment(connection: Connection, requests: Sequence[ClaimRequest]) -> list[list[Claim]]:
+    """As `claim`, and each item knows whether its recipient is suppressed at this moment."""
+    taken = claim(connection, requests)
+    if not rows(connection, _ANY_SUPPRESSION):
+        return taken
+    for item in (item for found in taken for item in found):
+        for stream, cause, origin, until in rows(connection, _SUPPRESSED, (item.account_id, item.folded)):
+            if stream in ("", item.stream) and (until is None or until > item.due_us):
+                item.suppressed, item.suppression_origin, item.suppressed_until = cause, origin, until
+    return taken
+
+
+def next_due(connection: Connection, stage: Stage) -> Instant | None:
+    """Return when the next unclaimed item of a stage is due, or None when there is none."""
+    found = rows(connection, _NEXT_DUE, (int(stage),))
+    return None if not found or found[0][0] is None else int(found[0][0])
+
+
+_NEXT_DUE = query(
+    select(queue.c.due_us)
+    .where(queue.c.stage == bindparam("stage"), queue.c.holder == literal_column("0"))
+    .order_by(queue.c.due_us)
+    .limit(literal_column("1")),
+    "stage",
+)
+
+_PUT_OFF = Statement(
+    update(queue)
+    .where(
+        queue.c.account_id == bindparam("account"),
+        queue.c.delivery_id == bindparam("delivery"),
+        queue.c.holder == bindparam("node"),
+    )
+    .values(holder=literal_column("0"), due_us=bindparam("due"), site=bindparam("its_site"), waits=bindparam("why")),
+    "due", "its_site", "why", "account", "delivery", "node",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class PutOff:
+    """Give an item back untried: look at it again at `due`, because of `why`."""
+
+    account_id: int
+    delivery_id: int
+    node: int
+    due_us: Instant
+    site: str
+    why: str
+
+
+def put_off(connection: Connection, items: Sequence[PutOff]) -> list[None]:
+    """Give back claimed items that could not be tried now; nothing about them is recorded in the ledger."""
+    many(connection, _PUT_OFF, [(i.due_us, i.site, i.why, i.account_id, i.delivery_id, i.node) for i in items])
+    return [None] * len(items)
+
+
+_FAULT = Statement(
+    update(queue)
+    .where(queue.c.account_id == bindparam("account"), queue.c.delivery_id == bindparam("delivery"))
+    .values(
+        holder=literal_column("0"), due_us=bindparam("due"), stage=bindparam("its_stage"), waits=bindparam("why"),
+        faults=queue.c.faults + literal_column("1"),
+    ),
+    "due", "its_stage", "why", "account", "delivery",
+)  # fmt: skip
+FAULTS_ALLOWED = 3
+
+
+def set_aside(connection: Connection, item: Claim, stage: Stage, *, now: Instant, traceback: str) -> bool:
+    """Give back an item that met a bug of ours; after three times it is set aside for an operator, mail kept.
+
+    Return whether it was set aside.
+    """
+    aside = item.faults + 1 >= FAULTS_ALLOWED
+    due = item.expires_us if aside else now + 60_000_000 * 5 ** (item.faults + 1)
+    values = (due, int(Stage.SET_ASIDE if aside else stage), traceback[-4000:], item.account_id, item.delivery_id)
+    many(connection, _FAULT, [values])
+    return aside
+
+
+def summary(connection: Connection) -> list[dict[str, Any]]:
+    """Count what waits by stage, with the oldest and the next due time; one scan of a small index."""
+    grouped = connection.execute(
+        select(
+            queue.c.stage,
+            func.count(),
+            func.min(queue.c.due_us),
+            func.max(queue.c.due_us),
+            func.count().filter(queue.c.holder != 0),
+        )
+        .group_by(queue.c.stage)
+        .order_by(queue.c.stage)
+    )
+    return [
+        {
+            "stage": Stage(stage).name.lower(),
+            "deliveries": n,
+            "first_due_us": first,
+            "last_due_us": last,
+            "claimed": int(held or 0),
+        }
+        for stage, n, first, last, held in grouped
+    ]

@@ -1,0 +1,124 @@
+"""Own the proof that nothing but the ledger is needed: fold every delivery's events again and compare with what is cached.
+
+Counters are made again too, for the time from which no delivery has been pruned.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from aftersend.clock import HOUR
+from aftersend.ledger.facts import Fact
+from aftersend.ledger.reasons import Pair, pair
+from aftersend.ledger.vocabularies import delivery_results, life_cycle
+from aftersend.store.counting import changes
+from aftersend.store.retention import pruned_before
+from aftersend.store.schema import counts, deliveries, events
+
+BATCH = 1000
+
+
+@dataclass(slots=True)
+class Differences:
+    """What the fold says otherwise than what was cached; empty when all is well."""
+
+    deliveries: int = 0
+    """How many deliveries were folded."""
+    readings: list[str] = field(default_factory=list)
+    counters: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.readings or self.counters)
+
+
+def rebuild(connection: Connection, *, write: bool) -> Differences:
+    """Fold the ledger again; say what differs and, if `write`, put it right."""
+    found = Differences()
+    numbers: Counter[tuple[Any, ...]] = Counter()
+    for row, bits, pairs in _folded(connection):
+        found.deliveries += 1
+        expected = (bits, delivery_results.rank_of_bits(bits), life_cycle.rank_of_bits(bits))
+        if expected != (row.facts, row.result, row.life):
+            found.readings.append(f"delivery {row.id}: cached {(row.facts, row.result, row.life)}, folded {expected}")
+            if write:
+                connection.execute(
+                    update(deliveries)
+                    .where(deliveries.c.account_id == row.account_id, deliveries.c.id == row.id)
+                    .values(facts=expected[0], result=expected[1], life=expected[2])
+                )
+        bucket = row.created_us - row.created_us % HOUR
+        for kind, word, number in changes(0, bits):
+            numbers[row.account_id, bucket, row.stream, kind, word] += number
+        for category, reason in pairs:
+            numbers[row.account_id, bucket, row.stream, "bounce", f"{category}/{reason}"] += 1
+    _compare_counters(connection, numbers, found, write=write)
+    return found
+
+
+def _folded(connection: Connection) -> Iterator[tuple[Any, int, list[tuple[str, str]]]]:
+    """Each delivery with the bits of its facts and the bounce pairs of its events, folded from the ledger alone."""
+    last = (-1, -1)
+    while True:
+        d = deliveries.c
+        page = connection.execute(
+            select(d.account_id, d.id, d.facts, d.result, d.life, d.created_us, d.stream)
+            .where((d.account_id > last[0]) | ((d.account_id == last[0]) & (d.id > last[1])))
+            .order_by(d.account_id, d.id)
+            .limit(BATCH)
+        ).all()
+        if not page:
+            return
+        for account_id in {row.account_id for row in page}:
+            rows = {row.id: row for row in page if row.account_id == account_id}
+            bits = dict.fromkeys(rows, 0)
+            pairs: dict[int, list[tuple[str, str]]] = {i: [] for i in rows}
+            e = events.c
+            for delivery_id, kind, fact, reason, detail, status in connection.execute(
+                select(e.delivery_id, e.kind, e.fact, e.reason, e.detail, e.status).where(
+                    e.account_id == account_id, e.delivery_id >= min(rows), e.delivery_id <= max(rows)
+                )
+            ):
+                if delivery_id not in rows:
+                    continue
+                if fact is not None:
+                    bits[delivery_id] |= Fact(fact).bit
+                if kind in BOUNCE_KINDS:
+                    counted = pair(reason, detail, status=status or "") if reason else Pair.NO_INFORMATION
+                    if counted is not None:
+                        pairs[delivery_id].append(counted.words)
+            for delivery_id, row in rows.items():
+                yield row, bits[delivery_id], pairs[delivery_id]
+        last = (page[-1].account_id, page[-1].id)
+
+
+BOUNCE_KINDS = frozenset({"bounced", "bounced_invalid", "rejected_as_spam", "gave_up"})
+"""Kinds of event that 002 counts as a bounce."""
+
+
+def _compare_counters(
+    connection: Connection, numbers: Counter[tuple[Any, ...]], found: Differences, *, write: bool
+) -> None:
+    horizon = pruned_before(connection)
+    horizon = horizon - horizon % HOUR + HOUR if horizon else 0
+    c = counts.c
+    kept: Counter[tuple[Any, ...]] = Counter()
+    for row in connection.execute(select(counts).where(c.bucket_us >= horizon)):
+        kept[row.account_id, row.bucket_us, row.stream, row.kind, row.word] += row.number
+    expected = {place: number for place, number in numbers.items() if number and place[1] >= horizon}
+    actual = {place: number for place, number in kept.items() if number}
+    for place in sorted(expected.keys() | actual.keys()):
+        if expected.get(place, 0) != actual.get(place, 0):
+            found.counters.append(f"counter {place}: kept {actual.get(place, 0)}, folded {expected.get(place, 0)}")
+    if write and found.counters:
+        connection.execute(delete(counts).where(c.bucket_us >= horizon))
+        for (account_id, bucket, stream, kind, word), number in expected.items():
+            connection.execute(
+                insert(counts).values(
+                    account_id=account_id, bucket_us=bucket, stream=stream, kind=kind, word=word, node=0, number=number
+                )
+            )

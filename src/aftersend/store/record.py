@@ -1,0 +1,377 @@
+"""Own what is written down: a message taken in, and what then happens to each of its deliveries.
+
+Both take lists, since they stand on the hot path: one statement a table for a whole group. Facts are only ever added;
+the cached readings in `deliveries` follow from the facts alone, and may only rise.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, case, delete, literal_column, select, update
+
+from aftersend.clock import HOUR, Instant
+from aftersend.errors import Conflict
+from aftersend.ledger.vocabularies import delivery_results, life_cycle
+from aftersend.store.counting import changes
+from aftersend.store.engine import (
+    Statement,
+    among,
+    before_commit,
+    insert_rows,
+    many,
+    node_of,
+    packed,
+    query,
+    ring,
+    rows,
+    upsert,
+)
+from aftersend.store.queue import BELL, Stage
+from aftersend.store.schema import bodies, counts, deliveries, events, idempotency, messages, queue, refusals
+
+Row = tuple[Any, ...]
+
+# ---- taking in -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Submission:
+    """A message and its deliveries, ready to be written: rows in the order of the schema's columns."""
+
+    account_id: int
+    message_id: int
+    stream: str
+    message: Row
+    body: Row
+    deliveries: list[Row]
+    events: list[Row]
+    queue: list[Row]
+    facts: list[int]
+    received_us: Instant
+    idempotency: tuple[str, bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What was written for a submission, or what had been written for the same one before."""
+
+    message_id: int
+    deliveries: tuple[tuple[int, str, int], ...]
+    """Id, recipient and facts of each delivery."""
+    replayed: bool = False
+
+
+_MESSAGE = insert_rows(messages)
+_DELIVERY = insert_rows(deliveries)
+_EVENT = insert_rows(events, if_new=True)
+_QUEUE = insert_rows(queue)
+_IDEMPOTENCY = insert_rows(idempotency, if_new=True)
+_REFUSAL = insert_rows(refusals)
+DAY_US = 24 * HOUR
+
+
+def _body(engine_name: str) -> Any:
+    new = upsert(bodies, engine_name)
+    return new.on_conflict_do_update(
+        index_elements=["account_id", "hash"],
+        set_={"used_us": new.excluded.used_us},
+        where=bodies.c.used_us < new.excluded.used_us - literal_column(str(DAY_US)),
+    )
+
+
+_BODY = Statement(_body, *[column.name for column in bodies.columns])
+
+
+def accepted(connection: Connection, submissions: Sequence[Submission]) -> list[Receipt | Exception]:
+    """Write messages down, each with a row and a first event for every recipient; durable when the group commits.
+
+    A submission with an idempotency key that was used before writes nothing: it gets the first receipt again, or Conflict
+    if it is not the same message.
+    """
+    results: list[Receipt | Exception] = []
+    fresh = []
+    seen: dict[tuple[int, str], Submission] = {}
+    for submission in submissions:
+        known = _known(connection, submission, seen) if submission.idempotency else None
+        if known is None:
+            fresh.append(submission)
+            known = Receipt(submission.message_id, tuple((row[1], row[4], row[7]) for row in submission.deliveries))
+        results.append(known)
+    many(connection, _BODY, list({s.body[:2]: s.body for s in fresh}.values()))
+    many(connection, _MESSAGE, [s.message for s in fresh])
+    many(connection, _DELIVERY, [row for s in fresh for row in s.deliveries])
+    many(connection, _EVENT, [row for s in fresh for row in s.events])
+    many(connection, _QUEUE, [row for s in fresh for row in s.queue])
+    tally: Counter[Row] = Counter()
+    for s in fresh:
+        bucket = s.received_us - s.received_us % HOUR
+        for facts in s.facts:
+            tally[s.account_id, bucket, s.stream, 0, facts] += 1
+    _add(connection, tally, Counter())
+    if fresh:
+        ring(connection, "treatment")
+    return results
+
+
+def _known(
+    connection: Connection, submission: Submission, seen: dict[tuple[int, str], Submission]
+) -> Receipt | Exception | None:
+    assert submission.idempotency is not None
+    key, fingerprint = submission.idempotency
+    earlier = seen.setdefault((submission.account_id, key), submission)
+    if earlier is not submission:
+        assert earlier.idempotency is not None
+        message_id, first = earlier.message_id, earlier.idempotency[1]
+        told = tuple((row[1], row[4], row[7]) for row in earlier.deliveries)
+    else:
+        row = connection.execute(
+            select(idempotency.c.message_id, idempotency.c.fingerprint).where(
+                idempotency.c.account_id == submission.account_id, idempotency.c.key == key
+            )
+        ).first()
+        if row is None:
+            values = (submission.account_id, key, fingerprint, submission.message_id, submission.received_us)
+            many(connection, _IDEMPOTENCY, [values])
+            return None
+        message_id, first = int(row.message_id), bytes(row.fingerprint)
+        told = tuple(
+            (int(found.id), str(found.recipient), int(found.facts))
+            for found in connection.execute(
+                select(deliveries.c.id, deliveries.c.recipient, deliveries.c.facts)
+                .where(deliveries.c.account_id == submission.account_id, deliveries.c.message_id == message_id)
+                .order_by(deliveries.c.id)
+            )
+        )
+    if first != fingerprint:
+        return Conflict(
+            "This idempotency key was used for another message. Use a new key for a new message.",
+            code="idempotency-key-reused",
+        )
+    return Receipt(message_id, told, replayed=True)
+
+
+def refused(connection: Connection, items: Sequence[Row]) -> list[None]:
+    """Write down submissions that got an error reply, so that the sender can see them (004: Error)."""
+    many(connection, _REFUSAL, items)
+    return [None] * len(items)
+
+
+# ---- what happens to a delivery ------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Next:
+    """What is to be done next about a delivery."""
+
+    stage: Stage
+    due_us: Instant
+    waits: str | None = None
+    tries: int | None = None
+    site: str | None = None
+    expires_us: Instant | None = None
+
+
+@dataclass(slots=True)
+class Step:
+    """What has just happened to one delivery: events to append, and what is to be done next (None: nothing more).
+
+    `holder` is the node that acts under a claim: the queue is touched only if it still holds it, the events are kept in
+    any case, since what happened did happen.
+    """
+
+    account_id: int
+    delivery_id: int
+    events: list[Row]
+    """Rows of `events`."""
+    facts: int
+    """The bits of the facts that the events establish."""
+    now: Instant
+    next: Next | None = None
+    holder: int = 0
+    reason: str | None = None
+    detail: str | None = None
+    said: str | None = None
+    tries: int = 0
+    pairs: list[tuple[str, str]] = field(default_factory=list)
+    """The (category, reason) of 002 for each bounce event among the events."""
+
+
+def event_row(
+    account_id: int,
+    delivery_id: int,
+    key: int,
+    kind: str,
+    fact: int | None,
+    occurred_us: Instant,
+    recorded_us: Instant,
+    reason: str | None = None,
+    detail: str | None = None,
+    status: str | None = None,
+    evidence: str | None = None,
+) -> Row:
+    """A row of `events`, in the order of its columns; `status` is an enhanced status code (RFC 3463)."""
+    return (account_id, delivery_id, key, kind, fact, occurred_us, recorded_us, reason, detail, status, evidence)
+
+
+_FACTS = query(
+    lambda engine_name: select(
+        deliveries.c.id, deliveries.c.facts, deliveries.c.created_us, deliveries.c.stream
+    ).where(deliveries.c.account_id == bindparam("account"), among(deliveries.c.id, engine_name)),
+    "account", "ids",
+)  # fmt: skip
+
+_READING = Statement(
+    update(deliveries)
+    .where(deliveries.c.account_id == bindparam("account"), deliveries.c.id == bindparam("delivery"))
+    .values(
+        facts=deliveries.c.facts.op("|")(bindparam("bits")),
+        result=case((deliveries.c.result < bindparam("rank"), bindparam("rank")), else_=deliveries.c.result),
+        life=case((deliveries.c.life < bindparam("life_rank"), bindparam("life_rank")), else_=deliveries.c.life),
+        reason=bindparam("why"),
+        detail=bindparam("fine"),
+        said=bindparam("words"),
+        tries=deliveries.c.tries + bindparam("more"),
+        changed_us=bindparam("now"),
+    ),
+    "bits", "rank", "life_rank", "why", "fine", "words", "more", "now", "account", "delivery",
+)  # fmt: skip
+_READING_ONLY = Statement(
+    update(deliveries)
+    .where(deliveries.c.account_id == bindparam("account"), deliveries.c.id == bindparam("delivery"))
+    .values(
+        facts=deliveries.c.facts.op("|")(bindparam("bits")),
+        result=case((deliveries.c.result < bindparam("rank"), bindparam("rank")), else_=deliveries.c.result),
+        life=case((deliveries.c.life < bindparam("life_rank"), bindparam("life_rank")), else_=deliveries.c.life),
+        tries=deliveries.c.tries + bindparam("more"),
+        changed_us=bindparam("now"),
+    ),
+    "bits", "rank", "life_rank", "more", "now", "account", "delivery",
+)  # fmt: skip
+
+_MINE = (
+    queue.c.account_id == bindparam("account"),
+    queue.c.delivery_id == bindparam("delivery"),
+    queue.c.holder == bindparam("node"),
+)
+_DONE = Statement(delete(queue).where(*_MINE), "account", "delivery", "node")
+_GO_ON = Statement(
+    update(queue)
+    .where(*_MINE)
+    .values(
+        stage=bindparam("its_stage"),
+        holder=literal_column("0"),
+        due_us=bindparam("due"),
+        waits=bindparam("why"),
+        tries=bindparam("tried"),
+        site=bindparam("its_site"),
+        expires_us=bindparam("ends"),
+    ),
+    "its_stage", "due", "why", "tried", "its_site", "ends", "account", "delivery", "node",
+)  # fmt: skip
+_MOVE_ON = Statement(
+    update(queue)
+    .where(*_MINE)
+    .values(stage=bindparam("its_stage"), holder=literal_column("0"), due_us=bindparam("due"), waits=bindparam("why")),
+    "its_stage", "due", "why", "account", "delivery", "node",
+)  # fmt: skip
+
+
+def steps(connection: Connection, items: Sequence[Step]) -> list[bool]:
+    """Append what happened and put the queue where it says; whether each delivery was known.
+
+    Events that are already there are left alone, so a step may be recorded twice. Several steps of one delivery in one
+    group are taken in their order.
+    """
+    before = _before(connection, items)
+    known = [(item.account_id, item.delivery_id) in before for item in items]
+    items = [item for item, is_known in zip(items, known, strict=True) if is_known]
+    many(connection, _EVENT, [row for item in items for row in item.events])
+    tally: Counter[Row] = Counter()
+    bounced: Counter[Row] = Counter()
+    explained, bare, done, go_on, move_on = [], [], [], [], []
+    for item in items:
+        place = (item.account_id, item.delivery_id)
+        bits, created_us, stream = before[place]
+        new = bits | item.facts
+        before[place] = (new, created_us, stream)
+        bucket = created_us - created_us % HOUR
+        if new != bits:
+            tally[item.account_id, bucket, stream, bits, new] += 1
+        for category, reason in item.pairs:
+            bounced[item.account_id, bucket, stream, "bounce", f"{category}/{reason}"] += 1
+        rank, life = delivery_results.rank_of_bits(new), life_cycle.rank_of_bits(new)
+        if item.reason is None and item.said is None:
+            bare.append((item.facts, rank, life, item.tries, item.now, *place))
+        else:
+            explained.append(
+                (item.facts, rank, life, item.reason, item.detail, item.said, item.tries, item.now, *place)
+            )
+        if item.next is None:
+            done.append((*place, item.holder))
+            continue
+        bell = BELL.get(item.next.stage)
+        if bell is not None and item.next.due_us <= item.now:
+            ring(connection, bell)
+        if item.next.tries is None or item.next.site is None or item.next.expires_us is None:
+            move_on.append((int(item.next.stage), item.next.due_us, item.next.waits, *place, item.holder))
+        else:
+            n = item.next
+            go_on.append((int(n.stage), n.due_us, n.waits, n.tries, n.site, n.expires_us, *place, item.holder))
+    many(connection, _READING, explained)
+    many(connection, _READING_ONLY, bare)
+    many(connection, _DONE, done)
+    many(connection, _GO_ON, go_on)
+    many(connection, _MOVE_ON, move_on)
+    _add(connection, tally, bounced)
+    return known
+
+
+def _before(connection: Connection, items: Sequence[Step]) -> dict[tuple[int, int], tuple[int, Instant, str]]:
+    """The facts so far of the deliveries concerned, and what their counters are filed under."""
+    wanted: dict[int, list[int]] = {}
+    for item in items:
+        wanted.setdefault(item.account_id, []).append(item.delivery_id)
+    return {
+        (account_id, delivery_id): (facts, created_us, stream)
+        for account_id, ids in wanted.items()
+        for delivery_id, facts, created_us, stream in rows(connection, _FACTS, (account_id, packed(connection, ids)))
+    }
+
+
+# ---- counting ------------------------------------------------------------------------------------------------------
+
+
+def _count_up(engine_name: str) -> Any:
+    new = upsert(counts, engine_name)
+    return new.on_conflict_do_update(
+        index_elements=["account_id", "bucket_us", "stream", "kind", "word", "node"],
+        set_={"number": counts.c.number + new.excluded.number},
+    )
+
+
+_COUNT = Statement(_count_up, *[column.name for column in counts.columns])
+
+
+def _add(connection: Connection, tally: Counter[Row], numbers: Counter[Row]) -> None:
+    """Add to the counters: what follows from deliveries whose facts grew, and plain numbers.
+
+    Written once, right before the commit: in one transaction most gains and losses cancel out.
+    """
+    grown, plain = connection.info.setdefault("counted", (Counter(), Counter()))
+    grown.update(tally)
+    plain.update(numbers)
+    before_commit(connection, "counters", _write_counters)
+
+
+def _write_counters(connection: Connection) -> None:
+    tally, numbers = connection.info.pop("counted")
+    for (account_id, bucket, stream, before, after), deliveries_so in tally.items():
+        for kind, word, number in changes(before, after):
+            numbers[account_id, bucket, stream, kind, word] += number * deliveries_so
+    node = node_of(connection)
+    # Sorted, so that two transactions never take the same rows in different orders.
+    many(connection, _COUNT, [(*place, node, number) for place, number in sorted(numbers.items()) if number])

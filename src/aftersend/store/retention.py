@@ -1,0 +1,125 @@
+"""Own forgetting: each kind of data goes when its time is over, a slice at a time, and the counters stay.
+
+Bodies, evidence (raw dialogues), events with their deliveries and messages, refusals and idempotency keys each have a time
+of their own. What has not ended is never touched. `Engine.give_back` then returns the space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Column, Connection, Table, delete, select, update
+
+from aftersend.clock import DAY, Instant
+from aftersend.store.engine import name_of, upsert
+from aftersend.store.schema import bodies, deliveries, events, idempotency, messages, meta, queue, refusals
+
+SLICE = 500
+PRUNED = "pruned_before_us"
+
+
+def prune(connection: Connection, *, now: Instant, days: Mapping[str, int], idempotency_us: Instant) -> dict[str, int]:
+    """Remove one slice of each kind that is over its time; return how many rows of each went. All zero means done.
+
+    `days` names how long `bodies`, `evidence`, `events` and `refusals` are kept.
+    """
+    return {
+        "bodies": _bodies(connection, now - days["bodies"] * DAY),
+        "evidence": _evidence(connection, now - days["evidence"] * DAY),
+        "deliveries": _deliveries(connection, now - days["events"] * DAY),
+        "messages": _messages(connection, now - days["events"] * DAY),
+        "refusals": _old(connection, refusals.c.occurred_us, now - days["refusals"] * DAY),
+        "idempotency": _old(connection, idempotency.c.created_us, now - idempotency_us),
+    }
+
+
+def _bodies(connection: Connection, before: Instant) -> int:
+    needed = (
+        select(messages.c.id)
+        .select_from(
+            queue.join(
+                deliveries, (deliveries.c.account_id == queue.c.account_id) & (deliveries.c.id == queue.c.delivery_id)
+            ).join(
+                messages,
+                (messages.c.account_id == deliveries.c.account_id) & (messages.c.id == deliveries.c.message_id),
+            )
+        )
+        .where(messages.c.account_id == bodies.c.account_id, messages.c.body == bodies.c.hash)
+    )
+    old = connection.execute(
+        select(bodies.c.account_id, bodies.c.hash).where(bodies.c.used_us < before, ~needed.exists()).limit(SLICE)
+    ).all()
+    for account_id, digest in old:
+        connection.execute(delete(bodies).where(bodies.c.account_id == account_id, bodies.c.hash == digest))
+    return len(old)
+
+
+def _evidence(connection: Connection, before: Instant) -> int:
+    old = connection.execute(
+        select(events.c.account_id, events.c.delivery_id, events.c.key)
+        .where(events.c.evidence.is_not(None), events.c.recorded_us < before)
+        .limit(SLICE)
+    ).all()
+    for account_id, delivery_id, key in old:
+        connection.execute(
+            update(events)
+            .where(events.c.account_id == account_id, events.c.delivery_id == delivery_id, events.c.key == key)
+            .values(evidence=None)
+        )
+    return len(old)
+
+
+def _deliveries(connection: Connection, before: Instant) -> int:
+    waiting = select(queue.c.delivery_id).where(
+        queue.c.account_id == deliveries.c.account_id, queue.c.delivery_id == deliveries.c.id
+    )
+    old = connection.execute(
+        select(deliveries.c.account_id, deliveries.c.id, deliveries.c.created_us)
+        .where(deliveries.c.created_us < before, ~waiting.exists())
+        .limit(SLICE)
+    ).all()
+    for account_id, delivery_id, _ in old:
+        connection.execute(delete(events).where(events.c.account_id == account_id, events.c.delivery_id == delivery_id))
+        connection.execute(
+            delete(deliveries).where(deliveries.c.account_id == account_id, deliveries.c.id == delivery_id)
+        )
+    if old:
+        _remember(connection, max(created for _, _, created in old) + 1)
+    return len(old)
+
+
+def _remember(connection: Connection, horizon: Instant) -> None:
+    """Note how far deliveries were pruned: counters before this moment can no longer be made again from events."""
+    known = pruned_before(connection)
+    if horizon > known:
+        new = upsert(meta, name_of(connection)).values(name=PRUNED, value=str(horizon))
+        connection.execute(new.on_conflict_do_update(index_elements=["name"], set_={"value": new.excluded.value}))
+
+
+def pruned_before(connection: Connection) -> Instant:
+    """Return the moment before which deliveries have been pruned; 0 if none were."""
+    value = connection.execute(select(meta.c.value).where(meta.c.name == PRUNED)).scalar()
+    return int(value) if value else 0
+
+
+def _messages(connection: Connection, before: Instant) -> int:
+    used = select(deliveries.c.id).where(
+        deliveries.c.account_id == messages.c.account_id, deliveries.c.message_id == messages.c.id
+    )
+    old = connection.execute(
+        select(messages.c.account_id, messages.c.id).where(messages.c.received_us < before, ~used.exists()).limit(SLICE)
+    ).all()
+    for account_id, message_id in old:
+        connection.execute(delete(messages).where(messages.c.account_id == account_id, messages.c.id == message_id))
+    return len(old)
+
+
+def _old(connection: Connection, column: Column[Any], before: Instant) -> int:
+    table = column.table
+    assert isinstance(table, Table)
+    key = list(table.primary_key.columns)
+    old = connection.execute(select(*key).where(column < before).limit(SLICE)).all()
+    for row in old:
+        connection.execute(delete(table).where(*(c == value for c, value in zip(key, row, strict=True))))
+    return len(old)

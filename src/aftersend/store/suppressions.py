@@ -1,0 +1,110 @@
+"""Own the lists of addresses that are not mailed: what the platform learned, and what a person configured.
+
+An address stands on a list for one stream, or for all (stream ''). Why it stands there is kept with it, always.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, delete, select, tuple_
+
+from aftersend.clock import Instant
+from aftersend.errors import NotFound
+from aftersend.store.engine import upsert
+from aftersend.store.schema import suppressions
+
+LEARNED = "learned"
+CONFIGURED = "configured"
+ALL_STREAMS = ""
+
+
+def put(
+    connection: Connection,
+    account_id: int,
+    folded: str,
+    *,
+    cause: str,
+    origin: str,
+    now: Instant,
+    stream: str = ALL_STREAMS,
+    expires_us: Instant | None = None,
+    delivery_id: int | None = None,
+    evidence: Mapping[str, Any] | None = None,
+) -> None:
+    """Put an address on a list, or replace what was known of it there."""
+    new = upsert(suppressions, connection.dialect.name).values(
+        account_id=account_id,
+        folded=folded,
+        stream=stream,
+        cause=cause,
+        origin=origin,
+        created_us=now,
+        expires_us=expires_us,
+        delivery_id=delivery_id,
+        evidence=msgspec.json.encode(evidence).decode() if evidence else None,
+    )
+    replaced = ("cause", "origin", "created_us", "expires_us", "delivery_id", "evidence")
+    connection.execute(
+        new.on_conflict_do_update(
+            index_elements=["account_id", "folded", "stream"],
+            set_={name: getattr(new.excluded, name) for name in replaced},
+        )
+    )
+
+
+def remove(connection: Connection, account_id: int, folded: str, *, stream: str | None = None) -> int:
+    """Take an address off a stream's list, or off all; return from how many. Raise NotFound if it was on none."""
+    doomed = delete(suppressions).where(suppressions.c.account_id == account_id, suppressions.c.folded == folded)
+    if stream is not None:
+        doomed = doomed.where(suppressions.c.stream == stream)
+    gone = int(connection.execute(doomed).rowcount)
+    if not gone:
+        raise NotFound(f"{folded[:320]} is not on a list of this account; mail to it is not stopped.")
+    return gone
+
+
+def why(connection: Connection, account_id: int, folded: str) -> list[dict[str, Any]]:
+    """Return every entry for an address, with its evidence; empty when it may be mailed."""
+    found = connection.execute(
+        select(suppressions)
+        .where(suppressions.c.account_id == account_id, suppressions.c.folded == folded)
+        .order_by(suppressions.c.stream)
+    )
+    return [_entry(row) for row in found]
+
+
+def page(
+    connection: Connection,
+    account_id: int,
+    *,
+    limit: int,
+    after: tuple[str, str] | None = None,
+    cause: str | None = None,
+    origin: str | None = None,
+    stream: str | None = None,
+    part: str | None = None,
+) -> list[dict[str, Any]]:
+    """Return up to `limit` entries by address; `after` is the (address, stream) of the last one seen."""
+    query = select(suppressions).where(suppressions.c.account_id == account_id)
+    for column, value in (
+        (suppressions.c.cause, cause),
+        (suppressions.c.origin, origin),
+        (suppressions.c.stream, stream),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if part:
+        query = query.where(suppressions.c.folded.contains(part, autoescape=True))
+    if after is not None:
+        query = query.where(tuple_(suppressions.c.folded, suppressions.c.stream) > tuple_(*after))
+    found = connection.execute(query.order_by(suppressions.c.folded, suppressions.c.stream).limit(limit))
+    return [_entry(row) for row in found]
+
+
+def _entry(row: Any) -> dict[str, Any]:
+    entry = dict(row._mapping)
+    entry["evidence"] = msgspec.json.decode(entry["evidence"]) if entry["evidence"] else None
+    return entry

@@ -1,0 +1,121 @@
+"""Own what the verbs on the queue need to see and touch: which deliveries wait, and how often our own faults met them.
+
+Whether a verb applies is decided by `control.queue_verbs`; what it did is written down by `record.steps`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, select, update
+
+from aftersend.clock import Instant
+from aftersend.store.queue import Stage
+from aftersend.store.schema import deliveries, queue
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One delivery that has not ended, with its place in the queue."""
+
+    delivery_id: int
+    facts: int
+    stage: Stage
+    is_claimed: bool
+    due_us: Instant
+    expires_us: Instant
+    tries: int
+    site: str
+
+
+def lock(connection: Connection, account_id: int, ids: Sequence[int]) -> dict[int, Waiting]:
+    """Return those of the deliveries that still wait, and keep other writers off them until this transaction ends.
+
+    Deliveries that have ended, or are another account's, are simply not there.
+    """
+    found = connection.execute(
+        select(
+            queue.c.delivery_id,
+            deliveries.c.facts,
+            queue.c.stage,
+            queue.c.holder,
+            queue.c.due_us,
+            queue.c.expires_us,
+            queue.c.tries,
+            queue.c.site,
+        )
+        .select_from(
+            queue.join(
+                deliveries, (deliveries.c.account_id == queue.c.account_id) & (deliveries.c.id == queue.c.delivery_id)
+            )
+        )
+        .where(queue.c.account_id == account_id, queue.c.delivery_id.in_(ids))
+        .order_by(queue.c.delivery_id)
+        .with_for_update(of=queue)
+    )
+    return {
+        row.delivery_id: Waiting(
+            row.delivery_id,
+            row.facts,
+            Stage(row.stage),
+            row.holder != 0,
+            row.due_us,
+            row.expires_us,
+            row.tries,
+            row.site,
+        )
+        for row in found
+    }
+
+
+def forgive(connection: Connection, account_id: int, ids: Sequence[int]) -> None:
+    """Forget how often our own faults met these deliveries, so that they get three tries again."""
+    connection.execute(
+        update(queue).where(queue.c.account_id == account_id, queue.c.delivery_id.in_(ids)).values(faults=0)
+    )
+
+
+def exist(connection: Connection, account_id: int, ids: Sequence[int]) -> set[int]:
+    """Return those of the ids that are deliveries of this account."""
+    found = connection.execute(
+        select(deliveries.c.id).where(deliveries.c.account_id == account_id, deliveries.c.id.in_(ids))
+    )
+    return {int(row) for row in found.scalars()}
+
+
+def of_message(connection: Connection, account_id: int, message_id: int) -> list[int]:
+    """Return the deliveries of a message, in the order in which its recipients were named."""
+    found = connection.execute(
+        select(deliveries.c.id)
+        .where(deliveries.c.account_id == account_id, deliveries.c.message_id == message_id)
+        .order_by(deliveries.c.id)
+    )
+    return [int(row) for row in found.scalars()]
+
+
+def summary(connection: Connection, account_id: int) -> list[dict[str, Any]]:
+    """Count what waits of one account by stage, with the first and the last due time."""
+    found = connection.execute(
+        select(
+            queue.c.stage,
+            func.count().label("number"),
+            func.min(queue.c.due_us).label("first_due_us"),
+            func.max(queue.c.due_us).label("last_due_us"),
+            func.count().filter(queue.c.holder != 0).label("claimed"),
+        )
+        .where(queue.c.account_id == account_id)
+        .group_by(queue.c.stage)
+        .order_by(queue.c.stage)
+    )
+    return [
+        {
+            "stage": Stage(row.stage).name.lower(),
+            "deliveries": row.number,
+            "claimed": row.claimed,
+            "first_due_us": row.first_due_us,
+            "last_due_us": row.last_due_us,
+        }
+        for row in found
+    ]

@@ -1,0 +1,272 @@
+"""Own the one way into the database: group commit.
+
+Whoever wants to write hands a function over and waits. Everything that was handed over while the last commit waited for
+the disk goes into the next transaction, and one sync makes all of it durable. So there is no timer, a lone request waits
+for nobody, and groups grow by themselves with the load. No future is resolved before its transaction is durable.
+
+Two forms: `join` collects items for one function that takes a whole list (the hot path), `run` takes any function. If a
+transaction fails, it is undone and its members are tried one by one, so that one bad member harms no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, ParamSpec, TypeVar
+
+from sqlalchemy import Connection
+
+from aftersend.errors import OutOfSpace, TryLater
+from aftersend.store import engine as engines
+from aftersend.store.engine import Engine
+
+P = ParamSpec("P")
+T = TypeVar("T")
+R = TypeVar("R")
+Batch = Callable[[Connection, Sequence[Any]], Sequence[Any]]
+
+LIMIT = 2000
+"""The most items of one function in one transaction, so that a commit never grows without bound."""
+
+
+@dataclass(slots=True)
+class _Call:
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    future: asyncio.Future[Any]
+    result: Any = None
+
+
+@dataclass(slots=True)
+class _Group:
+    """What goes into one transaction."""
+
+    batches: dict[Batch, tuple[list[Any], list[asyncio.Future[Any]]]] = field(default_factory=dict)
+    calls: list[_Call] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.batches or self.calls)
+
+    def resolve(self, outcome: list[Sequence[Any]]) -> None:
+        """Hand every waiter its result."""
+        for (_, futures), results in zip(self.batches.values(), outcome, strict=True):
+            for future, result in zip(futures, results, strict=True):
+                if future.done():
+                    continue
+                if isinstance(result, BaseException):
+                    future.set_exception(result)
+                else:
+                    future.set_result(result)
+        for call in self.calls:
+            if not call.future.done():
+                call.future.set_result(call.result)
+
+    def fail(self, error: BaseException) -> None:
+        """Tell every waiter that nothing was kept, and why."""
+        futures = [call.future for call in self.calls]
+        for _, waiting in self.batches.values():
+            futures += waiting
+        for future in futures:
+            if not future.done():
+                future.set_exception(error)
+
+
+_Settled = tuple[_Group, list[Sequence[Any]], BaseException | None, set[str]]
+
+
+class Store:
+    """The database as the loops see it. Made and used on one event loop; functions given to it are synchronous."""
+
+    def __init__(self, engine: Engine, *, node: int = 0, readers: int = 4) -> None:
+        self.engine = engine
+        self.node = node
+        self._waiting = _Group()
+        self._loop = asyncio.get_running_loop()
+        self._busy = False
+        self._scheduled = False
+        self._closed = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._connection: Connection | None = None
+        self._thread = ThreadPoolExecutor(1, "store-writer")
+        self._readers = ThreadPoolExecutor(readers, "store-reader")
+        self._bells: dict[str, list[asyncio.Event]] = {}
+        self.commits = 0
+        engine.listen(self._heard)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it takes no more work."""
+        return self._closed
+
+    # ---- asking for work -------------------------------------------------------------------------------------------
+
+    def join(self, function: Batch, item: Any) -> asyncio.Future[Any]:
+        """Hand one item to `function(connection, items) -> results`; the future gets this item's result once durable.
+
+        A result that is an exception is raised from the future, so one item may be refused without undoing the others.
+        """
+        future: asyncio.Future[Any] = self._loop.create_future()
+        if self._closed:
+            future.set_exception(TryLater("The service is stopping; nothing was kept."))
+            return future
+        items, futures = self._waiting.batches.setdefault(function, ([], []))
+        items.append(item)
+        futures.append(future)
+        self._soon()
+        return future
+
+    async def run(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Run `function(connection, …)` in the next transaction and return what it returned, once durable."""
+        if self._closed:
+            raise TryLater("The service is stopping; nothing was kept.")
+        call = _Call(function, args, kwargs, self._loop.create_future())
+        self._waiting.calls.append(call)
+        self._soon()
+        result: T = await call.future
+        return result
+
+    async def ask(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Run `function(connection, …)` that only reads, on a connection of its own, beside whatever is being written."""
+        return await self._loop.run_in_executor(self._readers, self._read, function, args, kwargs)
+
+    def _read(self, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
+        with self.engine.reading() as connection:
+            return function(connection, *args, **kwargs)
+
+    # ---- bells -----------------------------------------------------------------------------------------------------
+
+    def bell(self, name: str) -> asyncio.Event:
+        """Return an event that is set whenever `name` is rung, here or on another node; the waiter clears it."""
+        rung = asyncio.Event()
+        self._bells.setdefault(name, []).append(rung)
+        return rung
+
+    def ring(self, name: str) -> None:
+        """Wake whoever waits for `name` in this process."""
+        for rung in self._bells.get(name, ()):
+            rung.set()
+
+    def _heard(self, name: str) -> None:
+        self._loop.call_soon_threadsafe(self.ring, name)
+
+    # ---- the transaction -------------------------------------------------------------------------------------------
+
+    def _soon(self) -> None:
+        if not self._busy and not self._scheduled:
+            self._scheduled = True
+            self._idle.clear()
+            self._loop.call_soon(self._start)
+
+    def _take(self) -> _Group:
+        group, self._waiting = self._waiting, _Group()
+        for function, (items, futures) in group.batches.items():
+            if len(items) > LIMIT:
+                self._waiting.batches[function] = (items[LIMIT:], futures[LIMIT:])
+                group.batches[function] = (items[:LIMIT], futures[:LIMIT])
+        return group
+
+    def _start(self) -> None:
+        self._scheduled = False
+        group = self._take()
+        if not group:
+            self._idle.set()
+            return
+        self._busy = True
+        outcome: list[Sequence[Any]] | None = None
+        if self.engine.runs_on_loop and group.batches:
+            try:
+                connection = self._writing()
+                if engines.begin(connection, wait=False):
+                    outcome = [function(connection, items) for function, (items, _) in group.batches.items()]
+            except Exception:
+                self._undo()
+        self._thread.submit(self._finish, group, outcome)
+
+    def _writing(self) -> Connection:
+        if self._connection is None:
+            self._connection = self.engine.connect()
+            self._connection.info["node"] = self.node
+            engines.never_wait(self._connection)
+        return self._connection
+
+    def _undo(self) -> None:
+        if self._connection is None:
+            return
+        try:
+            engines.rollback(self._connection)
+        except Exception:
+            self._connection.invalidate()
+            self._connection.close()
+            self._connection = None
+
+    def _finish(self, group: _Group, outcome: list[Sequence[Any]] | None) -> None:
+        """On the writer's thread: do what has not been done, commit, and hand the results back."""
+        settled = self._attempt(group, outcome)
+        self._loop.call_soon_threadsafe(self._settle, settled)
+
+    def _attempt(self, group: _Group, outcome: list[Sequence[Any]] | None) -> list[_Settled]:
+        try:
+            connection = self._writing()
+            if outcome is None:
+                engines.begin(connection)
+                outcome = [function(connection, items) for function, (items, _) in group.batches.items()]
+            for call in group.calls:
+                call.result = call.function(connection, *call.args, **call.kwargs)
+            rung = engines.rung(connection)
+            engines.ring_elsewhere(connection, rung)
+            engines.commit(connection)
+            return [(group, outcome, None, rung)]
+        except Exception as error:
+            self._undo()
+            return self._one_by_one(group, error)
+
+    def _one_by_one(self, group: _Group, error: Exception) -> list[_Settled]:
+        """Try each member of a failed transaction alone, unless the engine itself is what failed."""
+        translated = engines.translate(error)
+        members = len(group.calls) + sum(len(items) for items, _ in group.batches.values())
+        if members == 1 or isinstance(translated, OutOfSpace | TryLater):
+            return [(group, [], translated, set())]
+        return [settled for part in _parts(group) for settled in self._attempt(part, None)]
+
+    def _settle(self, settled: list[_Settled]) -> None:
+        self.commits += 1
+        self._busy = False
+        for group, outcome, error, rung in settled:
+            if error is not None:
+                group.fail(error)
+            else:
+                group.resolve(outcome)
+                for name in rung:
+                    self.ring(name)
+        self._next()
+
+    def _next(self) -> None:
+        if self._waiting:
+            self._soon()
+        else:
+            self._idle.set()
+
+    async def close(self) -> None:
+        """Finish what was handed over, then close."""
+        while self._busy or self._scheduled or self._waiting:
+            self._idle.clear()
+            await self._idle.wait()
+        self._closed = True
+        self._thread.shutdown()
+        self._readers.shutdown()
+        if self._connection is not None:
+            self._connection.close()
+        self.engine.close()
+
+
+def _parts(group: _Group) -> list[_Group]:
+    """Split a group: each function's items on their own first, and item by item where there is only one function."""
+    if group.calls or len(group.batches) > 1:
+        parts = [_Group(batches={function: pair}) for function, pair in group.batches.items()]
+        return parts + [_Group(calls=[call]) for call in group.calls]
+    ((function, (items, futures)),) = group.batches.items()
+    return [_Group(batches={function: ([item], [future])}) for item, future in zip(items, futures, strict=True)]

@@ -1,0 +1,59 @@
+"""The loop of treatment: claim, decide, record. Nothing here talks to the world."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+
+import msgspec
+
+from aftersend.clock import Clock, Instant
+from aftersend.ids import IdSource
+from aftersend.ledger.facts import Fact
+from aftersend.policy import gates
+from aftersend.policy.verdict import Hold, Pass, Verdict
+from aftersend.store import Store, queue, record
+from aftersend.store.queue import Claim, ClaimRequest, Stage
+
+
+async def treat_due(store: Store, clock: Clock, ids: IdSource, *, node: int, batch: int) -> int:
+    """Make one pass over the deliveries that await treatment; return how many were looked at.
+
+    Crash-safe: work is claimed under a lease, so a pass cut short is repeated, never lost.
+    """
+    request = ClaimRequest(Stage.TREATMENT, clock(), node, batch)
+    claimed: list[Claim] = await store.join(queue.claim_for_treatment, request)
+    now = clock()
+    done = []
+    for item in claimed:
+        try:
+            step = step_for(item, gates.decide(item, now), now, key=ids(), node=node)
+        except Exception:
+            await store.run(queue.set_aside, item, Stage.TREATMENT, now=now, traceback=traceback.format_exc())
+        else:
+            done.append(store.join(record.steps, step))
+    await asyncio.gather(*done)
+    return len(claimed)
+
+
+def step_for(item: Claim, verdict: Verdict, now: Instant, *, key: int, node: int) -> record.Step:
+    """Say what is to be recorded for a verdict."""
+    if isinstance(verdict, Pass):
+        event = record.event_row(item.account_id, item.delivery_id, key, "treated", int(Fact.TREATED), now, now)
+        onward = record.Next(Stage.DELIVERY, now)
+        return record.Step(item.account_id, item.delivery_id, [event], Fact.TREATED.bit, now, onward, node)
+    if isinstance(verdict, Hold):
+        again = record.Next(Stage.TREATMENT, verdict.until_us, verdict.why)
+        if item.facts & verdict.fact.bit:
+            return record.Step(item.account_id, item.delivery_id, [], 0, now, again, node)
+        event = record.event_row(item.account_id, item.delivery_id, key, verdict.fact.word, int(verdict.fact), now, now)
+        return record.Step(item.account_id, item.delivery_id, [event], verdict.fact.bit, now, again, node)
+    evidence = msgspec.json.encode({"why": verdict.why, **dict(verdict.evidence)}).decode()
+    event = record.event_row(
+        item.account_id, item.delivery_id, key, verdict.fact.word, int(verdict.fact), now, now,
+        verdict.reason, None, None, evidence,
+    )  # fmt: skip
+    return record.Step(
+        item.account_id, item.delivery_id, [event], verdict.fact.bit, now, None, node,
+        reason=verdict.reason, said=verdict.why,
+    )  # fmt: skip

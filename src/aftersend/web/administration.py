@@ -1,0 +1,352 @@
+"""Answer about what belongs to an account, and change it: keys, domains, streams, suppressions; with a note of every change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from aftersend import ids
+from aftersend.clock import HOUR, SECOND
+from aftersend.control import domains
+from aftersend.control import keys as api_keys
+from aftersend.control.domains import Place
+from aftersend.errors import BadField, BadFields, NotFound, TryLater
+from aftersend.mail import address
+from aftersend.reports import search
+from aftersend.reports.telling import moment
+from aftersend.store import accounts, deliveries, suppressions, verbs
+from aftersend.store.accounts import Key
+from aftersend.store.connection import Connection
+from aftersend.web import lists, reading
+from aftersend.web.calls import Answer, Call, Parameter
+from aftersend.web.shapes import DomainIn, KeyIn, StreamIn, SuppressionIn
+
+T = TypeVar("T")
+
+SUPPRESSION_FILTER = (
+    Parameter("cause", "bounced, unsubscribed, complained, soft_bounces, or what a person wrote."),
+    Parameter("origin", "learned or configured.", schema={"enum": ["learned", "configured"]}),
+    Parameter("stream", "One stream's list."),
+    Parameter("q", "A part of the address."),
+)
+
+
+async def _change(call: Call, did: str, what: str, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """Make a change and write down who made it, in one transaction."""
+    note = {"audit_id": call.desk.ids(), "who": call.who, "did": did, "what": what, "now": call.desk.clock()}
+    changed: T = await call.desk.store.run(_noted, call.account_id, note, function, args, kwargs)
+    return changed
+
+
+def _noted(
+    connection: Connection,
+    account_id: int,
+    note: dict[str, Any],
+    function: Callable[..., T],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> T:
+    changed = function(connection, account_id, *args, **kwargs)
+    accounts.note(connection, account_id, **note)
+    return changed
+
+
+# ---- keys ----------------------------------------------------------------------------------------------------------
+
+
+async def list_keys(call: Call) -> Answer:
+    """List the account's keys, revoked ones too."""
+    return lists.whole([_told_key(key) for key in await call.desk.store.ask(accounts.keys_of, call.account_id)])
+
+
+async def make_key(call: Call) -> Answer:
+    """Make a key; no key can give more than it has."""
+    asked = reading.convert(reading.json(call.body), KeyIn)
+    wanted = api_keys.checked_scopes(asked.scopes)
+    for i, scope in enumerate(wanted):
+        if not api_keys.may(call.key, scope):
+            raise BadField(f"#/scopes/{i}", f"Your own key has no scope “{scope}”, so it cannot give it.", code="scope-missing")
+    key_id, now = call.desk.ids(), call.desk.clock()
+    secret = await _change(
+        call, "made a key", asked.name, api_keys.create, key_id,
+        name=asked.name, scopes=wanted, networks=asked.networks, kind=asked.kind, now=now,
+    )  # fmt: skip
+    (key,) = [key for key in await call.desk.store.ask(accounts.keys_of, call.account_id) if key.id == key_id]
+    return Answer({**_told_key(key), "key": secret}, 201)
+
+
+async def revoke_key(call: Call) -> Answer:
+    """Make a key useless, on this node at once, on others within seconds."""
+    key_id = ids.read("key", call.path["id"])
+    await _change(call, "revoked a key", call.path["id"], accounts.revoke_key, key_id, now=call.desk.clock())
+    call.desk.keys.forget()
+    return Answer(None, 204)
+
+
+def _told_key(key: Key) -> dict[str, Any]:
+    return {
+        "id": ids.show("key", key.id),
+        "name": key.name,
+        "prefix": key.prefix,
+        "scopes": list(key.scopes),
+        "networks": list(key.networks),
+        "created_at": moment(key.created_us),
+        "used_at": moment(key.used_us),
+        "revoked_at": moment(key.revoked_us),
+    }
+
+
+# ---- domains -------------------------------------------------------------------------------------------------------
+
+
+async def list_domains(call: Call) -> Answer:
+    """List the account's sending domains."""
+    return lists.whole([_told_domain(row) for row in await call.desk.store.ask(accounts.domains_of, call.account_id)])
+
+
+async def add_domain(call: Call) -> Answer:
+    """Add a sending domain and make its signing keys."""
+    asked = reading.convert(reading.json(call.body), DomainIn)
+    name = await _change(
+        call, "added a domain", asked.name, domains.add, asked.name, secret=_secret(call), now=call.desk.clock()
+    )
+    await call.desk.changed()
+    return Answer(_told_domain(await call.desk.store.ask(domains.one, call.account_id, name)), 201)
+
+
+async def one_domain(call: Call) -> Answer:
+    """Answer with a sending domain."""
+    return Answer(_told_domain(await call.desk.store.ask(domains.one, call.account_id, _domain(call))))
+
+
+async def remove_domain(call: Call) -> Answer:
+    """Remove a sending domain and its keys."""
+    await _change(call, "removed a domain", _domain(call), domains.remove, _domain(call))
+    await call.desk.changed()
+    return Answer(None, 204)
+
+
+async def domain_records(call: Call) -> Answer:
+    """Answer with the DNS records to publish."""
+    place = _place(call)
+    found = await call.desk.store.ask(domains.records, call.account_id, _domain(call), place=place)
+    return lists.whole([record.as_dict() for record in found])
+
+
+async def check_domain(call: Call) -> Answer:
+    """Ask the DNS for a domain's records, and keep what was found."""
+    desk, place = call.desk, _place(call)
+    if desk.resolver is None:
+        raise TryLater("This node asks no DNS, since it delivers nothing (delivery.hold, or --only); check on another node, or with “aftersend domain check”.")  # fmt: skip
+    name = _domain(call)
+    wanted = await desk.store.ask(domains.records, call.account_id, name, place=place)
+    findings = await domains.check(desk.resolver, name, wanted, place)
+    await desk.store.run(domains.keep, call.account_id, name, findings, now=desk.clock())
+    await desk.changed()
+    return Answer(_told_domain(await desk.store.ask(domains.one, call.account_id, name)))
+
+
+def _domain(call: Call) -> str:
+    try:
+        return domains.checked_name(call.path["name"])
+    except BadField as error:
+        raise NotFound(f"There is no such domain: {error.detail}") from None
+
+
+def _place(call: Call) -> Place:
+    settings = call.desk.settings
+    return Place(settings.hostname, settings.return_domain)
+
+
+def _secret(call: Call) -> Any:
+    if call.desk.secret is None:
+        raise TryLater("This node has no secret to seal signing keys with.")
+    return call.desk.secret
+
+
+def _told_domain(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": row["name"],
+        "created_at": moment(row["created_us"]),
+        "verified_at": moment(row["verified_us"]),
+        "checked_at": moment(row["checked_us"]),
+        "findings": row["findings"],
+    }
+
+
+# ---- streams -------------------------------------------------------------------------------------------------------
+
+
+async def list_streams(call: Call) -> Answer:
+    """List the account's streams."""
+    found = await call.desk.store.ask(accounts.all_streams)
+    own = sorted(
+        (stream for (account_id, _), stream in found.items() if account_id == call.account_id), key=lambda s: s.name
+    )
+    return lists.whole([_told_stream(stream.name, stream.kind, stream.lifetime_s) for stream in own])
+
+
+async def add_stream(call: Call) -> Answer:
+    """Make a stream, or change one."""
+    asked = reading.convert(reading.json(call.body), StreamIn)
+    lifetime_s = max(1, int(asked.lifetime_hours * HOUR // SECOND))
+    await _change(
+        call, "set a stream", asked.name, accounts.add_stream, asked.name,
+        kind=asked.kind, lifetime_s=lifetime_s, now=call.desk.clock(),
+    )  # fmt: skip
+    await call.desk.changed()
+    return Answer(_told_stream(asked.name, asked.kind, lifetime_s), 201)
+
+
+def _told_stream(name: str, kind: str, lifetime_s: int) -> dict[str, Any]:
+    return {"name": name, "kind": kind, "lifetime_hours": lifetime_s / 3600}
+
+
+# ---- suppressions --------------------------------------------------------------------------------------------------
+
+
+async def list_suppressions(call: Call) -> Answer:
+    """List the addresses that are not mailed, by address."""
+    found = lists.taken(call, "cause", "origin", "stream", "q")
+    limit = lists.limit_of(found)
+    cursor = found.get("after")
+    after = None if cursor is None else (cursor.partition(" ")[0], cursor.partition(" ")[2])
+    rows = await call.desk.store.ask(
+        suppressions.page, call.account_id, limit=limit + 1, after=after,
+        cause=found.get("cause"), origin=found.get("origin"), stream=found.get("stream"),
+        part=found["q"].casefold() if "q" in found else None,
+    )  # fmt: skip
+    has_more, rows = len(rows) > limit, rows[:limit]
+    last = f"{rows[-1]['folded']} {rows[-1]['stream']}".rstrip() if has_more else None
+    return lists.page(call, [_told_suppression(row) for row in rows], has_more=has_more, after=last)
+
+
+async def why_suppressed(call: Call) -> Answer:
+    """Answer why an address is not mailed."""
+    rows = await call.desk.store.ask(suppressions.why, call.account_id, _folded(call))
+    if not rows:
+        raise NotFound(f"{_folded(call)[:320]} is on no list of this account; mail to it is not stopped.")
+    return lists.whole([_told_suppression(row) for row in rows])
+
+
+async def suppress(call: Call) -> Answer:
+    """Put an address on the account's own list."""
+    asked = reading.convert(reading.json(call.body) if call.body.strip() else {}, SuppressionIn)
+    now, folded = call.desk.clock(), _folded(call)
+    wrong = []
+    if asked.stream and (call.account_id, asked.stream) not in await call.desk.store.ask(accounts.all_streams):
+        wrong.append(BadField("#/stream", f"There is no stream {asked.stream!r}.", code="unknown-stream"))
+    expires = None
+    if asked.expires_at is not None:
+        try:
+            expires = search.instant(asked.expires_at, "expires_at", now=now)
+        except BadField as error:
+            wrong.append(error)
+        else:
+            if expires <= now:
+                wrong.append(BadField("#/expires_at", "This time is over; give a later one, or none.", code="invalid-time"))
+    if wrong:
+        raise BadFields(wrong)
+    await _change(
+        call, "suppressed an address", folded, suppressions.put, folded,
+        cause=asked.why or "manual", origin=suppressions.CONFIGURED, now=now, stream=asked.stream, expires_us=expires,
+        evidence={"by": call.who, "why": asked.why},
+    )  # fmt: skip
+    rows = await call.desk.store.ask(suppressions.why, call.account_id, folded)
+    return Answer(next(_told_suppression(row) for row in rows if row["stream"] == asked.stream))
+
+
+async def unsuppress(call: Call) -> Answer:
+    """Take an address off the lists."""
+    found = lists.taken(call, "stream", cursors=())
+    folded = _folded(call)
+    await _change(
+        call, "took an address off the list", folded, suppressions.remove, folded, stream=found.get("stream")
+    )
+    return Answer(None, 204)
+
+
+def _folded(call: Call) -> str:
+    try:
+        return address.parse(call.path["address"]).folded
+    except BadField as error:
+        raise BadField("#/address", error.detail, code=error.code) from None
+
+
+def _told_suppression(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "recipient": row["folded"],
+        "stream": row["stream"],
+        "cause": row["cause"],
+        "origin": row["origin"],
+        "created_at": moment(row["created_us"]),
+        "expires_at": moment(row["expires_us"]),
+        "delivery_id": None if row["delivery_id"] is None else ids.show("dlv", row["delivery_id"]),
+        "evidence": row["evidence"],
+    }
+
+
+# ---- the rest ------------------------------------------------------------------------------------------------------
+
+
+async def refusals(call: Call) -> Answer:
+    """List submissions that got an error reply, newest first."""
+    found = lists.taken(call)
+    limit = lists.limit_of(found)
+    before = ids.read("rfs", found["after"]) if "after" in found else None
+    rows = await call.desk.store.ask(deliveries.refusals_of, call.account_id, limit=limit + 1, before=before)
+    has_more, rows = len(rows) > limit, rows[:limit]
+    told = [
+        {
+            "id": ids.show("rfs", row["id"]),
+            **{name: row[name] for name in ("via", "peer", "sender", "recipient", "code", "said")},
+            "occurred_at": moment(row["occurred_us"]),
+        }
+        for row in rows
+    ]
+    return lists.page(call, told, has_more=has_more, after=told[-1]["id"] if has_more else None)
+
+
+async def queue(call: Call) -> Answer:
+    """Say what waits, by stage."""
+    told = [
+        {
+            "stage": row["stage"],
+            "deliveries": row["deliveries"],
+            "claimed": row["claimed"],
+            "first_due_at": moment(row["first_due_us"]),
+            "last_due_at": moment(row["last_due_us"]),
+        }
+        for row in await call.desk.store.ask(verbs.summary, call.account_id)
+    ]
+    return lists.whole(told)
+
+
+async def account(call: Call) -> Answer:
+    """Say whose key this is."""
+    (found,) = [row for row in await call.desk.store.ask(accounts.listed) if row["id"] == call.account_id]
+    return Answer(
+        {
+            "id": str(found["id"]),
+            "name": found["name"],
+            "created_at": moment(found["created_us"]),
+            "key": _told_key(call.key),
+        }
+    )
+
+
+async def audit(call: Call) -> Answer:
+    """List the latest changes, newest first."""
+    found = lists.taken(call, cursors=("limit",))
+    rows = await call.desk.store.ask(accounts.noted, call.account_id, limit=lists.limit_of(found))
+    told = [
+        {
+            "id": ids.show("aud", row["id"]),
+            "who": row["who"],
+            "did": row["did"],
+            "what": row["what"],
+            "occurred_at": moment(row["occurred_us"]),
+        }
+        for row in rows
+    ]
+    return lists.whole(told)

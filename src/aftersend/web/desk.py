@@ -1,0 +1,44 @@
+"""Own what the HTTP face works with: one value, made by the wiring, passed to everything here."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from aftersend.clock import Clock
+from aftersend.config import Settings
+from aftersend.control.keys import Keys
+from aftersend.ids import IdSource
+from aftersend.intake import Intake
+from aftersend.store import Engine, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """All that requests need: where things are kept, who may ask, and how mail is taken in."""
+
+    settings: Settings
+    store: Store
+    engine: Engine
+    clock: Clock
+    ids: IdSource
+    intake: Intake
+    keys: Keys
+    version: str
+    node: int = 0
+    started_us: int = 0
+    refresh: Callable[[], Awaitable[None]] | None = None
+    """Reads again what the hot paths keep in memory, after streams or domains were changed."""
+    secret: Any = None
+    """The installation's secret, which seals signing keys."""
+    resolver: Any = None
+    """Answers questions of names, for the check of a sending domain."""
+    url: str = ""
+    """How people reach this server, without a slash at the end; "" for what a request says itself."""
+
+    async def changed(self) -> None:
+        """Make a change of streams, domains or keys felt at once in this process."""
+        self.keys.forget()
+        if self.refresh is not None:
+            await self.refresh()

@@ -1,0 +1,163 @@
+"""Answer with the email log and its deliveries, and do the queue's verbs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aftersend import ids
+from aftersend.control import queue_verbs
+from aftersend.control.queue_verbs import Actor, Done
+from aftersend.errors import BadField, BadFields
+from aftersend.reports import history, search
+from aftersend.reports import log as email_log
+from aftersend.store import accounts, deliveries
+from aftersend.store.connection import Connection
+from aftersend.web import lists, reading
+from aftersend.web.calls import Answer, Call, Parameter
+from aftersend.web.shapes import ActionIn
+
+SEARCH = tuple(
+    Parameter(name, f"{says[:1].upper()}{says[1:]}.", is_list=name not in ("subject", "q", "since", "until", "live"))
+    for name, says in search.WORDS.items()
+    if name != "metadata.NAME"
+)
+COUNT = Parameter("count", "Also say how many rows there are in all, up to 100,000.", schema={"enum": ["exact", "estimate"]})
+COUNTED_MOST = 100_000
+ACTED_MOST = 20_000
+"""So many deliveries one request acts on; the answer says if there were more."""
+
+
+async def rows(call: Call) -> Answer:
+    """Answer with a page of the log."""
+    cursors: dict[str, str] = {}
+    words = []
+    for name, value in call.query():
+        if name not in ("limit", "after", "before", "count"):
+            words.append((name, value))
+        elif name in cursors:
+            raise BadField(f"#/{name}", f"Give {name} once.")
+        else:
+            cursors[name] = value
+    wanted = search.read(words, now=call.desk.clock())
+    after, before = cursors.get("after"), cursors.get("before")
+    found = await call.desk.store.ask(
+        email_log.page, call.account_id, wanted, limit=lists.limit_of(cursors), after=after, before=before
+    )
+    beside: dict[str, Any] = {}
+    if "count" in cursors:
+        if cursors["count"] not in ("exact", "estimate"):
+            raise BadField("#/count", "count is exact or estimate.")
+        number = await call.desk.store.ask(deliveries.how_many, call.account_id, wanted, at_most=COUNTED_MOST)
+        beside = {"count": number, "count_is_exact": number < COUNTED_MOST}
+    shown = found.rows
+    has_older = bool(shown) and (found.has_more or before is not None)
+    has_newer = bool(shown) and (after is not None or (before is not None and found.has_more))
+    return lists.page(
+        call,
+        shown,
+        has_more=found.has_more,
+        after=shown[-1]["id"] if has_older else None,
+        before=shown[0]["id"] if has_newer else None,
+        **beside,
+    )
+
+
+async def one(call: Call) -> Answer:
+    """Answer with a delivery whole."""
+    return Answer(await call.desk.store.ask(history.delivery, call.account_id, _delivery_id(call)))
+
+
+async def events_of(call: Call) -> Answer:
+    """Answer with everything that happened to a delivery."""
+    return lists.whole(await call.desk.store.ask(history.events, call.account_id, _delivery_id(call)))
+
+
+async def events(call: Call) -> Answer:
+    """Answer with the events of one delivery, or of the newest deliveries."""
+    found = lists.taken(call, "delivery")
+    if "delivery" in found:
+        delivery_id = ids.read("dlv", found["delivery"])
+        return lists.whole(await call.desk.store.ask(history.events, call.account_id, delivery_id))
+    told, last = await call.desk.store.ask(
+        history.recent_events, call.account_id, limit=lists.limit_of(found), after=found.get("after")
+    )
+    return lists.page(call, told, has_more=last is not None, after=last)
+
+
+async def retry(call: Call) -> Answer:
+    """Try a delivery now."""
+    return await _act_on_one(call, "retry")
+
+
+async def cancel(call: Call) -> Answer:
+    """Stop a delivery."""
+    return await _act_on_one(call, "cancel")
+
+
+async def hold(call: Call) -> Answer:
+    """Put a delivery on hold."""
+    return await _act_on_one(call, "hold")
+
+
+async def release(call: Call) -> Answer:
+    """Let a delivery that was held go on."""
+    return await _act_on_one(call, "release")
+
+
+async def _act_on_one(call: Call, verb: str) -> Answer:
+    delivery_id = _delivery_id(call)
+    desk = call.desk
+    await desk.store.run(
+        queue_verbs.act_on_one, call.account_id, verb, delivery_id, by=Actor(call.who), ids=desk.ids, now=desk.clock()
+    )
+    return Answer(await desk.store.ask(history.delivery, call.account_id, delivery_id))
+
+
+async def act(call: Call) -> Answer:
+    """Do a verb to all deliveries that a filter finds, or count them."""
+    asked = reading.convert(reading.json(call.body), ActionIn)
+    words = [(name, value) for name, values in asked.filter.items() for value in ([values] if isinstance(values, str) else values)]
+    if not words:
+        raise BadField("#/filter", "Give at least one word of the search, so that not everything is changed by mistake.")
+    desk = call.desk
+    try:
+        wanted = search.read([*words, ("live", "true")] if "live" not in asked.filter else words, now=desk.clock())
+    except BadFields as error:
+        raise BadFields([_inside(field) for field in error.fields]) from None
+    if asked.preview:
+        matched = await desk.store.ask(deliveries.how_many, call.account_id, wanted, at_most=COUNTED_MOST)
+        return Answer(_told(asked, Done(), matched, more=matched >= COUNTED_MOST))
+    done, matched, before = Done(), 0, None
+    by = Actor(call.who, asked.why)
+    while matched < ACTED_MOST:
+        found = await desk.store.ask(deliveries.ids, call.account_id, wanted, limit=queue_verbs.SLICE, before=before)
+        if found:
+            matched += len(found)
+            before = found[-1]
+            done.add(
+                await desk.store.run(
+                    queue_verbs.act, call.account_id, asked.action, found, by=by, ids=desk.ids, now=desk.clock()
+                )
+            )
+        if len(found) < queue_verbs.SLICE:
+            break
+    what = f"{asked.filter}: {len(done.done)} deliveries"
+    await desk.store.run(_note, call.account_id, desk.ids(), call.who, asked.action, what[:1000], desk.clock())
+    return Answer(_told(asked, done, matched, more=matched >= ACTED_MOST))
+
+
+def _note(connection: Connection, account_id: int, audit_id: int, who: str, did: str, what: str, now: int) -> None:
+    accounts.note(connection, account_id, audit_id, who=who, did=did, what=what, now=now)
+
+
+def _inside(field: BadField) -> BadField:
+    """The same fault, placed inside `filter`."""
+    return BadField(f"#/filter/{field.pointer.removeprefix('#/')}", field.detail, code=field.code)
+
+
+def _told(asked: ActionIn, done: Done, matched: int, *, more: bool) -> dict[str, Any]:
+    return {"action": asked.action, "preview": asked.preview, "matched": matched, **done.as_dict(), "more": more}
+
+
+def _delivery_id(call: Call) -> int:
+    return ids.read("dlv", call.path["id"])

@@ -1,0 +1,193 @@
+"""Take messages in, and answer about them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+import structlog
+
+from aftersend import ids
+from aftersend.control import queue_verbs
+from aftersend.control.queue_verbs import Actor
+from aftersend.errors import AftersendError, BadField, NotFound, TryLater
+from aftersend.intake import Request
+from aftersend.ledger.explain import headline_fact
+from aftersend.ledger.facts import Facts
+from aftersend.reports import history
+from aftersend.store import content, record
+from aftersend.web import composing, lists, problems, reading
+from aftersend.web.calls import Answer, Call
+
+log = structlog.get_logger(room="web")
+
+MIME = "message/rfc822"
+KEY_MOST = 240
+"""Characters of an idempotency key of a batch; each message has it with its number behind it."""
+
+
+async def send(call: Call) -> Answer:
+    """Take one message: JSON, or whole with the envelope in the query."""
+    if call.media_type == MIME:
+        return await _taken(call, call.body)
+    lists.taken(call, cursors=())
+    return await _taken(call, reading.json(call.body))
+
+
+async def send_raw(call: Call) -> Answer:
+    """Take one whole message, with the envelope in the query."""
+    return await _taken(call, call.body)
+
+
+async def send_batch(call: Call) -> Answer:
+    """Take many messages; each is taken or refused by itself."""
+    found = reading.json(call.body)
+    if not isinstance(found, list) or not 1 <= len(found) <= composing.BATCH_MOST:
+        raise BadField("#", f"A batch is a list of 1 to {composing.BATCH_MOST} messages.")
+    key = _idempotency_key(call)
+    if key is not None and len(key) > KEY_MOST:
+        raise BadField("#/idempotency_key", f"The key of a batch has {KEY_MOST} characters at most.", code="invalid-idempotency-key")
+    results = await asyncio.gather(
+        *(_batch_result(call, one, None if key is None else f"{key}/{i}") for i, one in enumerate(found))
+    )
+    accepted = sum(result["problem"] is None for result in results)
+    told = {"object": "list", "data": results, "accepted": accepted, "refused": len(results) - accepted}
+    return Answer(told, 202 if accepted == len(results) else 207)
+
+
+async def _batch_result(call: Call, found: Any, key: str | None) -> dict[str, Any]:
+    result: dict[str, Any] = {"status": 202, "message": None, "replayed": False, "problem": None}
+    try:
+        receipt = await _accept(call, found, key)
+    except Exception as error:
+        shown = problems.public(error)
+        if shown is not error:
+            log.error("request_failed", request_id=call.request_id, exc_info=error)
+        result["status"] = shown.status
+        result["problem"] = problems.told(shown, url=call.origin, instance=call.address, request_id=call.request_id)
+    else:
+        result["message"], result["replayed"] = _told(receipt), receipt.replayed
+    return result
+
+
+async def _taken(call: Call, found: Any) -> Answer:
+    receipt = await _accept(call, found, _idempotency_key(call))
+    headers = {"location": f"/v1/messages/{ids.show('msg', receipt.message_id)}"}
+    if receipt.replayed:
+        headers["idempotent-replayed"] = "true"
+    return Answer(_told(receipt), 202, headers)
+
+
+async def _accept(call: Call, found: Any, key: str | None) -> record.Receipt:
+    """Hand a message to the intake and wait until it is durable; a refusal is written down (004: Error)."""
+    request: Request | None = None
+    try:
+        if isinstance(found, bytes):
+            request = composing.from_mime(call, idempotency_key=key)
+        else:
+            request = composing.from_json(call, found, idempotency_key=key)
+        return await _written(call.desk.intake.accept(request))
+    except TryLater:
+        raise
+    except AftersendError as error:
+        _note_refusal(call, found, request, error)
+        raise
+
+
+async def _written(receipt: Awaitable[record.Receipt]) -> record.Receipt:
+    return await receipt
+
+
+def _idempotency_key(call: Call) -> str | None:
+    key = call.headers.get("idempotency-key")
+    return key.strip() if key is not None else None
+
+
+def _told(receipt: record.Receipt) -> dict[str, Any]:
+    """Write the receipt. A replay gives the first answer again: what has become of it since is asked elsewhere."""
+    return {
+        "id": ids.show("msg", receipt.message_id),
+        "status": "received",
+        "deliveries": [
+            {"id": ids.show("dlv", delivery_id), "recipient": recipient, "status": _status(facts, receipt.replayed)}
+            for delivery_id, recipient, facts in receipt.deliveries
+        ],
+    }
+
+
+def _status(facts: int, replayed: bool) -> str:
+    fact = headline_fact(Facts(facts))
+    return "received" if replayed or fact is None else fact.word
+
+
+def _note_refusal(call: Call, found: Any, request: Request | None, error: AftersendError) -> None:
+    """Write a refused submission down beside everything else; nobody waits for it."""
+    sender, recipient = _named(found, request)
+    desk = call.desk
+    row = (
+        call.account_id, desk.ids(), "http", call.peer, sender, recipient, error.code,
+        f"{error.status} {error.detail}"[:1000], None, desk.clock(),
+    )  # fmt: skip
+    desk.store.join(record.refused, row).add_done_callback(_forget)
+
+
+def _named(found: Any, request: Request | None) -> tuple[str | None, str | None]:
+    """Who it was from and whom it was to, as far as that can be told of something refused."""
+    if request is not None:
+        return request.sender[:320], request.recipients[0].address[:320] if request.recipients else None
+    if not isinstance(found, dict):
+        return None, None
+    to = found.get("to")
+    first = to[0] if isinstance(to, list) and to else to
+    sender = found.get("from")
+    return tuple(_storable(each) if isinstance(each, str) else None for each in (sender, first))  # type: ignore[return-value]
+
+
+def _storable(text: str) -> str:
+    return text[:320].replace("\0", " ").encode("utf-8", "replace").decode()
+
+
+def _forget(done: asyncio.Future[Any]) -> None:
+    if not done.cancelled():
+        done.exception()
+
+
+# ---- answering -----------------------------------------------------------------------------------------------------
+
+
+async def one(call: Call) -> Answer:
+    """Answer with a message and what has become of it in numbers."""
+    return Answer(await call.desk.store.ask(history.message, call.account_id, _message_id(call)))
+
+
+async def deliveries_of(call: Call) -> Answer:
+    """Answer with the rows of the log of one message."""
+    return lists.whole(await call.desk.store.ask(history.deliveries_of, call.account_id, _message_id(call)))
+
+
+async def content_of(call: Call) -> Answer:
+    """Answer with the message as it was taken in; as a file, so that no browser shows it."""
+    raw = await call.desk.store.ask(content.raw, call.account_id, _message_id(call))
+    disposition = f'attachment; filename="{call.path["id"]}.eml"'
+    return Answer(raw, headers={"content-disposition": disposition}, media_type=MIME)
+
+
+async def cancel(call: Call) -> Answer:
+    """Stop whatever of a message has not ended."""
+    desk, message_id = call.desk, _message_id(call)
+    done = await desk.store.run(
+        queue_verbs.act_on_message, call.account_id, "cancel", message_id,
+        by=Actor(call.who), ids=desk.ids, now=desk.clock(),
+    )  # fmt: skip
+    told = done.as_dict()
+    return Answer(
+        {"action": "cancel", "preview": False, "matched": told["done"] + sum(told["skipped"].values()), **told, "more": False}
+    )
+
+
+def _message_id(call: Call) -> int:
+    try:
+        return ids.read("msg", call.path["id"])
+    except NotFound:
+        raise

