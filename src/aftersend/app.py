@@ -136,6 +136,7 @@ async def _enter(settings: Settings, worker: int, *, take_over: bool) -> Service
 
 async def _start(service: Service, parts: Sequence[str]) -> None:
     from aftersend.control.keys import Keys
+    from aftersend.delivery.names import Resolver
     from aftersend.intake import Intake
 
     settings = service.settings
@@ -149,6 +150,7 @@ async def _start(service: Service, parts: Sequence[str]) -> None:
     )
     service.intake.lifetimes = {name: hours * 3600 for name, hours in settings.delivery.lifetime_hours.items()}
     service.keys = Keys(service.store, service.clock)
+    service.resolver = Resolver(service.clock, address(settings.dns.server) if settings.dns.server else None)
     if "delivery" in parts and not settings.delivery.hold:
         _start_delivery(service)
     await service.refresh()
@@ -180,7 +182,12 @@ async def _start_smtp(service: Service) -> None:
         bare_newlines=smtp.bare_newlines,
         trusted_networks=smtp.trusted_networks,
         trusted_account=accounts.FIRST_ACCOUNT,
-        tls=server_context(service.settings),
+        tls=server_context(
+            smtp.tls_certificate,
+            smtp.tls_key,
+            data_dir=service.settings.data_dir,
+            hostname=service.settings.hostname,
+        ),
     )
     server = SubmissionServer(rules, service.intake, service.keys, service.store, service.clock, service.ids)
     bound = await server.start([address(a) for a in smtp.listen], [address(a) for a in smtp.listen_tls])
@@ -191,7 +198,7 @@ async def _start_smtp(service: Service) -> None:
 
 
 def _start_delivery(service: Service) -> None:
-    from aftersend.delivery import Courier, Resolver, Routes, Rules, Signer
+    from aftersend.delivery import Courier, Routes, Rules, Signer
     from aftersend.policy.limits import Limits
     from aftersend.policy.retry import RetryPlan
 
@@ -209,8 +216,6 @@ def _start_delivery(service: Service) -> None:
         verify_tls=delivery.verify_tls,
         suffix=_public_suffix,
     )
-    server = address(service.settings.dns.server) if service.settings.dns.server else None
-    service.resolver = Resolver(service.clock, server)
     service.signer = Signer()
     routes = Routes(delivery.routes, port=delivery.port)
     service.courier = Courier(
@@ -355,11 +360,14 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
         return runner.run(work)
 
 
+def _set_up_logs(settings: Settings, node: str) -> None:
+    log = settings.log
+    logs.set_up(form=log.format, level=log.level, addresses=log.addresses, node=node)
+
+
 def serve(settings: Settings, *, practice: bool = False, only: Sequence[str] = (), workers: int = 1) -> int:
     """Run a node until SIGTERM or SIGINT; return the exit status."""
-    logs.set_up(
-        form=settings.log.format, level=settings.log.level, addresses=settings.log.addresses, node=settings.node_name
-    )
+    _set_up_logs(settings, settings.node_name)
     return int(run(_serve(settings, practice=practice, only=only, workers=workers)))
 
 
@@ -395,7 +403,7 @@ def _work_beside() -> int:
 
     settings = msgspec.json.decode(os.environ["AFTERSEND_WORKER_SETTINGS"], type=Settings)
     number = int(os.environ["AFTERSEND_WORKER"])
-    logs.set_up(form=settings.log.format, level=settings.log.level, addresses=settings.log.addresses, node=f"{settings.node_name}#{number}")  # fmt: skip
+    _set_up_logs(settings, f"{settings.node_name}#{number}")
 
     async def work() -> None:
         async with running(settings, only=("delivery",), worker=number) as service:
@@ -441,23 +449,28 @@ async def _welcome(service: Service) -> None:
 
     secret = await keys.practice_key(service.store, service.clock(), service.ids())
     smtp, web = service.addresses.get("smtp"), service.addresses.get("web")
-    print(
-        "\nAftersend is running in the practice world: real servers, all on this machine, nothing leaves it.\n"
-        + (f"\n  Console and API   http://{web[0]}:{web[1]}/" if web else "")
-        + (
-            f"\n  SMTP submission   {smtp[0]}:{smtp[1]}  (user “smtp”, password: the key, after STARTTLS)"
-            if smtp
-            else ""
-        )
-        + f"\n  API key           {secret}\n"
-        "\nSend a first mail and follow it:\n"
-        f"\n  AFTERSEND_URL=http://{web[0]}:{web[1]} AFTERSEND_API_KEY={secret} \\\n"
-        if web
-        else ""
-        "  python3 dev.py run send --from you@example.com --to ann@one.practice.test --subject Hello --text Hi --wait\n"
-        "\n“python3 dev.py run practice addresses” lists addresses for everything that can happen to a mail. Ctrl-C ends it.\n",
-        flush=True,
-    )
+    here = f"http://{web[0]}:{web[1]}" if web else ""
+    lines = [
+        "",
+        "Aftersend is running in the practice world: real servers, all on this machine, nothing leaves it.",
+        "",
+    ]
+    if web:
+        lines.append(f"  Console and API   {here}/")
+    if smtp:
+        lines.append(f"  SMTP submission   {smtp[0]}:{smtp[1]}  (STARTTLS, user “smtp”, password: the key)")
+    lines += [
+        f"  API key           {secret}",
+        "",
+        "Send a first mail and follow it, in another terminal:",
+        "",
+        f"  export AFTERSEND_URL={here} AFTERSEND_API_KEY={secret}",
+        "  python3 dev.py run send --from you@example.com --to ann@one.practice.test --subject Hello --text Hi --wait",
+        "",
+        "“python3 dev.py run practice addresses” lists an address for everything that can happen to a mail. Ctrl-C ends it.",
+        "",
+    ]
+    print("\n".join(lines), flush=True)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def claimed_by(url: str) -> Counter[int]:
     """How many deliveries each node holds."""
     with reading(url) as connection:
         grouped = select(queue.c.holder, func.count()).where(queue.c.holder != 0).group_by(queue.c.holder)
-        return Counter(dict(connection.execute(grouped)))
+        return Counter(dict(connection.execute(grouped).tuples().all()))
 
 
 @dataclass(frozen=True, slots=True)

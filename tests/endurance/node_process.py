@@ -53,7 +53,7 @@ class NodeProcess:
             "smtp__listen": f"127.0.0.1:{self.smtp_port}",
             "smtp__hostname": "mail.example.org",
             "smtp__trusted_networks": "127.0.0.0/8",
-            "web__listen": "",
+            "web__listen": f"127.0.0.1:{self.web_port}",
             "log__format": "json",
             **settings,
         }

@@ -45,7 +45,7 @@ async def _world_and_service(url: str, folder: str) -> AsyncIterator[tuple[World
         delivery__port=world.port,
         delivery__routes=world.routes,
         delivery__time_scale=SCALE,
-        delivery__lifetime_hours={name: LIFETIME_S / 3600 for name in ("transactional", "broadcast", "general")},
+        delivery__lifetime_hours=dict.fromkeys(("transactional", "broadcast", "general"), LIFETIME_S / 3600),
         dns__server=f"{world.dns[0]}:{world.dns[1]}",
     )
     try:

@@ -44,11 +44,15 @@ class House:
 
     def ask(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Run a question on the store."""
-        return asyncio.run_coroutine_threadsafe(self.service.store.ask(function, *args, **kwargs), self._loop).result(30)
+        return asyncio.run_coroutine_threadsafe(self.service.store.ask(function, *args, **kwargs), self._loop).result(
+            30
+        )
 
     def do(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Run a command on the store."""
-        return asyncio.run_coroutine_threadsafe(self.service.store.run(function, *args, **kwargs), self._loop).result(30)
+        return asyncio.run_coroutine_threadsafe(self.service.store.run(function, *args, **kwargs), self._loop).result(
+            30
+        )
 
     def call(self, function: Callable[[], Any]) -> Any:
         """Run a plain function on the service's own thread."""
@@ -61,7 +65,11 @@ class House:
     # ---- what a customer does ------------------------------------------------------------------------------------
 
     def send(
-        self, *recipients: str, content: bytes | None = None, headers: Sequence[tuple[str, str]] = (), options: Sequence[str] = ()
+        self,
+        *recipients: str,
+        content: bytes | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+        options: Sequence[str] = (),
     ) -> Sent:
         """Submit a message by SMTP; return it once the service has answered 250."""
         said = content if content is not None else mail(recipients[0], headers)
@@ -79,9 +87,14 @@ class House:
 
     def cancel(self, sent: Sent) -> dict[str, Any]:
         """Stop a message, as the API and the command line do."""
-        actor = queue_verbs.Actor("journey")
         done = self.do(
-            queue_verbs.act_on_message, ACCOUNT, sent.message_id, "cancel", now=self.service.clock(), ids=self.service.ids, actor=actor
+            queue_verbs.act_on_message,
+            ACCOUNT,
+            "cancel",
+            sent.message_id,
+            by=queue_verbs.Actor("journey"),
+            ids=self.service.ids,
+            now=self.service.clock(),
         )
         return dict(done.as_dict())
 
@@ -109,7 +122,9 @@ class House:
         end = time.monotonic() + PATIENCE_S
         while not all(until(row) for row in self.rows(sent)):
             if time.monotonic() > end:
-                pytest.fail(f"nothing happened in {PATIENCE_S} s: {[r['headline'] + ' | ' + r['next']['sentence'] for r in self.rows(sent)]}")
+                pytest.fail(
+                    f"nothing happened in {PATIENCE_S} s: {[r['headline'] + ' | ' + r['next']['sentence'] for r in self.rows(sent)]}"
+                )
             time.sleep(0.02)
         return [self.ask(history.delivery, ACCOUNT, ids.read("dlv", row["id"])) for row in self.rows(sent)]
 

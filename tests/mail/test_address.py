@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aftersend.errors import BadField
-from aftersend.mail import address
+from aftersend.mail import address, words
 from aftersend.mail.address import BadAddress
 
 ATOM = st.text(string.ascii_letters + string.digits + "!#$%&'*+/=?^_`{|}~-", min_size=1, max_size=20)
@@ -63,7 +63,8 @@ UNUSABLE = {
     "ann@bob@example.net": "more than one @",
     "ann@example.net, bob@example.net": "more than one",
     "ann,bob@example.net": "“,”",
-    "<ann@example.net>": "“<”",
+    "<ann@example.net>": "angle brackets",
+    "ann<@example.net": "“<”",
     '"ann@example.net': "quotes",
     '""@example.net': "quotes",
     "ann\r\nBcc: bob@example.net": "line break",
@@ -75,7 +76,7 @@ UNUSABLE = {
     "ü" * 33 + "@example.net": "64",
     "ann@" + "x" * 64 + ".net": "63",
     "ann@" + ".".join(["x" * 60] * 5) + ".net": "255",
-    "ann@" + ".".join(["x" * 50] * 4) + ".".join(["y" * 50] * 1) + ".net": "254",
+    "ann@" + ".".join(["x" * 60] * 4) + ".example": "254",
     "ann@exa\u2260mple.net": "no domain name",
     "ann@\U0001f600.example": "no domain name",
 }
@@ -217,7 +218,9 @@ def test_long_lists_are_refused() -> None:
         address.parse_mailboxes(",".join(["a@x.example"] * 2001))
 
 
-@pytest.mark.parametrize("hostile", ["(" * 100_000, '"' * 99_999, "\\" * 100_000, "<" * 100_000, ":;" * 50_000, '"\\' * 50_000])
+@pytest.mark.parametrize(
+    "hostile", ["(" * 100_000, '"' * 99_999, "\\" * 100_000, "<" * 100_000, ":;" * 50_000, '"\\' * 50_000]
+)
 def test_hostile_lists_end(hostile: str) -> None:
     """Nested comments and open quotes cost linear time and no stack."""
     with pytest.raises(BadAddress, match=".") if hostile[0] != ":" else pytest.raises((BadAddress, AssertionError)):
@@ -237,15 +240,18 @@ def test_a_written_list_is_read_back(given_: list[tuple[str, str]]) -> None:
 @given(st.lists(st.tuples(NAMES, ADDRESSES), min_size=1, max_size=4))
 def test_another_reader_finds_the_same_addresses(given_: list[tuple[str, str]]) -> None:
     """The standard library reads the same addresses from what we write, in the same order."""
-    mailboxes = [address.mailbox(name, address.parse(text)) for name, text in given_ if len(text) < 64 and "=?" not in name]
+    mailboxes = [
+        address.mailbox(name, address.parse(text)) for name, text in given_ if len(text) < 64 and "=?" not in name
+    ]
     found = [text for _, text in email.utils.getaddresses([address.header_value(mailboxes)])]
     assert [str(mailbox.address) for mailbox in mailboxes] == [text for text in found if text]
 
 
 def test_a_name_that_looks_encoded_is_encoded() -> None:
     """A name of the form of an encoded word is shown as it is by its reader, not decoded once more."""
-    written = str(address.mailbox("=?utf-8?q?x?=", address.parse("a@x.example")))
-    assert written == "=?utf-8?b?PT91dGYtOD9xP3g/PQ==?= <a@x.example>" or "=3D" in written
+    written = address.header_value([address.mailbox("=?utf-8?q?x?=", address.parse("a@x.example"))])
+    assert "=?utf-8?q?x?=" not in written
+    assert words.decode(written) == "=?utf-8?q?x?= <a@x.example>"
 
 
 def test_smtputf8_is_asked_for_only_by_local_parts() -> None:

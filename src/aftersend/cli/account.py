@@ -65,7 +65,9 @@ def rename(here: Here, old: str, new: str) -> None:
 
 
 @account.command()
-@click.option("-n", "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="So many at the most.")
+@click.option(
+    "-n", "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="So many at the most."
+)
 @json_option
 @here_option
 def audit(here: Here, limit: int, as_json: bool) -> None:
@@ -74,12 +76,17 @@ def audit(here: Here, limit: int, as_json: bool) -> None:
     from aftersend.store import accounts
 
     rows = here.read(accounts.noted, here.account, limit=limit)
-    told = [{"who": r["who"], "did": r["did"], "what": r["what"], "occurred_at": moment(r["occurred_us"])} for r in rows]
+    told = [
+        {"who": r["who"], "did": r["did"], "what": r["what"], "occurred_at": moment(r["occurred_us"])} for r in rows
+    ]
     if as_json:
         for row in told:
             emit(row)
     else:
-        table(["When", "Who", "Did", "What"], [(short_time(r["occurred_at"]), r["who"], r["did"], r["what"]) for r in told])
+        table(
+            ["When", "Who", "Did", "What"],
+            [(short_time(r["occurred_at"]), r["who"], r["did"], r["what"]) for r in told],
+        )
 
 
 def _checked(name: str) -> str:

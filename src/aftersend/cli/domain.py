@@ -77,7 +77,10 @@ def records(place: Any, name: str, zone: bool, as_json: bool) -> None:
 def _print_records(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         say()
-        say(f"{row['kind']}  {row['host']}" + (f"  (in a form: {row['relative']})" if row["relative"] != row["host"] else ""))
+        say(
+            f"{row['kind']}  {row['host']}"
+            + (f"  (in a form: {row['relative']})" if row["relative"] != row["host"] else "")
+        )
         if len(row.get("strings", ())) > 1:
             for part in row["strings"]:
                 click.echo(f'    "{part}"')

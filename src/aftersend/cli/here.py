@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import re
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from aftersend import clock
 from aftersend.config import Settings, load
 from aftersend.control import domains, queue_verbs
-from aftersend.control.domains import Place
+from aftersend.control.domains import Finding, Place, Record
 from aftersend.control.secret import Secret, installation_secret
-from aftersend.errors import BadField, NotFound, SettingsError, TryLater
+from aftersend.errors import AftersendError, BadField, NotFound, SettingsError, TryLater
 from aftersend.ids import IdSource
 from aftersend.mail.address import parse
 from aftersend.store import Engine, accounts, deliveries, nodes, suppressions, upgrade, verbs
@@ -179,6 +180,85 @@ class Here:
         since, until = (instant(given[n], n, now=now) if n in given else None for n in ("since", "until"))
         return Period(since, until, given.get("stream"))
 
+    # ---- submitting --------------------------------------------------------------------------------------------------
+
+    @property
+    def is_asleep(self) -> bool:
+        """Whether no service works on this store just now."""
+        now = clock.now()
+        return not any(until > now for *_, until in self.read(nodes.listed))
+
+    def send(self, message: Mapping[str, Any], *, idempotency_key: str | None) -> dict[str, Any]:
+        """Submit a message given by its parts; return its id and one delivery for each recipient."""
+        from aftersend.web import composing
+
+        return self._submit(
+            lambda call: composing.from_json(call, dict(message), idempotency_key=idempotency_key), b"", b""
+        )
+
+    def send_raw(
+        self, content: bytes, sender: str, recipients: Sequence[str], *, idempotency_key: str | None
+    ) -> dict[str, Any]:
+        """Submit a whole message as it is."""
+        from urllib.parse import urlencode
+
+        from aftersend.web import composing
+
+        envelope = urlencode([("from", sender), *(("to", recipient) for recipient in recipients)]).encode()
+        return self._submit(lambda call: composing.from_mime(call, idempotency_key=idempotency_key), content, envelope)
+
+    def _submit(self, compose: Callable[[Any], Any], body: bytes, envelope: bytes) -> dict[str, Any]:
+        """Take the way that a request over HTTP takes, without the network."""
+        from aftersend import app
+
+        self.prepare()
+        return cast("dict[str, Any]", app.run(self._submitted(compose, body, envelope)))
+
+    async def _submitted(self, compose: Callable[[Any], Any], body: bytes, envelope: bytes) -> dict[str, Any]:
+        from aftersend import __version__, ids
+        from aftersend.control.keys import Keys
+        from aftersend.intake import Intake
+        from aftersend.ledger.explain import headline_fact
+        from aftersend.ledger.facts import Facts
+        from aftersend.store import Store
+        from aftersend.web.calls import Call
+        from aftersend.web.desk import Desk
+
+        smtp = self.settings.smtp
+        store = Store(self.engine)
+        try:
+            intake = Intake(
+                store, clock.now, self.ids, hostname=self.settings.hostname, max_size=smtp.max_size,
+                refuse_unverified=smtp.unverified_domains == "refuse",
+            )  # fmt: skip
+            intake.streams = await store.ask(accounts.all_streams)
+            intake.domains = await store.ask(accounts.all_domains)
+            key = accounts.Key(self.account, 0, self.who, "", ("*",), (), 0, None, None)
+            desk = Desk(
+                self.settings, store, self.engine, clock.now, self.ids, intake, Keys(store, clock.now), __version__
+            )
+            call = Call(
+                desk,
+                "",
+                "POST",
+                "/v1/messages",
+                {},
+                {},
+                "127.0.0.1",
+                "",
+                query_string=envelope,
+                body=body,
+                found_key=key,
+            )
+            receipt = await intake.accept(compose(call))
+        finally:
+            await store.close()
+        deliveries_ = [
+            {"id": ids.show("dlv", i), "recipient": r, "status": fact.word if (fact := headline_fact(Facts(f))) else ""}
+            for i, r, f in receipt.deliveries
+        ]
+        return {"id": ids.show("msg", receipt.message_id), "status": "received", "deliveries": deliveries_}
+
     # ---- verbs on the queue ------------------------------------------------------------------------------------------
 
     def count(self, words: Sequence[tuple[str, str]]) -> int:
@@ -191,9 +271,7 @@ class Here:
         told = queue_verbs.Done()
         by = queue_verbs.Actor(self.who, why)
         for batch in self._slices(wanted):
-            told.add(
-                self.write(queue_verbs.act, self.account, verb, batch, by=by, ids=self.ids, now=clock.now())
-            )
+            told.add(self.write(queue_verbs.act, self.account, verb, batch, by=by, ids=self.ids, now=clock.now()))
         return told.as_dict()
 
     def _live(self, words: Sequence[tuple[str, str]]) -> Filter:
@@ -296,7 +374,7 @@ class Here:
         self.write(domains.keep, self.account, name, findings, now=clock.now())
         return _told_domain(self.read(domains.one, self.account, name))
 
-    async def _checked(self, name: str, wanted: list[domains.Record]) -> list[domains.Finding]:
+    async def _checked(self, name: str, wanted: list[Record]) -> list[Finding]:
         from aftersend.config import address
         from aftersend.delivery import Resolver
 
@@ -379,15 +457,14 @@ def _told_suppression(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-class translated:  # noqa: N801 - reads as a word in a `with` line
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
     """Turn what the database says is wrong into errors that people understand."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is None or type(error).__module__.startswith("aftersend"):
-            return
+    try:
+        yield
+    except AftersendError:
+        raise
+    except Exception as error:
         from aftersend.store import engine
 
         told = engine.translate(error)
@@ -395,6 +472,7 @@ class translated:  # noqa: N801 - reads as a word in a `with` line
             raise SettingsError(f"The database cannot be opened: {str(error).splitlines()[0][:300]}") from None
         if told is not error:
             raise told from None
+        raise
 
 
 def _exists(path: str) -> bool:

@@ -19,7 +19,9 @@ URL, KEY = "AFTERSEND_URL", "AFTERSEND_API_KEY"
 
 def config_option(function: F) -> F:
     """Add `--config`."""
-    option = click.option("--config", metavar="FILE", help="The settings, TOML. Else the one that AFTERSEND_CONFIG names.")
+    option = click.option(
+        "--config", metavar="FILE", help="The settings, TOML. Else the one that AFTERSEND_CONFIG names."
+    )
     return option(function)
 
 

@@ -92,14 +92,23 @@ def _verb(name: str, help_text: str) -> Callable[..., Any]:
     @json_option
     @place_option
     def act(
-        place: Any, targets: tuple[str, ...], all_of_them: bool, dry_run: bool, yes: bool, why: str, as_json: bool, **options: Any
+        place: Any,
+        targets: tuple[str, ...],
+        all_of_them: bool,
+        dry_run: bool,
+        yes: bool,
+        why: str,
+        as_json: bool,
+        **options: Any,
     ) -> None:
         words = [*ids_as_words(targets), *take_words(options)]
         if not words and not all_of_them:
             raise click.UsageError("Say which: ids (dlv_…, msg_…), words of a search, or --all.")
         if dry_run:
             number = place.count(words)
-            emit({"action": name, "would_touch": number}) if as_json else say(f"{name} would touch {number} deliveries.")
+            emit({"action": name, "would_touch": number}) if as_json else say(
+                f"{name} would touch {number} deliveries."
+            )
             raise Ended(0 if number else NOTHING)
         if not targets and not yes and sys.stdin.isatty():
             number = place.count(words)

@@ -24,10 +24,7 @@ def refusals(place: Any, limit: int, as_json: bool) -> None:
     elif rows:
         table(
             ["When", "By", "From", "Sender", "Recipient", "Told"],
-            [
-                (short_time(r["occurred_at"]), r["via"], r["peer"], r["sender"], r["recipient"], r["said"])
-                for r in rows
-            ],
+            [(short_time(r["occurred_at"]), r["via"], r["peer"], r["sender"], r["recipient"], r["said"]) for r in rows],
         )
     if not rows:
         note("No submission was refused.")

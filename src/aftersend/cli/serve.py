@@ -9,8 +9,12 @@ from aftersend.cli.verbs import Ended
 
 
 @click.command()
-@click.option("--practice", is_flag=True, help="Add the practice world and route all mail to it: nothing leaves the machine.")
-@click.option("--only", metavar="PART,…", default="", help="Run only these parts: smtp, web, treatment, delivery, upkeep.")
+@click.option(
+    "--practice", is_flag=True, help="Add the practice world and route all mail to it: nothing leaves the machine."
+)
+@click.option(
+    "--only", metavar="PART,…", default="", help="Run only these parts: smtp, web, treatment, delivery, upkeep."
+)
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that deliver.")
 @config_option
 def serve(practice: bool, only: str, workers: int, config: str | None) -> None:

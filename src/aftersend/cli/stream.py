@@ -33,10 +33,18 @@ def list_(place: Any, as_json: bool) -> None:
 @stream.command()
 @click.argument("name")
 @click.option("--kind", type=click.Choice(KINDS), default="general", show_default=True)
-@click.option("--lifetime-hours", type=click.FloatRange(0.01, 24 * 30), default=72.0, show_default=True, help="For how long mail is tried.")
+@click.option(
+    "--lifetime-hours",
+    type=click.FloatRange(0.01, 24 * 30),
+    default=72.0,
+    show_default=True,
+    help="For how long mail is tried.",
+)
 @json_option
 @place_option
 def add(place: Any, name: str, kind: str, lifetime_hours: float, as_json: bool) -> None:
     """Make a stream named NAME, or change its kind and lifetime."""
     made = place.add_stream(name, kind, lifetime_hours)
-    emit(made) if as_json else say(f"Stream {made['name']} ({made['kind']}), tried for {made['lifetime_hours']:g} hours.")
+    emit(made) if as_json else say(
+        f"Stream {made['name']} ({made['kind']}), tried for {made['lifetime_hours']:g} hours."
+    )

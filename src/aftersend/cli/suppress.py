@@ -108,7 +108,9 @@ def why(place: Any, address: str, as_json: bool) -> None:
 @suppress.command("import")
 @click.argument("file", type=click.File("r", encoding="utf-8-sig"), default="-")
 @click.option("--stream", default="", metavar="NAME", help="On one stream only, where the file does not say.")
-@click.option("--why", default="imported", show_default=True, metavar="TEXT", help="The reason, where the file gives none.")
+@click.option(
+    "--why", default="imported", show_default=True, metavar="TEXT", help="The reason, where the file gives none."
+)
 @json_option
 @place_option
 def import_(place: Any, file: IO[str], stream: str, why: str, as_json: bool) -> None:
@@ -139,7 +141,10 @@ def _entries(file: IO[str]) -> Iterator[tuple[int, dict[str, str]]]:
         if not any(cells) or cells[0].startswith("#"):
             continue
         if names is None:
-            heads = [{"email": "recipient", "address": "recipient", "reason": "cause"}.get(c.lower(), c.lower()) for c in cells]
+            heads = [
+                {"email": "recipient", "address": "recipient", "reason": "cause"}.get(c.lower(), c.lower())
+                for c in cells
+            ]
             names = heads if "recipient" in heads else ["recipient"]
             if "recipient" in heads:
                 continue

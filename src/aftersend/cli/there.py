@@ -291,5 +291,7 @@ def _error(status: int, answer: Any, content: bytes) -> AftersendError:
     ]
     if fields:
         return BadFields(fields)
+    if status >= 500 and problem.get("request_id"):
+        detail += f" (request {problem['request_id']})"
     code = str(problem.get("type", "")).rpartition("/")[2] or None
     return _ERRORS.get(status, AftersendError)(detail, code=code)

@@ -110,7 +110,7 @@ def run(arguments: Sequence[str]) -> int:
         return 130
     except BrokenPipeError:
         # Whoever read our output has seen enough. Python would complain again when it closes the stream at the end.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return DONE
     return DONE
 

@@ -17,10 +17,14 @@ def word_options(function: F) -> F:
     """Add an option for each word of a search; given several times it means or."""
     for word, meaning in reversed(WORDS.items()):
         if word == _METADATA:
-            option = click.option("--metadata", metavar="NAME=VALUE", multiple=True, help=f"{meaning[0].upper()}{meaning[1:]}.")
+            option = click.option(
+                "--metadata", metavar="NAME=VALUE", multiple=True, help=f"{meaning[0].upper()}{meaning[1:]}."
+            )
         else:
             flag = "--" + word.replace("_", "-")
-            option = click.option(flag, word, metavar="VALUE", multiple=True, help=f"{meaning[0].upper()}{meaning[1:]}.")
+            option = click.option(
+                flag, word, metavar="VALUE", multiple=True, help=f"{meaning[0].upper()}{meaning[1:]}."
+            )
         function = option(function)
     return function
 

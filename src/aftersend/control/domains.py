@@ -176,6 +176,7 @@ def records(connection: Connection, account_id: int, name: str, *, place: Place)
     """Return the records to publish for a sending domain. Raise NotFound."""
     domain = str(one(connection, account_id, name)["name"])
     keys = [key for key in accounts.dkim_keys_of(connection, account_id, domain) if key.retired_us is None]
+    keys.sort(key=lambda key: key.algorithm != dkim.RSA)
     return records_of(domain, [(key.selector, key.algorithm, key.record) for key in keys], place)
 
 

@@ -74,7 +74,12 @@ def looks_like_key(text: str) -> bool:
     """Say whether the text has the form and the checksum of a key."""
     body, check = text[:-_CHECK_LENGTH], text[-_CHECK_LENGTH:]
     kinds = tuple(f"as_{kind}_" for kind in KINDS)
-    return body.startswith(kinds) and len(body) == len(kinds[0]) + _SECRET_LENGTH and text.isascii() and _check(body) == check
+    return (
+        body.startswith(kinds)
+        and len(body) == len(kinds[0]) + _SECRET_LENGTH
+        and text.isascii()
+        and _check(body) == check
+    )
 
 
 def checked_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
@@ -83,7 +88,11 @@ def checked_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
     wanted = list(dict.fromkeys(scopes))
     for i, scope in enumerate(wanted):
         if scope not in known:
-            raise BadField(f"#/scopes/{i}", f"{scope[:40]!r} is not a scope; a key may have {', '.join(known)}.", code="unknown-scope")
+            raise BadField(
+                f"#/scopes/{i}",
+                f"{scope[:40]!r} is not a scope; a key may have {', '.join(known)}.",
+                code="unknown-scope",
+            )
     if not wanted:
         raise BadField("#/scopes", f"Give the key at least one scope: {', '.join(known)}.", code="unknown-scope")
     return tuple(scope for scope in known if scope in wanted)
@@ -96,7 +105,11 @@ def checked_networks(networks: Iterable[str]) -> tuple[str, ...]:
         try:
             found.append(str(ipaddress.ip_network(text.strip(), strict=False)))
         except ValueError:
-            raise BadField(f"#/networks/{i}", f"{text[:60]!r} is not a network; write 192.0.2.0/24 or 2001:db8::/32.", code="invalid-network") from None  # fmt: skip
+            raise BadField(
+                f"#/networks/{i}",
+                f"{text[:60]!r} is not a network; write 192.0.2.0/24 or 2001:db8::/32.",
+                code="invalid-network",
+            ) from None
     return tuple(found)
 
 
@@ -118,7 +131,15 @@ def create(
     allowed, places = checked_scopes(scopes), checked_networks(networks)
     secret, prefix, digest = make_key(kind)
     accounts.add_key(
-        connection, account_id, key_id, name=name, prefix=prefix, digest=digest, scopes=allowed, networks=places, now=now
+        connection,
+        account_id,
+        key_id,
+        name=name,
+        prefix=prefix,
+        digest=digest,
+        scopes=allowed,
+        networks=places,
+        now=now,
     )
     return secret
 
@@ -168,9 +189,15 @@ class Keys:
             )
         self._failures.pop(peer, None)
         if key.networks and not _is_within(peer, key.networks):
-            raise NotAllowed(f"The key “{key.name}” may not be used from {peer}; it is for {', '.join(key.networks)}.", code="network-not-allowed")  # fmt: skip
+            raise NotAllowed(
+                f"The key “{key.name}” may not be used from {peer}; it is for {', '.join(key.networks)}.",
+                code="network-not-allowed",
+            )
         if scope is not None and not may(key, scope):
-            raise NotAllowed(f"The key “{key.name}” may not do this: it needs the scope “{scope}”, and has {', '.join(key.scopes)}.", code="scope-missing")  # fmt: skip
+            raise NotAllowed(
+                f"The key “{key.name}” may not do this: it needs the scope “{scope}”, and has {', '.join(key.scopes)}.",
+                code="scope-missing",
+            )
         self._note_use(key)
         return key
 
@@ -201,9 +228,13 @@ class Keys:
         now = self._clock()
         if len(self._failures) > 10_000:
             self._failures.clear()
-        recent = self._failures[peer] = [at for at in self._failures.get(peer, ()) if at > now - MINUTE][-FAILURES_ALLOWED:]
+        recent = self._failures[peer] = [at for at in self._failures.get(peer, ()) if at > now - MINUTE][
+            -FAILURES_ALLOWED:
+        ]
         if len(recent) >= FAILURES_ALLOWED:
-            raise TooManyTries("Too many wrong keys came from your address; wait a minute, then try again with the right one.")
+            raise TooManyTries(
+                "Too many wrong keys came from your address; wait a minute, then try again with the right one."
+            )
         recent.append(now)
 
     def _note_use(self, key: Key) -> None:

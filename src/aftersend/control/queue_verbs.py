@@ -132,7 +132,9 @@ def act(
     steps = []
     for delivery_id in delivery_ids:
         item = waiting.get(delivery_id)
-        onward: record.Next | str | None = ENDED if item is None else IN_PROGRESS if item.is_claimed else plan(item, now)
+        onward: record.Next | str | None = (
+            ENDED if item is None else IN_PROGRESS if item.is_claimed else plan(item, now)
+        )
         if isinstance(onward, str):
             told.skipped[delivery_id] = onward
             continue
@@ -167,7 +169,9 @@ def act_on_message(
 ) -> Done:
     """Do a verb to all deliveries of a message. Raise NotFound if there is no such message."""
     deliveries.message(connection, account_id, message_id)
-    return act(connection, account_id, verb, verbs.of_message(connection, account_id, message_id), by=by, ids=ids, now=now)
+    return act(
+        connection, account_id, verb, verbs.of_message(connection, account_id, message_id), by=by, ids=ids, now=now
+    )
 
 
 def checked_verb(verb: str, pointer: str = "#/action") -> str:

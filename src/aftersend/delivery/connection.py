@@ -10,10 +10,13 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
 from aftersend.delivery.outcome import Attempt
 from aftersend.delivery.parcel import FLAG_UTF8, Parcel
+from aftersend.delivery.rules import Rules
+from aftersend.delivery.site import Site
+from aftersend.delivery.tls import TlsContexts
 from aftersend.ledger.facts import Fact
 from aftersend.ledger.reasons import Reason
 from aftersend.logs import Logger
@@ -21,10 +24,6 @@ from aftersend.policy import outcomes
 from aftersend.policy.diagnosis import diagnose_reply
 from aftersend.smtp import client as smtp
 from aftersend.smtp.reply import Reply
-
-if TYPE_CHECKING:
-    from aftersend.delivery.courier import Courier
-    from aftersend.delivery.site import Site
 
 log = Logger("delivery")
 
@@ -37,7 +36,26 @@ IN_FLIGHT = 2
 SAID_MOST = 500
 
 
-async def connect(courier: Courier, site: Site) -> None:
+class Office(Protocol):
+    """Where connections report to; the courier."""
+
+    rules: Rules
+    tls: TlsContexts
+
+    def finished(self, parcel: Parcel, attempt: Attempt, site: Site | None) -> None:
+        """An attempt has ended."""
+
+    def untried(self, parcel: Parcel, site: Site) -> None:
+        """A parcel comes back that had not been begun."""
+
+    def unreachable(self, site: Site, why: str, *, timed_out: bool, evidence: dict[str, Any]) -> None:
+        """None of the site's hosts could be reached."""
+
+    def connection_ended(self, site: Site) -> None:
+        """A connection is gone, or never came to be."""
+
+
+async def connect(courier: Office, site: Site) -> None:
     """Connect to the first host of a site that answers; tell the site if none does."""
     tried = []
     timed_out = False
@@ -50,7 +68,7 @@ async def connect(courier: Courier, site: Site) -> None:
             try:
                 await asyncio.wait_for(
                     loop.create_connection(
-                        lambda connection=connection: connection,  # type: ignore[misc]
+                        lambda connection=connection: connection,
                         place,
                         route.port,
                         ssl=context,
@@ -93,7 +111,7 @@ def _plain(error: BaseException) -> str:
 class Connection(asyncio.Protocol):
     """A connection that fetches parcels from its site as long as the server takes them."""
 
-    def __init__(self, courier: Courier, site: Site, host: str, place: str) -> None:
+    def __init__(self, courier: Office, site: Site, host: str, place: str) -> None:
         self._courier = courier
         self._site = site
         self._host = host
@@ -107,6 +125,7 @@ class Connection(asyncio.Protocol):
         self._is_ready = False
         self._finishing = False
         self._upgrading = False
+        self._handshake: asyncio.Task[None] | None = None
         self.trouble = ""
         self.ready: asyncio.Future[bool] = self._loop.create_future()
         """Resolved once: True when the server is ready for mail, False when it is not to be had."""
@@ -199,7 +218,7 @@ class Connection(asyncio.Protocol):
 
     def _tls_ready(self, event: smtp.StartTls) -> None:
         self._upgrading = True
-        asyncio.ensure_future(self._start_tls())
+        self._handshake = asyncio.ensure_future(self._start_tls())
 
     async def _start_tls(self) -> None:
         assert self._transport is not None
@@ -333,7 +352,8 @@ def envelope_of(parcel: Parcel, *, smart_host: bool) -> smtp.Envelope:
 
 def _passed_on(notify: str) -> str:
     """NEVER is not passed on: we want to know of failures, and tell the customer nothing."""
-    return "FAILURE" if notify == "NEVER" or ("FAILURE" in notify and "SUCCESS" not in notify) else f"{notify},FAILURE" if "FAILURE" not in notify else notify
+    wanted = set(notify.split(",")) - {"NEVER"} | {"FAILURE"}
+    return ",".join(word for word in ("SUCCESS", "FAILURE", "DELAY") if word in wanted)
 
 
 MESSAGES_MOST = 1000

@@ -11,7 +11,6 @@ import random
 import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -22,6 +21,7 @@ from aftersend.delivery.names import MailServers, Resolver, site_of
 from aftersend.delivery.outcome import Attempt
 from aftersend.delivery.parcel import Parcel
 from aftersend.delivery.routes import Route, Routes
+from aftersend.delivery.rules import Rules
 from aftersend.delivery.signing import Signer
 from aftersend.delivery.site import Site
 from aftersend.delivery.tls import TlsContexts
@@ -32,8 +32,6 @@ from aftersend.logs import Logger
 from aftersend.mail import headers as mail_headers
 from aftersend.mail import verp
 from aftersend.policy import gates, outcomes
-from aftersend.policy.limits import Limits
-from aftersend.policy.retry import RetryPlan
 from aftersend.policy.verdict import Refuse
 from aftersend.store import Store, content, queue, record
 from aftersend.store.queue import Claim, ClaimRequest, PutOff, Stage
@@ -48,22 +46,6 @@ LINE_MOST = 400
 """So many parcels wait for one site in memory; what is more goes back into the queue for a while."""
 IDLE_LOOK_S = 5.0
 DAY_US = 24 * 3600 * SECOND
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What the operator decided about delivery."""
-
-    node: int
-    hostname: str
-    return_domain: str
-    verp_secret: bytes
-    plan: RetryPlan
-    limits: Limits
-    connections: int = 1000
-    source_addresses: tuple[str, ...] = ()
-    verify_tls: bool = True
-    suffix: Callable[[str], str | None] = lambda name: None
 
 
 class Courier:
@@ -126,11 +108,16 @@ class Courier:
         if self.paused or room <= 0 or self._bytes >= BYTES_IN_HAND or (room < BATCH // 4 and self._held > 0):
             return 0
         request = ClaimRequest(Stage.DELIVERY, self._clock(), self.rules.node, room)
-        claimed: list[Claim] = await self._store.join(queue.claim_for_treatment, request)
+        claimed: list[Claim] = await self._store.join(queue.claim_for_treatment, request, hurry=False)
         self._held += len(claimed)
-        await self._fetch_bodies(claimed)
+        self._bytes += sum(claim.size for claim in claimed)
+        try:
+            await self._fetch_bodies(claimed)
+        except Exception:
+            for claim in claimed:
+                self._give_up_claim(claim, claim.due_us, claim.site, None)
+            raise
         for claim in claimed:
-            self._bytes += claim.size
             try:
                 self._hand_out(claim)
             except Exception:
@@ -265,14 +252,26 @@ class Courier:
         """Give back what cannot be tried now, unless its time is over."""
         claim = parcel.claim
         if claim.tries and until >= claim.expires_us:
-            meaning = outcomes.of_no_connection()
-            self._finish(claim, Attempt(meaning, why or "The site could not be reached.", {"kind": "closed", "site": site.name}, tried=False), site.name)  # fmt: skip
+            evidence = {"kind": "closed", "site": site.name}
+            said = why or "The site could not be reached."
+            self._finish(claim, Attempt(outcomes.of_no_connection(), said, evidence, tried=False), site.name)
             return
-        due = until + int(random.random() * SECOND)
-        waiting = self._store.join(
-            queue.put_off, PutOff(claim.account_id, claim.delivery_id, self.rules.node, due, site.name, why)
-        )
-        waiting.add_done_callback(partial(self._let_go, claim))
+        self._give_up_claim(claim, until + int(random.random() * SECOND), site.name, why)
+
+    def _give_up_claim(self, claim: Claim, due: Instant, site: str, why: str | None) -> None:
+        """Give a claim back untried; the store is asked again until it takes it, else nobody could ever claim it."""
+        item = PutOff(claim.account_id, claim.delivery_id, self.rules.node, due, site, why)
+
+        def done(given: asyncio.Future[Any]) -> None:
+            if not given.cancelled() and isinstance(given.exception(), TryLater) and not self._store.is_closed:
+                asyncio.get_running_loop().call_later(1.0, give)
+            else:
+                self._let_go(claim, given)
+
+        def give() -> None:
+            self._store.join(queue.put_off, item).add_done_callback(done)
+
+        give()
 
     # ---- what came of it -------------------------------------------------------------------------------------------
 
@@ -313,7 +312,7 @@ class Courier:
             self.on_final(claim, attempt.meaning.fact, attempt)
 
     def _record(self, claim: Claim, step: record.Step) -> None:
-        self._store.join(record.steps, step).add_done_callback(partial(self._recorded, claim, step))
+        self._store.join(record.steps, step, hurry=False).add_done_callback(partial(self._recorded, claim, step))
 
     def _recorded(self, claim: Claim, step: record.Step, done: asyncio.Future[Any]) -> None:
         error = done.exception() if not done.cancelled() else None
@@ -332,10 +331,12 @@ class Courier:
         log.error("set_aside", delivery_id=claim.delivery_id, traceback=trace)
 
         async def aside() -> None:
-            try:
-                await self._store.run(queue.set_aside, claim, Stage.DELIVERY, now=self._clock(), traceback=trace)
-            except TryLater:
-                pass
+            while not self._store.is_closed:
+                try:
+                    await self._store.run(queue.set_aside, claim, Stage.DELIVERY, now=self._clock(), traceback=trace)
+                    break
+                except TryLater:
+                    await asyncio.sleep(1.0)
             self._let_go(claim, None)
 
         self._spawn(aside())

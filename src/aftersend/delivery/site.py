@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from aftersend.clock import SECOND, Clock
 from aftersend.delivery.names import Host
@@ -13,11 +13,25 @@ from aftersend.delivery.routes import Route
 from aftersend.policy import limits
 from aftersend.policy.limits import Limits, SiteState
 
-if TYPE_CHECKING:
-    from aftersend.delivery.connection import Connection
-
 DEPTH = 4
 """So many parcels for each connection before another one is opened."""
+
+
+class Line(Protocol):
+    """A connection, as its site sees it."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it could take a parcel at once."""
+
+    def fetch(self) -> None:
+        """Take parcels from the site and send them."""
+
+    def finish(self) -> None:
+        """Take no more; quit when the last has ended."""
+
+    def check_time(self, now: float) -> None:
+        """End it if it has been silent for too long."""
 
 
 class Opener(Protocol):
@@ -40,7 +54,7 @@ class Site:
         self.hosts = hosts
         self.route = route
         self.waiting: deque[Parcel] = deque()
-        self.connections: set[Connection] = set()
+        self.connections: set[Line] = set()
         self.connecting = 0
         self.state: SiteState = limits.fresh(rules)
         self.nodes = 1

@@ -115,22 +115,23 @@ def a_label(domain: str) -> str:
 
 
 def parse_mailbox(text: str, *, pointer: str = "") -> Mailbox:
-    """Read one address with or without a name: `Shop <shop@example.com>`. Raise BadAddress."""
-    text = text.strip()
+    """Read one address with or without a name: `Shop <shop@example.com>`. Raise BadAddress.
+
+    Refused are names with line breaks and other controls, encoded ones included.
+    """
     _refuse_hidden(text, pointer)
-    name, bracket = _before_bracket(text)
-    if bracket is None:
-        return Mailbox(*_without_brackets(text, pointer))
-    if not bracket.endswith(">"):
-        raise _bad(f"“{_shown(text)}” has text behind the address, leave it out or put it before the “<”", pointer)
-    address = parse(bracket[1:-1].strip(), pointer=pointer)
-    return Mailbox(_name(name, pointer), address)
+    return mailbox(*_mailbox(text, pointer), pointer=pointer)
 
 
 def parse_mailboxes(text: str, *, pointer: str = "") -> list[Mailbox]:
     """Read a list of addresses with or without names, as To has it; groups are dissolved. Raise BadAddress."""
     _refuse_hidden(text, pointer)
-    return [parse_mailbox(part, pointer=pointer) for part in split_list(text, pointer=pointer)]
+    return [mailbox(*_mailbox(part, pointer), pointer=pointer) for part in split_list(text, pointer=pointer)]
+
+
+def read_mailboxes(text: str) -> list[Mailbox]:
+    """Read a list from a field that somebody else wrote, whatever its names hide. Raise BadAddress."""
+    return [_mailbox(part, "") for part in split_list(text)]
 
 
 def split_list(text: str, *, pointer: str = "") -> list[str]:
@@ -157,12 +158,25 @@ def first_domain(mailboxes: Sequence[Mailbox]) -> str:
     return mailboxes[0].address.domain if mailboxes else ""
 
 
+def _mailbox(text: str, pointer: str) -> Mailbox:
+    text = text.strip()
+    name, bracket = _before_bracket(text)
+    if bracket is None:
+        return Mailbox(*_without_brackets(text, pointer))
+    if not bracket.endswith(">"):
+        raise _bad(f"“{_shown(text)}” has text behind the address, leave it out or put it before the “<”", pointer)
+    address = parse(bracket[1:-1].strip(), pointer=pointer)
+    return Mailbox(_name(name, pointer), address)
+
+
 def _careful(text: str, literals: bool, pointer: str) -> Address:
     """Read any address, however unusual, or say what is wrong with it."""
     if not text or text.isspace():
         raise _bad("there is no address here, write one such as “ann@example.com”", pointer)
     if not text.isprintable() and words.trouble(text):
         raise _bad(f"“{_shown(text)}” contains {words.trouble(text)}, remove it", pointer)
+    if text.endswith(">"):
+        raise _bad(f"“{_shown(text)}” has angle brackets, and only the address itself belongs here", pointer)
     local, at, domain = text.rpartition("@")
     if not at:
         raise _bad(f"“{_shown(text)}” has no @ sign, write an address such as “ann@example.com”", pointer)
@@ -322,7 +336,7 @@ def _name(text: str, pointer: str) -> str:
             at = end
         at += 1
     pieces.append(_unquoted(text[start:], pointer))
-    return _checked_name(" ".join("".join(pieces).split()) if len(pieces) == 1 else "".join(pieces).strip(), pointer)
+    return " ".join(pieces[0].split()) if len(pieces) == 1 else "".join(pieces).strip()
 
 
 def _unquoted(text: str, pointer: str) -> str:
@@ -348,7 +362,7 @@ def _refuse_hidden(text: str, pointer: str) -> None:
 
 
 def _written(mailbox: Mailbox) -> str:
-    name, address = mailbox
+    name, address = words.without_controls(mailbox.name), mailbox.address
     if not name:
         return str(address)
     if words.needs_encoding(name):

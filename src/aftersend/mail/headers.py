@@ -55,7 +55,7 @@ STRUCTURED = frozenset({"message-id", "in-reply-to", "references", "precedence",
 STRUCTURED_BEGINNINGS = ("list-unsubscribe", "list-help", "list-post", "list-subscribe", "list-archive", "list-owner")
 """Fields (with the above) whose syntax has no room for encoded words."""
 
-_NAME = re.compile(rb"[!-9;-~]+[ \t]*")
+_NAME = re.compile(rb"[!-9;-~]+")
 _SETTABLE = re.compile(r"[A-Za-z0-9-]{1,60}")
 
 
@@ -187,7 +187,7 @@ def from_domain(found: Mapping[str, list[bytes]]) -> str:
 def domain_of(header_from: str) -> str:
     """Return the domain of the first address in the text of a From field; nothing if it cannot be read."""
     try:
-        return address.first_domain(address.parse_mailboxes(header_from))
+        return address.first_domain(address.read_mailboxes(header_from))
     except address.BadAddress:
         return ""
 
@@ -306,10 +306,10 @@ class _NotAName(Exception):
 
 @lru_cache(maxsize=4096)
 def _lower(raw: bytes) -> str:
-    """Return a field's name in lower case; a space before the colon is obsolete, but read by some (RFC 5322 §4.5)."""
+    """Return a field's name in lower case. The obsolete space before the colon is none: readers differ on it."""
     if not _NAME.fullmatch(raw):
         raise _NotAName
-    return raw.rstrip(b" \t").lower().decode("ascii")
+    return raw.lower().decode("ascii")
 
 
 def _lower_or_nothing(raw: bytes) -> str:
@@ -331,7 +331,7 @@ def _text(value: bytes) -> str:
 
 def _decoded_addresses(written: str) -> str:
     try:
-        return ", ".join([_shown_mailbox(mailbox) for mailbox in address.parse_mailboxes(written)])
+        return ", ".join([_shown_mailbox(mailbox) for mailbox in address.read_mailboxes(written)])
     except address.BadAddress:
         return written
 

@@ -106,7 +106,7 @@ def _top(draft: Draft, message_id: str, date: str) -> list[bytes]:
             "#/headers", "A header is given twice, in different spellings; leave one.", code="invalid-header"
         )
     if "message-id" in own:
-        message_id = draft.headers[own["message-id"]].strip()
+        message_id = headers.check_value("Message-ID", draft.headers[own["message-id"]])
         if not _MESSAGE_ID.fullmatch(message_id):
             raise BadField(
                 "#/headers/Message-ID", "A Message-ID has the form <something@your-domain>.", code="invalid-header"
@@ -222,7 +222,7 @@ def _attached(attachment: Attachment, place: int) -> _Entity:
     lines.append(f"Content-Disposition: {disposition}" + "".join([f";\r\n {p}" for p in parameter("filename", name)]))
     if attachment.content_id is not None:
         inside = attachment.content_id.strip().removeprefix("<").removesuffix(">")
-        if not _CONTENT_ID.fullmatch(inside):
+        if not _CONTENT_ID.fullmatch(inside) or words.trouble(inside):
             raise BadField(
                 f"{pointer}/content_id",
                 "A content id has letters, digits and simple signs only, such as logo.",

@@ -10,8 +10,7 @@ import binascii
 import html
 import re
 from base64 import b64decode
-from dataclasses import dataclass
-from functools import cached_property
+from typing import NamedTuple
 
 HEAD_LIMIT, TAIL_LIMIT = 1 << 20, 1 << 18
 """Of a longer mail only the beginning and the end are read: a report precedes what it returns, or follows it."""
@@ -19,7 +18,7 @@ PART_LIMIT = 200
 DEPTH_LIMIT = 12
 TEXT_LIMIT, FIELDS_LIMIT = 1 << 16, 1 << 19
 """Bytes of one part that are decoded: of words for people, and of fields for machines (a thousand recipients and more)."""
-HEADER_LIMIT = 1 << 18
+HEADER_LIMIT, HEAD_OF_RETURNED = 1 << 18, 1 << 14
 
 _CHARSETS = {
     name: codec
@@ -59,8 +58,7 @@ _BETWEEN = re.compile(r"\?=\s{1,20}=\?")
 _FOLD = re.compile(r"\n[ \t]+")
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """One leaf of a mail: its header fields, its media type in lower case, and its undecoded content."""
 
     headers: dict[str, str]
@@ -68,22 +66,24 @@ class Part:
     parameters: dict[str, str]
     content: bytes
 
-    @cached_property
     def text(self) -> str:
-        """The content as text, decoded, HTML without its tags; bounded."""
+        """Return the content as text, decoded, HTML without its tags; bounded."""
         is_fields = self.media.startswith("message/") and self.media != "message/rfc822"
         data = self.content[: FIELDS_LIMIT if is_fields else TEXT_LIMIT]
-        encoding = self.headers.get("content-transfer-encoding", "").strip().lower()
-        if encoding == "base64":
+        encoding = self.headers.get("content-transfer-encoding", "").lower()
+        if encoding.startswith("base64"):
             data = _base64(data)
-        elif encoding == "quoted-printable":
+        elif encoding.startswith("quoted"):
             data = binascii.a2b_qp(data)
         text = decoded(data, self.parameters.get("charset", ""))
         return without_tags(text) if self.media == "text/html" else text
 
+    def head(self) -> str:
+        """Return the beginning of the content, not decoded: the header fields of a message returned."""
+        return self.content[:HEAD_OF_RETURNED].decode("utf-8", "replace")
 
-@dataclass(frozen=True)
-class Mail:
+
+class Mail(NamedTuple):
     """A mail taken apart: its own header fields, its leaves in order, and the top media type."""
 
     headers: dict[str, str]
@@ -110,10 +110,12 @@ def read_mail(raw: bytes) -> Mail:
 
 def read_fields(block: str) -> dict[str, str]:
     """Return the fields of a header block by lower-case name, unfolded; of a repeated field the first."""
-    found: dict[str, str] = {}
-    for name, value in _FIELD.findall(block):
-        found.setdefault(name.lower(), value)
-    return {name: _FOLD.sub(" ", value).strip() if "\n" in value else value.strip() for name, value in found.items()}
+    found = {name.lower(): value for name, value in reversed(_FIELD.findall(block))}
+    if "\n " in block or "\n\t" in block:
+        for name, value in found.items():
+            if "\n" in value:
+                found[name] = _FOLD.sub(" ", value)
+    return found
 
 
 def _collect(

@@ -25,6 +25,8 @@ _READABLE = re.compile(
     re.IGNORECASE,
 )
 """Character sets in which a line break is a line break; UTF-7 and UTF-16, for instance, are not among them."""
+_LATIN = re.compile(r"\s*(?:iso-?8859|latin|(?:us-)?ascii)", re.IGNORECASE)
+"""Character sets that have controls where Windows has signs; who writes signs there says so by naming Windows'."""
 _BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 _SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
 """What may stand in an encoded word in every place, phrases included (RFC 2047 §5)."""
@@ -91,8 +93,9 @@ def trouble(text: str) -> str | None:
         for charset, kind, content in _HIDING.findall(text):
             if not _READABLE.fullmatch(charset.strip()):
                 return f"an encoded word in the character set “{_short(charset)}”"
-            hidden = decoded(_content(kind, content), charset)
-            found = _FORBIDDEN.search(hidden)
+            hidden = _content(kind, content)
+            text_of_it = hidden.decode("latin-1") if _LATIN.match(charset) else decoded(hidden, charset)
+            found = _FORBIDDEN.search(text_of_it)
             if found is not None:
                 return f"an encoded word that hides {_NAMED.get(found[0], f'the character U+{ord(found[0]):04X}')}"
         plainer = decode(text)

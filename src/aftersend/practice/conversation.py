@@ -103,7 +103,7 @@ class Conversation(asyncio.Protocol):
         if self._session is None:
             return
         if self._in_content and self._cuts_in_content:
-            self._abort()
+            self._cut()
             return
         if not self._in_content and "PIPELINING" in self._host.place.without and data.count(b"\r\n") > 1:
             self._host.breach("pipelining that was not offered")
@@ -143,10 +143,12 @@ class Conversation(asyncio.Protocol):
             self._host.said(said)
             self._transport.write(said)
 
-    def _abort(self) -> None:
+    def _cut(self) -> None:
+        """End the connection without a further word; what was answered before still goes out."""
+        self._flush()
         self._busy = True
         if self._transport is not None:
-            self._transport.abort()
+            self._transport.close()
 
     def _answer(self, answer: Answer) -> None:
         """Give an answer now or after a silence, or cut the connection. What answers 421 ends the session by that."""
@@ -155,7 +157,7 @@ class Conversation(asyncio.Protocol):
             asyncio.get_running_loop().call_later(answer.after_s, self._answer_late, answer)
             return
         if answer.ending is Ending.DROPS:
-            self._abort()
+            self._cut()
             return
         self._session.answer(answer.reply)
 
@@ -188,7 +190,7 @@ class Conversation(asyncio.Protocol):
         try:
             transport = await loop.start_tls(self._transport, self, self._host.tls, server_side=True)
         except (OSError, ssl.SSLError, TimeoutError):
-            self._abort()
+            self.close()
             return
         if transport is None:
             return
@@ -234,7 +236,7 @@ class Conversation(asyncio.Protocol):
     def _message(self, event: smtp.Message) -> None:
         self._in_content = False
         if self._cuts_in_content:
-            self._abort()
+            self._cut()
             return
         if "8BITMIME" in self._host.place.without and not event.content.isascii():
             self._session.answer(EIGHT_BITS)
@@ -269,7 +271,9 @@ class Conversation(asyncio.Protocol):
 
     def close(self) -> None:
         """End it at once."""
-        self._abort()
+        self._busy = True
+        if self._transport is not None:
+            self._transport.abort()
 
 
 _DOES: dict[type, Callable[[Conversation, Any], None]] = {

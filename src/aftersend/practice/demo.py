@@ -16,7 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
-from smtplib import SMTP
+from email.policy import SMTP as CRLF
+from smtplib import SMTP, SMTPException
 from typing import Any
 from urllib.parse import quote
 
@@ -129,15 +130,23 @@ class _Submission:
         """Submit to each recipient alone, all over one connection; the first connection also tries what is refused."""
         with _smtp(self._target) as client:
             for recipient in recipients:
-                client.sendmail(SENDER, [recipient], mail(self._run, recipient, "smtp"))
-                self._taken(1)
+                self._send(client, [recipient], mail(self._run, recipient, "smtp"))
+
+    def _send(self, client: SMTP, recipients: Sequence[str], content: bytes) -> None:
+        try:
+            refused = client.sendmail(SENDER, list(recipients), content)
+        except SMTPException as error:
+            self._fault(f"submission to {recipients[0]} failed: {error}")
+            return
+        if refused:
+            self._fault(f"recipients were refused: {refused}")
+        self._taken(len(recipients) - len(refused))
 
     def to_many(self, recipients: Sequence[str]) -> None:
         """Submit one message to many, and one that the service must refuse: it has no From."""
         with _smtp(self._target) as client:
             if recipients:
-                client.sendmail(SENDER, list(recipients), mail(self._run, "our readers", "many"))
-                self._taken(len(recipients))
+                self._send(client, recipients, mail(self._run, "our readers", "many"))
             code, said = _data(
                 client, SENDER, [f"nobody@one.{ZONE}"], b"Subject: No From\r\n\r\nThis must be refused.\r\n"
             )
@@ -200,7 +209,7 @@ def mail(run: str, recipient: str, way: str) -> bytes:
     message["Subject"] = f"News from the practice shop ({way})"
     message["X-Aftersend-Tag"] = tag(run)
     message.set_content(f"Hello,\n\nthis is the demonstration {run}.\n\nThe practice shop\n")
-    return message.as_bytes()
+    return message.as_bytes(policy=CRLF)
 
 
 def request(run: str, recipients: Sequence[str], **more: Any) -> dict[str, Any]:

@@ -86,9 +86,7 @@ def counts(connection: Connection, account_id: int, vocabulary: str, period: Per
 
 def _icons(connection: Connection, account_id: int, period: Period) -> dict[str, int]:
     """Icons are counted from the rows: there is no counter for them."""
-    grouped = deliveries.by_facts(
-        connection, account_id, since=period.since, until=period.until, stream=period.stream
-    )
+    grouped = deliveries.by_facts(connection, account_id, since=period.since, until=period.until, stream=period.stream)
     by_bits: dict[int, int] = {}
     for bits, _, number in grouped:
         by_bits[bits] = by_bits.get(bits, 0) + number

@@ -8,23 +8,24 @@ import ssl
 from pathlib import Path
 
 from aftersend import clock
-from aftersend.config import Settings
 from aftersend.errors import SettingsError
 
 VALID_DAYS = 3650
 
 
-def server_context(settings: Settings) -> ssl.SSLContext:
-    """Return the context for STARTTLS and implicit TLS. Raise SettingsError if the operator's files cannot be used."""
-    smtp = settings.smtp
-    certificate = smtp.tls_certificate or str(own_certificate(Path(settings.data_dir), settings.hostname))
+def server_context(certificate: str, key: str, *, data_dir: str, hostname: str) -> ssl.SSLContext:
+    """Return the context for STARTTLS and implicit TLS; without a certificate, with one that we make ourselves.
+
+    Raise SettingsError if the operator's files cannot be used.
+    """
+    certificate = certificate or str(own_certificate(Path(data_dir), hostname))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        context.load_cert_chain(certificate, smtp.tls_key or None)
+        context.load_cert_chain(certificate, key or None)
     except (OSError, ssl.SSLError) as error:
         raise SettingsError(
-            f"smtp.tls_certificate: {certificate} (key: {smtp.tls_key or 'in the same file'}) cannot be used: {error}."
+            f"smtp.tls_certificate: {certificate} (key: {key or 'in the same file'}) cannot be used: {error}."
         ) from None
     return context
 

@@ -150,7 +150,7 @@ class _Connection(asyncio.Protocol):
     """One client. Feeds the session, answers its questions, writes what it says."""
 
     __slots__ = (
-        "_busy", "_implicit", "_key", "_last", "_paused", "_recipients", "_sender", "_server", "_session", "_tls", "_transport",
+        "_busy", "_implicit", "_key", "_last", "_paused", "_recipients", "_sender", "_server", "_session", "_task", "_tls", "_transport",
         "account_id", "client", "hello", "user",
     )  # fmt: skip
 
@@ -163,6 +163,7 @@ class _Connection(asyncio.Protocol):
         self._tls = ""
         self._sender: smtp.Sender | None = None
         self._recipients: list[Recipient] = []
+        self._task: asyncio.Task[None] | None = None
         self.user = ""
         self.hello = ""
         self.account_id = server.rules.trusted_account
@@ -264,7 +265,7 @@ class _Connection(asyncio.Protocol):
     def _tls_wanted(self, event: smtp.TlsWanted) -> None:
         self._busy = True
         self._transport.write(self._session.output())
-        asyncio.ensure_future(self._start_tls())
+        self._task = asyncio.ensure_future(self._start_tls())
 
     async def _start_tls(self) -> None:
         loop = asyncio.get_running_loop()
@@ -286,7 +287,7 @@ class _Connection(asyncio.Protocol):
 
     def _credentials(self, event: smtp.Credentials) -> None:
         self._busy = True
-        asyncio.ensure_future(self._authenticate(event))
+        self._task = asyncio.ensure_future(self._authenticate(event))
 
     async def _authenticate(self, event: smtp.Credentials) -> None:
         keys = self._server.keys

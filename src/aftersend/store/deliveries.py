@@ -94,11 +94,11 @@ def _conditions(account_id: int, wanted: Filter) -> list[ColumnElement[bool]]:
     if wanted.having:
         bits = d.facts
         found.append(or_(*(and_(bits.op("&")(yes) == yes, bits.op("&")(no) == 0) for yes, no in wanted.having)))
-    for tag in wanted.tag:
-        found.append(m.tags.contains(msgspec.json.encode(tag).decode(), autoescape=True))
-    for key, value in wanted.metadata:
-        pair = msgspec.json.encode({key: value}).decode()[1:-1]
-        found.append(m.metadata.contains(pair, autoescape=True))
+    if wanted.tag:
+        found.append(or_(*(m.tags.contains(_json(tag), autoescape=True) for tag in wanted.tag)))
+    for name in dict.fromkeys(key for key, _ in wanted.metadata):
+        pairs = [_json({key: value})[1:-1] for key, value in wanted.metadata if key == name]
+        found.append(or_(*(m.metadata.contains(pair, autoescape=True) for pair in pairs)))
     if wanted.subject:
         found.append(func.lower(m.subject).contains(wanted.subject.lower(), autoescape=True))
     if wanted.text:
@@ -113,8 +113,8 @@ def _conditions(account_id: int, wanted: Filter) -> list[ColumnElement[bool]]:
         found.append(d.created_us < wanted.until)
         found.append(d.id < _first_id(wanted.until + 1000))
     if wanted.live is not None:
-        waiting = select(queue.c.delivery_id).where(queue.c.account_id == d.account_id, queue.c.delivery_id == d.id)
-        found.append(waiting.exists() if wanted.live else ~waiting.exists())
+        waits = queue.c.delivery_id  # joined in `_JOINED`; NULL for what has ended
+        found.append(waits.is_not(None) if wanted.live else waits.is_(None))
     if wanted.bounces:
         came_back = select(events.c.key).where(
             events.c.account_id == d.account_id,
@@ -123,6 +123,10 @@ def _conditions(account_id: int, wanted: Filter) -> list[ColumnElement[bool]]:
         )
         found.append(came_back.exists())
     return found
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _is_bounce(wanted: BounceWanted) -> ColumnElement[bool]:

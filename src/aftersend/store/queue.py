@@ -181,7 +181,7 @@ class PutOff:
     node: int
     due_us: Instant
     site: str
-    why: str
+    why: str | None
 
 
 def put_off(connection: Connection, items: Sequence[PutOff]) -> list[None]:

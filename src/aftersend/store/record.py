@@ -15,6 +15,7 @@ from sqlalchemy import Connection, bindparam, case, delete, literal_column, sele
 
 from aftersend.clock import HOUR, Instant
 from aftersend.errors import Conflict
+from aftersend.ledger.facts import Fact
 from aftersend.ledger.vocabularies import delivery_results, life_cycle
 from aftersend.store.counting import changes
 from aftersend.store.engine import (
@@ -31,7 +32,17 @@ from aftersend.store.engine import (
     upsert,
 )
 from aftersend.store.queue import BELL, Stage
-from aftersend.store.schema import bodies, counts, deliveries, events, idempotency, messages, queue, refusals
+from aftersend.store.schema import (
+    bodies,
+    counts,
+    deliveries,
+    events,
+    idempotency,
+    messages,
+    queue,
+    refusals,
+    suppressions,
+)
 
 Row = tuple[Any, ...]
 
@@ -39,19 +50,35 @@ Row = tuple[Any, ...]
 
 
 @dataclass(slots=True)
+class Entry:
+    """One recipient of a submission. `passed` says that no gate has anything against it, as far as is known without asking
+    the store."""
+
+    id: int
+    recipient: str
+    folded: str
+    domain: str
+    notify: str | None
+    orcpt: str | None
+    passed: bool
+    treated_key: int
+    """A fresh id for the event "treated"."""
+
+
+@dataclass(slots=True)
 class Submission:
-    """A message and its deliveries, ready to be written: rows in the order of the schema's columns."""
+    """A message and its recipients, ready to be written."""
 
     account_id: int
     message_id: int
     stream: str
     message: Row
+    """The row of `messages`, in the order of its columns."""
     body: Row
-    deliveries: list[Row]
-    events: list[Row]
-    queue: list[Row]
-    facts: list[int]
+    """The row of `bodies`."""
+    entries: list[Entry]
     received_us: Instant
+    expires_us: Instant
     idempotency: tuple[str, bytes] | None = None
 
 
@@ -89,8 +116,9 @@ _BODY = Statement(_body, *[column.name for column in bodies.columns])
 def accepted(connection: Connection, submissions: Sequence[Submission]) -> list[Receipt | Exception]:
     """Write messages down, each with a row and a first event for every recipient; durable when the group commits.
 
-    A submission with an idempotency key that was used before writes nothing: it gets the first receipt again, or Conflict
-    if it is not the same message.
+    What passed its gates goes to delivery at once; what is held, refused or suppressed goes to treatment, which records
+    why. A submission with an idempotency key that was used before writes nothing: it gets the first receipt again, or
+    Conflict if it is not the same message.
     """
     results: list[Receipt | Exception] = []
     fresh = []
@@ -99,22 +127,75 @@ def accepted(connection: Connection, submissions: Sequence[Submission]) -> list[
         known = _known(connection, submission, seen) if submission.idempotency else None
         if known is None:
             fresh.append(submission)
-            known = Receipt(submission.message_id, tuple((row[1], row[4], row[7]) for row in submission.deliveries))
+            known = Receipt(submission.message_id, _told(submission))
         results.append(known)
     many(connection, _BODY, list({s.body[:2]: s.body for s in fresh}.values()))
     many(connection, _MESSAGE, [s.message for s in fresh])
-    many(connection, _DELIVERY, [row for s in fresh for row in s.deliveries])
-    many(connection, _EVENT, [row for s in fresh for row in s.events])
-    many(connection, _QUEUE, [row for s in fresh for row in s.queue])
+    _write_entries(connection, fresh)
+    return results
+
+
+def _write_entries(connection: Connection, fresh: Sequence[Submission]) -> None:
+    suppressed = _suppressed(connection, fresh)
+    first: list[Row] = []
+    happened: list[Row] = []
+    waiting: list[Row] = []
     tally: Counter[Row] = Counter()
     for s in fresh:
-        bucket = s.received_us - s.received_us % HOUR
-        for facts in s.facts:
-            tally[s.account_id, bucket, s.stream, 0, facts] += 1
+        account, now, expires = s.account_id, s.received_us, s.expires_us
+        bucket = now - now % HOUR
+        for e in s.entries:
+            i = e.id
+            if e.passed and not (suppressed and (account, e.folded) in suppressed):
+                facts, result, life, stage = _TREATED_BITS, _TREATED_RESULT, _TREATED_LIFE, 2
+                happened.append((account, i, e.treated_key, "treated", _TREATED, now, now, None, None, None, None))
+            else:
+                facts, result, life, stage = _RECEIVED_BITS, _RECEIVED_RESULT, _RECEIVED_LIFE, 1
+            tally[account, bucket, s.stream, 0, facts] += 1
+            first.append(
+                (account, i, s.message_id, s.stream, e.recipient, e.folded, e.domain, facts, result, life,
+                 None, None, None, 0, e.notify, e.orcpt, None, now, now)
+            )  # fmt: skip
+            happened.append((account, i, i, "received", _RECEIVED, now, now, None, None, None, None))
+            waiting.append((account, i, stage, 0, 0, now, expires, "", None, 0))
+    many(connection, _DELIVERY, first)
+    many(connection, _EVENT, happened)
+    many(connection, _QUEUE, waiting)
     _add(connection, tally, Counter())
-    if fresh:
-        ring(connection, "treatment")
-    return results
+    for place in tally:
+        ring(connection, "delivery" if place[-1] == _TREATED_BITS else "treatment")
+
+
+def _suppressed(connection: Connection, fresh: Sequence[Submission]) -> frozenset[tuple[int, str]]:
+    """Which recipients are on any list of their account; whether it concerns this mail is for treatment to say."""
+    if not rows(connection, _ANY_SUPPRESSION):
+        return frozenset()
+    wanted: dict[int, list[str]] = {}
+    for s in fresh:
+        wanted.setdefault(s.account_id, []).extend(e.folded for e in s.entries)
+    return frozenset(
+        (account_id, folded)
+        for account_id, addresses in wanted.items()
+        for (folded,) in rows(connection, _LISTED, (account_id, packed(connection, addresses)))
+    )
+
+
+_ANY_SUPPRESSION = query(select(suppressions.c.folded).limit(literal_column("1")))
+_LISTED = query(
+    lambda engine_name: select(suppressions.c.folded).where(
+        suppressions.c.account_id == bindparam("account"), among(suppressions.c.folded, engine_name)
+    ),
+    "account", "ids",
+)  # fmt: skip
+_RECEIVED, _TREATED = int(Fact.RECEIVED), int(Fact.TREATED)
+_RECEIVED_BITS = Fact.RECEIVED.bit
+_TREATED_BITS = _RECEIVED_BITS | Fact.TREATED.bit
+_RECEIVED_RESULT, _TREATED_RESULT = map(delivery_results.rank_of_bits, (_RECEIVED_BITS, _TREATED_BITS))
+_RECEIVED_LIFE, _TREATED_LIFE = map(life_cycle.rank_of_bits, (_RECEIVED_BITS, _TREATED_BITS))
+
+
+def _told(submission: Submission) -> tuple[tuple[int, str, int], ...]:
+    return tuple((e.id, e.recipient, _RECEIVED_BITS) for e in submission.entries)
 
 
 def _known(
@@ -126,7 +207,7 @@ def _known(
     if earlier is not submission:
         assert earlier.idempotency is not None
         message_id, first = earlier.message_id, earlier.idempotency[1]
-        told = tuple((row[1], row[4], row[7]) for row in earlier.deliveries)
+        told = _told(earlier)
     else:
         row = connection.execute(
             select(idempotency.c.message_id, idempotency.c.fingerprint).where(

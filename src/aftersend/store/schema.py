@@ -205,7 +205,7 @@ deliveries = _table(
 event.listen(
     deliveries,
     "after_create",
-    DDL(f"CREATE INDEX ix_deliveries_rare ON deliveries (account_id, result, id) WHERE {RESULTS_WORTH_AN_INDEX}"),
+    DDL(f"CREATE INDEX ix_deliveries_rare ON deliveries (account_id, result, id) WHERE {RESULTS_WORTH_AN_INDEX}"),  # type: ignore[no-untyped-call]
 )
 
 events = _table(

@@ -11,6 +11,7 @@ transaction fails, it is undone and its members are tried one by one, so that on
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -27,6 +28,11 @@ T = TypeVar("T")
 R = TypeVar("R")
 Batch = Callable[[Connection, Sequence[Any]], Sequence[Any]]
 
+SHORT_ITEMS = 8
+SHORT_S = 0.001
+"""Commits of so few items that take less than this, on average, are made on the event loop's thread."""
+PATIENCE_S = 0.003
+"""How long work that nobody waits for may wait for company."""
 LIMIT = 2000
 """The most items of one function in one transaction, so that a commit never grows without bound."""
 
@@ -88,6 +94,9 @@ class Store:
         self._busy = False
         self._scheduled = False
         self._closed = False
+        self._hurried = False
+        self._commit_s = SHORT_S
+        self._patience: asyncio.TimerHandle | None = None
         self._idle = asyncio.Event()
         self._idle.set()
         self._connection: Connection | None = None
@@ -104,10 +113,12 @@ class Store:
 
     # ---- asking for work -------------------------------------------------------------------------------------------
 
-    def join(self, function: Batch, item: Any) -> asyncio.Future[Any]:
+    def join(self, function: Batch, item: Any, *, hurry: bool = True) -> asyncio.Future[Any]:
         """Hand one item to `function(connection, items) -> results`; the future gets this item's result once durable.
 
         A result that is an exception is raised from the future, so one item may be refused without undoing the others.
+        What need not `hurry`, since nobody waits for it on a connection, rides along with the next transaction, or
+        begins one after `PATIENCE_S`.
         """
         future: asyncio.Future[Any] = self._loop.create_future()
         if self._closed:
@@ -116,7 +127,11 @@ class Store:
         items, futures = self._waiting.batches.setdefault(function, ([], []))
         items.append(item)
         futures.append(future)
-        self._soon()
+        if hurry:
+            self._hurried = True
+            self._soon()
+        elif not self._busy and not self._scheduled and self._patience is None:
+            self._patience = self._loop.call_later(PATIENCE_S, self._soon)
         return future
 
     async def run(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
@@ -125,6 +140,7 @@ class Store:
             raise TryLater("The service is stopping; nothing was kept.")
         call = _Call(function, args, kwargs, self._loop.create_future())
         self._waiting.calls.append(call)
+        self._hurried = True
         self._soon()
         result: T = await call.future
         return result
@@ -156,6 +172,9 @@ class Store:
     # ---- the transaction -------------------------------------------------------------------------------------------
 
     def _soon(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
         if not self._busy and not self._scheduled:
             self._scheduled = True
             self._idle.clear()
@@ -166,11 +185,13 @@ class Store:
         for function, (items, futures) in group.batches.items():
             if len(items) > LIMIT:
                 self._waiting.batches[function] = (items[LIMIT:], futures[LIMIT:])
+                self._hurried = True
                 group.batches[function] = (items[:LIMIT], futures[:LIMIT])
         return group
 
     def _start(self) -> None:
         self._scheduled = False
+        self._hurried = False
         group = self._take()
         if not group:
             self._idle.set()
@@ -184,7 +205,16 @@ class Store:
                     outcome = [function(connection, items) for function, (items, _) in group.batches.items()]
             except Exception:
                 self._undo()
-        self._thread.submit(self._finish, group, outcome)
+        if outcome is not None and self._is_short(group):
+            self._settle(self._attempt(group, outcome))
+        else:
+            self._thread.submit(self._finish, group, outcome)
+
+    def _is_short(self, group: _Group) -> bool:
+        """Whether to commit right here: two hand-overs between threads take longer than a quick disk's sync, and with so
+        little to do nobody else waits. On a slow disk, or under load, the commit goes to its thread."""
+        few = sum(len(items) for items, _ in group.batches.values()) <= SHORT_ITEMS
+        return few and not group.calls and self._commit_s < SHORT_S
 
     def _writing(self) -> Connection:
         if self._connection is None:
@@ -218,7 +248,9 @@ class Store:
                 call.result = call.function(connection, *call.args, **call.kwargs)
             rung = engines.rung(connection)
             engines.ring_elsewhere(connection, rung)
+            before = time.perf_counter()
             engines.commit(connection)
+            self._commit_s += (time.perf_counter() - before - self._commit_s) / 8
             return [(group, outcome, None, rung)]
         except Exception as error:
             self._undo()
@@ -245,14 +277,18 @@ class Store:
         self._next()
 
     def _next(self) -> None:
-        if self._waiting:
-            self._soon()
-        else:
+        if not self._waiting:
             self._idle.set()
+        elif self._hurried:
+            self._soon()
+        elif self._patience is None:
+            self._patience = self._loop.call_later(PATIENCE_S, self._soon)
 
     async def close(self) -> None:
         """Finish what was handed over, then close."""
         while self._busy or self._scheduled or self._waiting:
+            if self._waiting:
+                self._soon()
             self._idle.clear()
             await self._idle.wait()
         self._closed = True

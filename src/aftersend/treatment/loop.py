@@ -8,6 +8,7 @@ import traceback
 import msgspec
 
 from aftersend.clock import Clock, Instant
+from aftersend.errors import TryLater
 from aftersend.ids import IdSource
 from aftersend.ledger.facts import Fact
 from aftersend.policy import gates
@@ -24,16 +25,28 @@ async def treat_due(store: Store, clock: Clock, ids: IdSource, *, node: int, bat
     request = ClaimRequest(Stage.TREATMENT, clock(), node, batch)
     claimed: list[Claim] = await store.join(queue.claim_for_treatment, request)
     now = clock()
-    done = []
+    steps = []
     for item in claimed:
         try:
             step = step_for(item, gates.decide(item, now), now, key=ids(), node=node)
         except Exception:
             await store.run(queue.set_aside, item, Stage.TREATMENT, now=now, traceback=traceback.format_exc())
         else:
-            done.append(store.join(record.steps, step))
-    await asyncio.gather(*done)
+            steps.append(step)
+    await _record_all(store, steps)
     return len(claimed)
+
+
+async def _record_all(store: Store, steps: list[record.Step]) -> None:
+    """Record steps, asking again until the store takes them: nobody else could ever touch what is claimed here."""
+    while steps:
+        done = await asyncio.gather(*(store.join(record.steps, step) for step in steps), return_exceptions=True)
+        for error in done:
+            if isinstance(error, BaseException) and (store.is_closed or not isinstance(error, TryLater)):
+                raise error
+        steps = [step for step, error in zip(steps, done, strict=True) if isinstance(error, TryLater)]
+        if steps:
+            await asyncio.sleep(1.0)
 
 
 def step_for(item: Claim, verdict: Verdict, now: Instant, *, key: int, node: int) -> record.Step:

@@ -19,6 +19,7 @@ from aftersend.store.accounts import Key
 from aftersend.store.connection import Connection
 from aftersend.web import lists, reading
 from aftersend.web.calls import Answer, Call, Parameter
+from aftersend.web.desk import Desk
 from aftersend.web.shapes import DomainIn, KeyIn, StreamIn, SuppressionIn
 
 T = TypeVar("T")
@@ -65,7 +66,9 @@ async def make_key(call: Call) -> Answer:
     wanted = api_keys.checked_scopes(asked.scopes)
     for i, scope in enumerate(wanted):
         if not api_keys.may(call.key, scope):
-            raise BadField(f"#/scopes/{i}", f"Your own key has no scope “{scope}”, so it cannot give it.", code="scope-missing")
+            raise BadField(
+                f"#/scopes/{i}", f"Your own key has no scope “{scope}”, so it cannot give it.", code="scope-missing"
+            )
     key_id, now = call.desk.ids(), call.desk.clock()
     secret = await _change(
         call, "made a key", asked.name, api_keys.create, key_id,
@@ -133,17 +136,36 @@ async def domain_records(call: Call) -> Answer:
     return lists.whole([record.as_dict() for record in found])
 
 
+async def rotate_domain(call: Call) -> Answer:
+    """Make new signing keys; they sign as soon as a check has seen their records."""
+    made = await _change(
+        call, "made new signing keys", _domain(call), domains.rotate, _domain(call),
+        secret=_secret(call), now=call.desk.clock(),
+    )  # fmt: skip
+    await call.desk.changed()
+    return Answer({"selectors": made})
+
+
 async def check_domain(call: Call) -> Answer:
     """Ask the DNS for a domain's records, and keep what was found."""
     desk, place = call.desk, _place(call)
-    if desk.resolver is None:
-        raise TryLater("This node asks no DNS, since it delivers nothing (delivery.hold, or --only); check on another node, or with “aftersend domain check”.")  # fmt: skip
     name = _domain(call)
     wanted = await desk.store.ask(domains.records, call.account_id, name, place=place)
-    findings = await domains.check(desk.resolver, name, wanted, place)
+    findings = await domains.check(_names(desk), name, wanted, place)
     await desk.store.run(domains.keep, call.account_id, name, findings, now=desk.clock())
     await desk.changed()
     return Answer(_told_domain(await desk.store.ask(domains.one, call.account_id, name)))
+
+
+def _names(desk: Desk) -> Any:
+    """Whom to ask about names: the resolver of delivery, or one of our own on a node that delivers nothing."""
+    if desk.resolver is not None:
+        return desk.resolver
+    from aftersend.config import address as host_and_port
+    from aftersend.delivery import Resolver
+
+    server = desk.settings.dns.server
+    return Resolver(desk.clock, host_and_port(server) if server else None)
 
 
 def _domain(call: Call) -> str:
@@ -244,12 +266,14 @@ async def suppress(call: Call) -> Answer:
             wrong.append(error)
         else:
             if expires <= now:
-                wrong.append(BadField("#/expires_at", "This time is over; give a later one, or none.", code="invalid-time"))
+                wrong.append(
+                    BadField("#/expires_at", "This time is over; give a later one, or none.", code="invalid-time")
+                )
     if wrong:
         raise BadFields(wrong)
     await _change(
         call, "suppressed an address", folded, suppressions.put, folded,
-        cause=asked.why or "manual", origin=suppressions.CONFIGURED, now=now, stream=asked.stream, expires_us=expires,
+        cause=asked.cause, origin=suppressions.CONFIGURED, now=now, stream=asked.stream, expires_us=expires,
         evidence={"by": call.who, "why": asked.why},
     )  # fmt: skip
     rows = await call.desk.store.ask(suppressions.why, call.account_id, folded)
@@ -260,9 +284,7 @@ async def unsuppress(call: Call) -> Answer:
     """Take an address off the lists."""
     found = lists.taken(call, "stream", cursors=())
     folded = _folded(call)
-    await _change(
-        call, "took an address off the list", folded, suppressions.remove, folded, stream=found.get("stream")
-    )
+    await _change(call, "took an address off the list", folded, suppressions.remove, folded, stream=found.get("stream"))
     return Answer(None, 204)
 
 

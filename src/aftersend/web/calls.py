@@ -90,16 +90,22 @@ class Call:
         """Return the parameters behind the question mark, in order. Raise BadRequest if they cannot be read."""
         try:
             return parse_qsl(
-                self.query_string.decode("ascii"), keep_blank_values=True, max_num_fields=PARAMETERS_MOST, errors="strict"
+                self.query_string.decode("ascii"),
+                keep_blank_values=True,
+                max_num_fields=PARAMETERS_MOST,
+                errors="strict",
             )
         except (ValueError, UnicodeDecodeError):
-            raise BadRequest(f"What stands behind the question mark cannot be read: UTF-8, percent-encoded, {PARAMETERS_MOST} parameters at most.") from None  # fmt: skip
+            raise BadRequest(
+                "What stands behind the question mark cannot be read: it is UTF-8, percent-encoded, with "
+                f"{PARAMETERS_MOST} parameters at most."
+            ) from None
 
 
 Does = Callable[[Call], Awaitable[Answer]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Parameter:
     """A parameter of a route, for its description."""
 
@@ -112,7 +118,7 @@ class Parameter:
     example: Any = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Route:
     """One thing that can be asked for."""
 
@@ -245,7 +251,9 @@ class Door:
     def _problem(self, call: Call, error: Exception) -> Answer:
         shown = problems.public(error)
         if shown is not error:
-            log.error("request_failed", request_id=call.request_id, method=call.method, path=call.address, exc_info=error)
+            log.error(
+                "request_failed", request_id=call.request_id, method=call.method, path=call.address, exc_info=error
+            )
         return problem(call, shown)
 
 
@@ -278,7 +286,9 @@ def _check_media_type(call: Call, route: Route) -> None:
     if not allowed or (not call.media_type and call.headers.get("content-length", "") in ("", "0")):
         return
     if call.media_type not in allowed:
-        raise WrongMediaType(f"{call.media_type[:60] or 'A body without Content-Type'} is not taken here; send {' or '.join(allowed)}.")
+        raise WrongMediaType(
+            f"{call.media_type[:60] or 'A body without Content-Type'} is not taken here; send {' or '.join(allowed)}."
+        )
 
 
 def _shown_key(call: Call) -> str:
@@ -304,7 +314,10 @@ async def _send(send: Send, call: Call, answer: Answer) -> None:
         (b"cache-control", b"no-store"),
     ]
     if not empty:
-        headers += [(b"content-type", answer.media_type.encode("latin-1")), (b"content-length", str(len(body)).encode())]
+        headers += [
+            (b"content-type", answer.media_type.encode("latin-1")),
+            (b"content-length", str(len(body)).encode()),
+        ]
     headers += [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in answer.headers.items()]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if call.method == "HEAD" else body})

@@ -12,7 +12,7 @@ from typing import Any
 
 from aftersend import ids
 from aftersend.clock import Instant
-from aftersend.errors import AftersendError, BadField, BadFields
+from aftersend.errors import BadField, BadFields
 from aftersend.intake import Origin, Recipient, Request
 from aftersend.mail import address, dates, headers, mime, words
 from aftersend.mail.address import Mailbox
@@ -21,7 +21,6 @@ from aftersend.web.calls import Call
 from aftersend.web.shapes import AttachmentIn, Mailboxes, MessageIn
 
 BATCH_MOST = 1000
-OF_ENVELOPE = ("from", "to")
 
 
 def from_json(call: Call, found: Any, *, idempotency_key: str | None) -> Request:
@@ -29,7 +28,9 @@ def from_json(call: Call, found: Any, *, idempotency_key: str | None) -> Request
     asked, wrong = reading.convert_all(found, MessageIn)
     check = _Check(wrong)
     sender = check.mailbox(asked.from_, "from")
-    to, cc, bcc = (check.mailboxes(value, name) for name, value in (("to", asked.to), ("cc", asked.cc), ("bcc", asked.bcc)))
+    to, cc, bcc = (
+        check.mailboxes(value, name) for name, value in (("to", asked.to), ("cc", asked.cc), ("bcc", asked.bcc))
+    )
     reply_to = check.mailboxes(asked.reply_to, "reply_to")
     recipients = _recipients([mailbox.address for mailbox in (*to, *cc, *bcc)])
     check.recipients(recipients, call.desk.settings.smtp.max_recipients)
@@ -80,9 +81,17 @@ def from_mime(call: Call, *, idempotency_key: str | None) -> Request:
         if name in named:
             named[name].append(value)
         else:
-            wrong.append(BadField(f"#/{reading.escaped(name)}", f"{name[:60]!r} is not known here; there are from and to, for the envelope; headers of the message say the rest.", code="unknown-field"))  # fmt: skip
+            wrong.append(
+                BadField(
+                    f"#/{reading.escaped(name)}",
+                    f"{name[:60]!r} is not known here; there are from and to. Headers of the message say the rest.",
+                    code="unknown-field",
+                )
+            )
     if len(named["from"]) != 1:
-        wrong.append(BadField("#/from", "Give the envelope's sender once: ?from=shop@example.com", code="missing-field"))
+        wrong.append(
+            BadField("#/from", "Give the envelope's sender once: ?from=shop@example.com", code="missing-field")
+        )
     sender = check.address(named["from"][0], "#/from") if len(named["from"]) == 1 and named["from"][0] else None
     # RFC 5321 §4.5.5: the null sender, for messages that must not be answered by a bounce.
     is_null = named["from"] == [""]
@@ -93,14 +102,25 @@ def from_mime(call: Call, *, idempotency_key: str | None) -> Request:
     if not content.strip():
         wrong.append(BadField("#", "The body is empty; it should be the message.", code="no-content"))
     elif b"\0" in content or content.count(b"\r") != content.count(b"\r\n"):
-        wrong.append(BadField("#", "The message has a NUL, or a CR that is not followed by LF; send it as it was made.", code="line-endings"))
+        wrong.append(
+            BadField(
+                "#",
+                "The message has a NUL, or a CR that is not followed by LF; send it as it was made.",
+                code="line-endings",
+            )
+        )
     if wrong or (sender is None and not is_null):
         raise BadFields(wrong[: reading.FAULTS_MOST])
     content = headers.with_crlf(content)
     if not content.endswith(b"\r\n"):
         content += b"\r\n"
     return Request(
-        _origin(call), str(sender) if sender else "", recipients, content, idempotency_key=idempotency_key, smtputf8=True
+        _origin(call),
+        str(sender) if sender else "",
+        recipients,
+        content,
+        idempotency_key=idempotency_key,
+        smtputf8=True,
     )
 
 
@@ -109,7 +129,6 @@ def _origin(call: Call) -> Origin:
         call.account_id,
         "http",
         call.peer,
-        hello=words.without_controls(call.headers.get("user-agent", ""))[:100] and "http-client",
         tls="TLS" if call.origin.startswith("https") else "",
         key_id=call.key.id,
         user=call.key.name,
@@ -172,12 +191,20 @@ class _Check:
         if not found and not any(field.pointer.startswith(("#/to", "#/cc", "#/bcc")) for field in self._wrong):
             self._wrong.append(BadField("#/to", "Name at least one recipient.", code="no-recipient"))
         if len(found) > most:
-            self._wrong.append(BadField("#/to", f"The message goes to {len(found)} recipients; {most} are allowed. Send several messages.", code="too-many-recipients"))  # fmt: skip
+            self._wrong.append(
+                BadField(
+                    "#/to",
+                    f"The message goes to {len(found)} recipients; {most} are allowed. Send several messages.",
+                    code="too-many-recipients",
+                )
+            )
 
     def subject(self, subject: str) -> None:
         hidden = words.trouble(subject)
         if hidden:
-            self._wrong.append(BadField("#/subject", f"The subject contains {hidden}; remove it.", code="invalid-subject"))
+            self._wrong.append(
+                BadField("#/subject", f"The subject contains {hidden}; remove it.", code="invalid-subject")
+            )
 
     def headers(self, given: dict[str, str]) -> None:
         for name, value in given.items():
@@ -188,7 +215,9 @@ class _Check:
         if any(self._has_fault(name) for name in ("text", "html", "attachments")):
             return
         if asked.text is None and asked.html is None and not asked.attachments:
-            self._wrong.append(BadField("#/text", "The message is empty: give text, html or an attachment.", code="no-content"))
+            self._wrong.append(
+                BadField("#/text", "The message is empty: give text, html or an attachment.", code="no-content")
+            )
 
     def attachments(self, given: Sequence[AttachmentIn]) -> list[mime.Attachment]:
         found = []
@@ -196,15 +225,31 @@ class _Check:
             try:
                 content = base64.b64decode("".join(each.content.split()), validate=True)
             except (binascii.Error, ValueError):
-                self._wrong.append(BadField(f"#/attachments/{i}/content", "This is not base64; encode the file's bytes as RFC 4648 says.", code="invalid-attachment"))  # fmt: skip
+                self._wrong.append(
+                    BadField(
+                        f"#/attachments/{i}/content",
+                        "This is not base64; encode the file's bytes as RFC 4648 says.",
+                        code="invalid-attachment",
+                    )
+                )
             else:
-                found.append(mime.Attachment(each.filename, content, each.content_type or "application/octet-stream", each.content_id))
+                found.append(
+                    mime.Attachment(
+                        each.filename, content, each.content_type or "application/octet-stream", each.content_id
+                    )
+                )
         return found
 
     def stream(self, name: str | None, call: Call) -> None:
         known = sorted(stream for account_id, stream in call.desk.intake.streams if account_id == call.account_id)
         if name is not None and name not in known:
-            self._wrong.append(BadField("#/stream", f"There is no stream {name[:60]!r}; the account has {', '.join(known)}.", code="unknown-stream"))  # fmt: skip
+            self._wrong.append(
+                BadField(
+                    "#/stream",
+                    f"There is no stream {name[:60]!r}; the account has {', '.join(known)}.",
+                    code="unknown-stream",
+                )
+            )
 
     def moment(self, text: str | None) -> Instant | None:
         if text is None or self._has_fault("scheduled_at"):
@@ -212,8 +257,9 @@ class _Check:
         try:
             return dates.read(text)
         except (ValueError, OverflowError):
-            self._wrong.append(BadField("#/scheduled_at", f"{text[:40]!r} is not a time; write 2026-12-01T09:00:00Z.", code="invalid-time"))
+            self._wrong.append(
+                BadField(
+                    "#/scheduled_at", f"{text[:40]!r} is not a time; write 2026-12-01T09:00:00Z.", code="invalid-time"
+                )
+            )
             return None
-
-
-__all__ = ["BATCH_MOST", "AftersendError", "from_json", "from_mime"]

@@ -12,7 +12,11 @@ from aftersend.web import reading
 from aftersend.web.calls import Answer, Call, Parameter
 
 PAGE = (
-    Parameter("limit", f"How many rows: 1 to {MOST}.", schema={"type": "integer", "minimum": 1, "maximum": MOST, "default": LIMIT}),
+    Parameter(
+        "limit",
+        f"How many rows: 1 to {MOST}.",
+        schema={"type": "integer", "minimum": 1, "maximum": MOST, "default": LIMIT},
+    ),
     Parameter("after", "Rows that follow this one on the list: its id."),
     Parameter("before", "Rows that stand just before this one: its id."),
 )
@@ -26,7 +30,11 @@ def taken(call: Call, *allowed: str, cursors: Sequence[str] = ("limit", "after")
     known = (*allowed, *cursors)
     for name, value in call.query():
         if name not in known:
-            raise BadField(f"#/{reading.escaped(name)}", f"{name[:60]!r} is not known here; there are {', '.join(known)}.", code="unknown-field")  # fmt: skip
+            raise BadField(
+                f"#/{reading.escaped(name)}",
+                f"{name[:60]!r} is not known here; there are {', '.join(known)}.",
+                code="unknown-field",
+            )
         if name in found:
             raise BadField(f"#/{name}", f"Give {name} once.")
         if not value or "\0" in value or len(value) > 1000:

@@ -21,7 +21,9 @@ SEARCH = tuple(
     for name, says in search.WORDS.items()
     if name != "metadata.NAME"
 )
-COUNT = Parameter("count", "Also say how many rows there are in all, up to 100,000.", schema={"enum": ["exact", "estimate"]})
+COUNT = Parameter(
+    "count", "Also say how many rows there are in all, up to 100,000.", schema={"enum": ["exact", "estimate"]}
+)
 COUNTED_MOST = 100_000
 ACTED_MOST = 20_000
 """So many deliveries one request acts on; the answer says if there were more."""
@@ -116,9 +118,15 @@ async def _act_on_one(call: Call, verb: str) -> Answer:
 async def act(call: Call) -> Answer:
     """Do a verb to all deliveries that a filter finds, or count them."""
     asked = reading.convert(reading.json(call.body), ActionIn)
-    words = [(name, value) for name, values in asked.filter.items() for value in ([values] if isinstance(values, str) else values)]
+    words = [
+        (name, value)
+        for name, values in asked.filter.items()
+        for value in ([values] if isinstance(values, str) else values)
+    ]
     if not words:
-        raise BadField("#/filter", "Give at least one word of the search, so that not everything is changed by mistake.")
+        raise BadField(
+            "#/filter", "Give at least one word of the search, so that not everything is changed by mistake."
+        )
     desk = call.desk
     try:
         wanted = search.read([*words, ("live", "true")] if "live" not in asked.filter else words, now=desk.clock())

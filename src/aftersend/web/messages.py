@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
 from typing import Any
 
 import structlog
@@ -11,7 +10,7 @@ import structlog
 from aftersend import ids
 from aftersend.control import queue_verbs
 from aftersend.control.queue_verbs import Actor
-from aftersend.errors import AftersendError, BadField, NotFound, TryLater
+from aftersend.errors import AftersendError, BadField, TryLater
 from aftersend.intake import Request
 from aftersend.ledger.explain import headline_fact
 from aftersend.ledger.facts import Facts
@@ -47,7 +46,11 @@ async def send_batch(call: Call) -> Answer:
         raise BadField("#", f"A batch is a list of 1 to {composing.BATCH_MOST} messages.")
     key = _idempotency_key(call)
     if key is not None and len(key) > KEY_MOST:
-        raise BadField("#/idempotency_key", f"The key of a batch has {KEY_MOST} characters at most.", code="invalid-idempotency-key")
+        raise BadField(
+            "#/idempotency_key",
+            f"The key of a batch has {KEY_MOST} characters at most.",
+            code="invalid-idempotency-key",
+        )
     results = await asyncio.gather(
         *(_batch_result(call, one, None if key is None else f"{key}/{i}") for i, one in enumerate(found))
     )
@@ -87,7 +90,7 @@ async def _accept(call: Call, found: Any, key: str | None) -> record.Receipt:
             request = composing.from_mime(call, idempotency_key=key)
         else:
             request = composing.from_json(call, found, idempotency_key=key)
-        return await _written(call.desk.intake.accept(request))
+        return await call.desk.intake.accept(request)
     except TryLater:
         raise
     except AftersendError as error:
@@ -95,13 +98,17 @@ async def _accept(call: Call, found: Any, key: str | None) -> record.Receipt:
         raise
 
 
-async def _written(receipt: Awaitable[record.Receipt]) -> record.Receipt:
-    return await receipt
-
-
 def _idempotency_key(call: Call) -> str | None:
     key = call.headers.get("idempotency-key")
-    return key.strip() if key is not None else None
+    if key is None:
+        return None
+    if not key.strip():
+        raise BadField(
+            "#/idempotency_key",
+            "The header Idempotency-Key is empty; give it a value, or leave it out.",
+            code="invalid-idempotency-key",
+        )
+    return key.strip()
 
 
 def _told(receipt: record.Receipt) -> dict[str, Any]:
@@ -182,12 +189,15 @@ async def cancel(call: Call) -> Answer:
     )  # fmt: skip
     told = done.as_dict()
     return Answer(
-        {"action": "cancel", "preview": False, "matched": told["done"] + sum(told["skipped"].values()), **told, "more": False}
+        {
+            "action": "cancel",
+            "preview": False,
+            "matched": told["done"] + sum(told["skipped"].values()),
+            **told,
+            "more": False,
+        }
     )
 
 
 def _message_id(call: Call) -> int:
-    try:
-        return ids.read("msg", call.path["id"])
-    except NotFound:
-        raise
+    return ids.read("msg", call.path["id"])

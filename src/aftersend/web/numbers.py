@@ -31,5 +31,7 @@ async def conservation(call: Call) -> Answer:
 def _period(call: Call) -> Period:
     found = lists.taken(call, "since", "until", "stream", cursors=())
     now = call.desk.clock()
-    since, until = (search.instant(found[name], name, now=now) if name in found else None for name in ("since", "until"))
+    since, until = (
+        search.instant(found[name], name, now=now) if name in found else None for name in ("since", "until")
+    )
     return Period(since, until, found.get("stream"))

@@ -73,9 +73,7 @@ def _struct(found: Any, kind: type[S], pointer: str, wrong: list[BadField]) -> S
         fields_missing = ""
     else:
         fields_missing = "{name} is missing; add it."
-    for name in found:
-        if name not in fields:
-            wrong.append(_unknown(name, pointer, list(fields)))
+    wrong += [_unknown(name, pointer, list(fields)) for name in found if name not in fields]
     values: dict[str, Any] = {}
     for name, field in fields.items():
         place = f"{pointer}/{escaped(name)}"
@@ -112,7 +110,9 @@ def _value(found: Any, kind: Any, pointer: str, wrong: list[BadField]) -> Any:
         items = [_value(item, get_args(plain)[0], f"{pointer}/{i}", wrong) for i, item in enumerate(found)]
         return _checked(items, list[Any], metas, pointer, wrong)
     if origin is dict and isinstance(found, dict):
-        pairs = {name: _value(item, get_args(plain)[1], f"{pointer}/{escaped(name)}", wrong) for name, item in found.items()}
+        pairs = {
+            name: _value(item, get_args(plain)[1], f"{pointer}/{escaped(name)}", wrong) for name, item in found.items()
+        }
         return _checked(pairs, dict[str, Any], metas, pointer, wrong)
     return _checked(found, plain, metas, pointer, wrong)
 
@@ -125,7 +125,9 @@ def _chosen(found: Any, plain: Any) -> Any:
         bare = get_args(option)[0] if get_origin(option) is Annotated else option
         if isinstance(found, list) and get_origin(bare) is list:
             return option
-        if isinstance(found, dict) and (get_origin(bare) is dict or (isinstance(bare, type) and issubclass(bare, Struct))):
+        if isinstance(found, dict) and (
+            get_origin(bare) is dict or (isinstance(bare, type) and issubclass(bare, Struct))
+        ):
             return option
     return plain
 
@@ -161,7 +163,11 @@ def _named(found: Any) -> str:
 def whole_number(text: str, name: str, *, least: int, most: int) -> int:
     """Read a number of a query. Raise BadField."""
     if not text.isascii() or not text.isdigit() or len(text) > 9 or not least <= int(text) <= most:
-        raise BadField(f"#/{name}", f"{name} is a whole number from {least} to {most}, not {text[:40]!r}.", code="invalid-limit" if name == "limit" else None)  # fmt: skip
+        raise BadField(
+            f"#/{name}",
+            f"{name} is a whole number from {least} to {most}, not {text[:40]!r}.",
+            code="invalid-limit" if name == "limit" else None,
+        )
     return int(text)
 
 
@@ -170,4 +176,3 @@ def truth(text: str, name: str) -> bool:
     if text not in ("true", "false"):
         raise BadField(f"#/{name}", f"{name} is true or false, not {text[:40]!r}.")
     return text == "true"
-

@@ -32,7 +32,9 @@ class AttachmentIn(In):
 
     filename: Annotated[str, _says("Its name.", "invoice.pdf", min_length=1, max_length=255)]
     content: Annotated[str, _says("Its bytes as base64 (RFC 4648).", "JVBERi0xLjQK")]
-    content_type: Annotated[str | None, _says("Its type; without one, application/octet-stream.", "application/pdf")] = None
+    content_type: Annotated[
+        str | None, _says("Its type; without one, application/octet-stream.", "application/pdf")
+    ] = None
     content_id: Annotated[str | None, _says("By which the HTML names an inline image: `cid:logo`.", "logo")] = None
 
 
@@ -47,14 +49,18 @@ class MessageIn(In):
     """A message to be sent to one or many recipients."""
 
     from_: Annotated[str, _says("The author, with or without a name.", "Shop <shop@example.com>")] = field(name="from")
-    to: Annotated[Mailboxes, _says("Recipients: an address, a list of addresses, or text with commas.", ["Ann <ann@example.net>"])] = []
+    to: Annotated[
+        Mailboxes, _says("Recipients: an address, a list of addresses, or text with commas.", ["Ann <ann@example.net>"])
+    ] = []
     cc: Annotated[Mailboxes, _says("Recipients of a copy.")] = []
     bcc: Annotated[Mailboxes, _says("Recipients whom the others do not see.")] = []
     reply_to: Annotated[Mailboxes, _says("Where answers should go.")] = []
     subject: Annotated[str, _says("The subject.", "Your receipt")] = ""
     text: Annotated[str | None, _says("The text for programs that show no HTML.", "Thank you.")] = None
     html: Annotated[str | None, _says("The HTML.", "<p>Thank you.</p>")] = None
-    headers: Annotated[dict[str, str], _says("Further header fields, by name.", {"X-Order": "4711"}, max_length=50)] = {}
+    headers: Annotated[
+        dict[str, str], _says("Further header fields, by name.", {"X-Order": "4711"}, max_length=50)
+    ] = {}
     attachments: Annotated[list[AttachmentIn], _says("Files.", max_length=100)] = []
     stream: Annotated[str | None, _says("The stream; without one, transactional.", "transactional")] = None
     tags: Annotated[
@@ -65,7 +71,9 @@ class MessageIn(In):
         dict[str, str],
         _says("Your own data; 2,000 characters in all.", {"order": "4711"}, max_length=METADATA_MOST),
     ] = {}
-    scheduled_at: Annotated[str | None, _says("When to send it: RFC 3339, within a year.", "2026-12-01T09:00:00Z")] = None
+    scheduled_at: Annotated[str | None, _says("When to send it: RFC 3339, within a year.", "2026-12-01T09:00:00Z")] = (
+        None
+    )
     track: Annotated[TrackIn | None, _says("What is tracked; without it, as the stream says.")] = None
     sandbox: Annotated[bool, _says("Treat it as real, deliver it to nobody.")] = False
 
@@ -132,7 +140,9 @@ class Status(Out):
 
     result: Annotated[str, _says("Delivery result (001).", "Delivered")]
     lifecycle: Annotated[str, _says("Status in the life cycle (004).", "Bounce (Hardbounce)")]
-    activity: Annotated[list[str], _says("The boxes of email activity that it lies in (003).", ["Requests", "Delivered"])]
+    activity: Annotated[
+        list[str], _says("The boxes of email activity that it lies in (003).", ["Requests", "Delivered"])
+    ]
     category: Annotated[str | None, _says("Category of the latest bounce (002).", "Hard")]
     reason: Annotated[str | None, _says("Reason of the latest bounce (002).", "Invalid recipient")]
     icon: Annotated[str, _says("The icon (000).", "Sent")]
@@ -328,6 +338,7 @@ class Conservation(Out):
 class SuppressionIn(In):
     """Why an address is not to be mailed."""
 
+    cause: Annotated[str, _says("A word for lists and statistics.", "manual", min_length=1, max_length=60)] = "manual"
     why: Annotated[str, _says("For whoever asks later.", "asked by phone", max_length=500)] = ""
     stream: Annotated[str, _says("One stream only; empty for all.", max_length=63)] = ""
     expires_at: Annotated[str | None, _says("Until when: RFC 3339; without it, for ever.")] = None
@@ -350,8 +361,12 @@ class KeyIn(In):
     """A key to be made."""
 
     name: Annotated[str, _says("What it is for.", "web shop", min_length=1, max_length=100)]
-    scopes: Annotated[list[str], _says("send, read, admin, or * for all.", ["send"], min_length=1)] = field(default_factory=lambda: ["send"])
-    networks: Annotated[list[str], _says("From where it may be used; empty for anywhere.", ["192.0.2.0/24"], max_length=50)] = []
+    scopes: Annotated[list[str], _says("send, read, admin, or * for all.", ["send"], min_length=1)] = field(
+        default_factory=lambda: ["send"]
+    )
+    networks: Annotated[
+        list[str], _says("From where it may be used; empty for anywhere.", ["192.0.2.0/24"], max_length=50)
+    ] = []
     kind: Annotated[Literal["live", "test"], _says("Written into the key, so that people can tell.")] = "live"
 
 
@@ -378,6 +393,12 @@ class DomainIn(In):
     """A sending domain to be added."""
 
     name: Annotated[str, _says("The domain behind the @ of your senders.", "example.com", min_length=1, max_length=255)]
+
+
+class Selectors(Out):
+    """New signing keys, by the names under which their records are to be published."""
+
+    selectors: list[str]
 
 
 class DomainOut(Out):
@@ -475,3 +496,44 @@ DomainPage = page_of(DomainOut)
 StreamPage = page_of(StreamOut)
 WaitingPage = page_of(Waiting)
 AuditPage = page_of(Audit)
+
+
+class RecordOut(Out):
+    """One DNS record to publish."""
+
+    purpose: str
+    host: Annotated[str, _says("The full name.")]
+    relative: Annotated[str, _says("The name as a DNS provider's form wants it.")]
+    kind: str
+    value: str
+    is_required: bool
+    why: str
+    ttl: int
+    zone_line: Annotated[str, _says("The record as a line of a zone file.")]
+    strings: Annotated[list[str], _says("The text cut into strings of 255 octets.")] = []
+
+
+RecordPage = page_of(RecordOut)
+
+EXAMPLES: dict[str, Any] = {
+    "send": {
+        "from": "Shop <shop@example.com>",
+        "to": ["Ann <ann@example.net>"],
+        "subject": "Your receipt",
+        "text": "Thank you.",
+        "html": "<p>Thank you.</p>",
+        "attachments": [{"filename": "hello.txt", "content": "SGVsbG8K", "content_type": "text/plain"}],
+        "tags": ["receipt"],
+        "metadata": {"order": "4711"},
+    },
+    "sendBatch": [
+        {"from": "shop@example.com", "to": "ann@example.net", "subject": "One", "text": "1"},
+        {"from": "shop@example.com", "to": "bob@example.net", "subject": "Two", "text": "2"},
+    ],
+    "actOnDeliveries": {"action": "hold", "filter": {"domain": "example.net"}, "preview": True},
+    "createKey": {"name": "web shop", "scopes": ["send"]},
+    "addDomain": {"name": "example.com"},
+    "setStream": {"name": "receipts", "kind": "transactional", "lifetime_hours": 12},
+    "putSuppression": {"why": "asked by phone"},
+}
+"""An example of what each operation takes; every one is tried by the tests."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 from aftersend.ledger.reasons import Reason
-from aftersend.mail.returned import Mail
 from aftersend.policy.diagnosis.findings import Action
 from aftersend.policy.diagnosis.prose import addresses
 from aftersend.policy.diagnosis.reports import address_of
@@ -37,10 +36,10 @@ def recipients_of(fields: dict[str, str], quoted: dict[str, str]) -> tuple[str, 
     return ()
 
 
-def plain_copy_of(mail: Mail, quoted: dict[str, str]) -> str:
+def plain_copy_of(headers: dict[str, str], quoted: dict[str, str]) -> str:
     """Return who complained by a plain copy with a header that names them, or ""."""
     for name in _PLAIN:
-        value = quoted.get(name) or mail.headers.get(name)
+        value = quoted.get(name) or headers.get(name)
         if value and (found := addresses(value)):
             return found[0]
     return ""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from aftersend.ledger.reasons import Actor, Category, Reason, meaning, pair
 
@@ -65,6 +66,8 @@ class Diagnosis:
 
     def of(self, recipients: tuple[str, ...]) -> Diagnosis:
         """Return the same finding for these recipients."""
+        if recipients == self.recipients:
+            return self
         return replace(self, recipients=recipients)
 
 
@@ -90,9 +93,28 @@ def suppression_of(action: Action, reason: Reason, detail: str | None, *, is_wea
     return Suppress.NEVER
 
 
+class _Meant(NamedTuple):
+    category: Category
+    reason: Reason
+    sentence: str
+    who_must_act: Actor
+    advice: str
+    suppress: Suppress
+
+
+@lru_cache(maxsize=4096)
+def _meant(action: Action, reason: str, detail: str | None, is_of_mailbox: bool, is_weak: bool) -> _Meant:
+    known = Reason(reason)
+    meant = meaning(known, detail)
+    counted = pair(known, detail, status="5.2.0" if is_of_mailbox else "", is_still_trying=action is Action.DELAYED)
+    category = counted.category if counted else Category.NONE
+    suppress = suppression_of(action, known, detail, is_weak=is_weak)
+    return _Meant(category, known, meant.why, meant.who_must_act, meant.advice, suppress)
+
+
 def finding(
     action: Action,
-    reason: Reason | str,
+    reason: str,
     detail: str | None = None,
     *,
     status: str = "",
@@ -102,20 +124,18 @@ def finding(
     retry_after_s: int | None = None,
 ) -> Diagnosis:
     """Return a Diagnosis with the sentence, the actor, the advice and the category that belong to the reason."""
-    reason = Reason(reason)
-    meant = meaning(reason, detail)
-    counted = pair(reason, detail, status=status, is_still_trying=action is Action.DELAYED)
+    meant = _meant(action, reason, detail, status[1:3] == ".2" and status[3:4] == ".", is_weak)
     return Diagnosis(
         action,
-        counted.category if counted else Category.NONE,
-        reason,
+        meant.category,
+        meant.reason,
         detail,
         status,
         recipients,
-        meant.why,
+        meant.sentence,
         meant.who_must_act,
         meant.advice,
         evidence,
-        suppression_of(action, reason, detail, is_weak=is_weak),
+        meant.suppress,
         retry_after_s,
     )

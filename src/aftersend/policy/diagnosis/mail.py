@@ -7,10 +7,9 @@ what is none of these is not a bounce, and is never guessed to be one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from aftersend.ledger.reasons import Reason
 from aftersend.mail.returned import Mail, Part, decoded_header, read_fields, read_mail
@@ -27,7 +26,9 @@ _FIRST_FIELD = re.compile(r"^[A-Za-z-]{2,40}:[ \t]", re.MULTILINE)
 _BARE_NAME = re.compile(r"recipients?\b[^\n]*:[ \t]*\n\s*([\w.+-]{2,64})[ \t]*(?:\n|\Z)")
 _TELLING_SUBJECT = re.compile(r"\s*(?:returned mail|delivery failure|mail failure|mail error|warning)\b", re.IGNORECASE)
 """Subjects that go on with the cause; others go on with the subject of the message."""
+_MESSAGE_ID = re.compile(r"\s*<([^<>\s]{3,300})>")
 _QUOTED_HEADER_LIMIT = 16_000
+_WORDY_PARTS = 4
 _WRAPPINGS = 2
 """How often gateways may have wrapped a report into another mail."""
 
@@ -65,53 +66,65 @@ def diagnose_mail(raw: bytes) -> Report:
     return _diagnose(_Incoming(read_mail(raw)), _WRAPPINGS)
 
 
+T = TypeVar("T")
+
+
+class _Once(Generic[T]):
+    """A property computed when first asked for; functools' own takes a lock on Python 3.11, which costs more than most do."""
+
+    def __init__(self, compute: Callable[[Any], T]) -> None:
+        self._compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __get__(self, instance: object, owner: type) -> T:
+        value = instance.__dict__[self._compute.__name__] = self._compute(instance)
+        return value
+
+
 class _Incoming:
     """A mail and what is to be read from it, each when it is first asked for: most mails answer early."""
 
     def __init__(self, mail: Mail) -> None:
         self.mail = mail
 
-    @cached_property
-    def _texts(self) -> tuple[str, str]:
-        """The words for people, and the headers of the message returned."""
+    @_Once
+    def text(self) -> str:
+        """The words for people: those before the message returned, unless there are none."""
         words: list[str] = []
         html: list[Part] = []
-        quoted = ""
+        for part in self.mail.parts:
+            if part.media == "text/html":
+                html.append(part)
+            elif part.media.startswith("text/") and part.media not in _RETURNED_MEDIA and len(words) < _WORDY_PARTS:
+                words.append(part.text())
+            elif words:
+                break
+        text = words[0] if len(words) == 1 else "\n".join(words)
+        return text if not html or text.strip() else html[0].text()
+
+    @_Once
+    def returned(self) -> dict[str, str]:
+        """The header fields of the message returned as a part of its own."""
         for part in self.mail.parts:
             if part.media in _RETURNED_MEDIA:
-                quoted = quoted or part.text
-            elif part.media.startswith("text/") and not (quoted and words) and len(words) < 4:
-                if part.media == "text/html":
-                    html.append(part)
-                else:
-                    words.append(part.text)
-        text = "\n".join(words)
-        return (text if text.strip() or not html else html[0].text), quoted
+                return _first_fields(part.head())
+        return {}
 
-    @property
-    def text(self) -> str:
-        return self._texts[0]
-
-    @cached_property
+    @_Once
     def notice(self) -> prose.Notice:
         return prose.split_notice(self.text)
 
-    @cached_property
+    @_Once
     def quoted(self) -> dict[str, str]:
         """The header fields of the message returned, as a part of its own or below the notice."""
-        text = self._texts[1] or self.notice.quoted
-        found = _FIRST_FIELD.search(text, 0, _QUOTED_HEADER_LIMIT)
-        if found is None:
-            return {}
-        block = text[found.start() : found.start() + _QUOTED_HEADER_LIMIT]
-        return read_fields(block.partition("\n\n")[0])
+        return self.returned or _first_fields(self.notice.quoted[:_QUOTED_HEADER_LIMIT])
 
-    @cached_property
+    @_Once
     def said(self) -> list[prose.Said]:
         """The recipients that the notice names, and what it says of each."""
         return prose.recipients_said(self.notice.words, self._own)
 
-    @cached_property
+    @_Once
     def said_of(self) -> dict[str, str]:
         return {one.recipient: one.text for one in self.said}
 
@@ -134,27 +147,43 @@ class _Incoming:
 
     @property
     def message_id(self) -> str:
-        return self.quoted.get("message-id", "").strip(" \t<>")[:300]
+        """The Message-ID of the message returned, without brackets, or ""."""
+        for part in self.mail.parts:
+            if part.media in _RETURNED_MEDIA:
+                return _message_id_in("\n" + part.head())
+        return _message_id_in(self.notice.quoted[:_QUOTED_HEADER_LIMIT])
+
+
+def _message_id_in(text: str) -> str:
+    at = text.lower().find("\nmessage-id:")
+    found = _MESSAGE_ID.match(text, at + 12) if at >= 0 else None
+    return found[1] if found else ""
+
+
+def _first_fields(text: str) -> dict[str, str]:
+    """Return the first block of header fields in a text."""
+    found = _FIRST_FIELD.search(text)
+    return read_fields(text[found.start() :].partition("\n\n")[0]) if found else {}
 
 
 def _diagnose(incoming: _Incoming, wrappings: int) -> Report:
     mail = incoming.mail
     for part in mail.parts:
         if part.media == "message/feedback-report":
-            return _complaint(incoming, part.text)
+            return _complaint(incoming, part.text())
     for part in mail.parts:
         if part.media.startswith("message/") and "delivery" in part.media and "status" in part.media:
-            status = reports.read_report(part.text)
+            status = reports.read_report(part.text())
             if status.recipients:
                 return _from_status(incoming, status)
     if wrappings and (wrapped := _wrapped_report(mail)):
         return _diagnose(_Incoming(read_mail(wrapped)), wrappings - 1)
     if any(part.media in _RECEIPT_MEDIA for part in mail.parts):
         return _receipt(incoming)
-    if recipient := feedback.plain_copy_of(mail, incoming.quoted):
+    if recipient := feedback.plain_copy_of(mail.headers, incoming.returned):
         whole = finding(Action.FEEDBACK, Reason.COMPLAINT, recipients=(recipient,))
         return Report("feedback_report", whole, (), incoming.message_id)
-    if _FIELDS_IN_TEXT.search(incoming.text) and machines.is_from_daemon(mail):
+    if "recipient:" in incoming.text and _FIELDS_IN_TEXT.search(incoming.text) and machines.is_from_daemon(mail):
         status = reports.read_report(incoming.text)
         if status.recipients:
             return _from_status(incoming, status)
@@ -199,12 +228,13 @@ def _from_status(incoming: _Incoming, status: reports.StatusReport) -> Report:
         one = diagnose_words(
             reports.words_of(entry.diagnostic),
             lambda entry=entry: _beside(incoming, entry, is_single),  # type: ignore[misc]
-            status=entry.status,
             action=entry.action,
+            status=entry.status,
+            recipients=(recipient,) if recipient else (),
         )
         if entry.said_action in ("relayed", "expanded"):
             one = replace(one, detail=entry.said_action)
-        each.append(one.of((recipient,) if recipient else ()))
+        each.append(one)
     return _summed("delivery_status", each, incoming.message_id, status.fields)
 
 
@@ -250,8 +280,13 @@ def _notice(incoming: _Incoming, action: Action) -> Report:
     subject = decoded_header(incoming.mail.headers.get("subject", ""))
     subject = subject if _TELLING_SUBJECT.match(subject) else ""
     each = [
-        diagnose_words(one.text, lambda: words, subject=subject, action=action, is_named=bool(one.recipient)).of(
-            (one.recipient,) if one.recipient else ()
+        diagnose_words(
+            one.text,
+            lambda: words,
+            action=action,
+            subject=subject,
+            recipients=(one.recipient,) if one.recipient else (),
+            is_named=bool(one.recipient),
         )
         for one in _said_of_each(incoming)
     ]

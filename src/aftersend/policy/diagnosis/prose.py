@@ -11,6 +11,8 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
+from aftersend.policy.diagnosis.phrases import any_of
+
 NOTICE_LIMIT = 60_000
 """Characters of a notice that are read."""
 RECIPIENT_LIMIT = 1_000
@@ -41,8 +43,7 @@ _ROLES = re.compile(
     re.IGNORECASE,
 )
 _HEADER_LINES = re.compile(
-    r"^(?:Received|Return-Path|DKIM-Signature|X-Received|Delivered-To|Message-ID|MIME-Version|X-Google-\S+):[ \t]*\S",
-    re.MULTILINE | re.IGNORECASE,
+    r"\n(?:received|return-path|dkim-signature|x-received|delivered-to|message-id|mime-version|x-google-\S+):[ \t]*\S"
 )
 
 
@@ -63,14 +64,16 @@ class Notice(NamedTuple):
 @cache
 def _cut() -> re.Pattern[str]:
     lines = files(__package__).joinpath("cuts.tsv").read_text("utf-8").splitlines()
-    phrases = "|".join(re.escape(line) for line in lines if line and not line.startswith("#"))
-    return re.compile(rf"^[^\w\n]{{0,80}}(?:{phrases})", re.MULTILINE | re.IGNORECASE)
+    return re.compile(r"\n[^\w\n]{0,80}" + any_of([line for line in lines if line and not line.startswith("#")]))
 
 
 def split_notice(text: str) -> Notice:
     """Part a notice from the message that it quotes, at a line that announces it or where header lines begin."""
     text = text[:NOTICE_LIMIT]
-    ends = [found.start() for found in (_cut().search(text), _HEADER_LINES.search(text)) if found]
+    low = "\n" + text.lower()
+    if len(low) != len(text) + 1:
+        low = "\n" + text
+    ends = [found.start() for found in (_cut().search(low), _HEADER_LINES.search(low)) if found]
     end = min(ends, default=len(text))
     return Notice(text[:end], text[end:])
 

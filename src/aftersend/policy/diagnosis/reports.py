@@ -16,7 +16,10 @@ _XTEXT = re.compile(r"\+([0-9A-F]{2})")
 _UNITEXT = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 _KIND = re.compile(r"^\s*[\w.-]{1,30}\s*;\s*")
-_PER_RECIPIENT = frozenset({"final-recipient", "original-recipient", "action", "status", "diagnostic-code"})
+_BLANK = re.compile(r"\n[ \t]*\n")
+_NAMES_RECIPIENT = frozenset({"final-recipient", "original-recipient"})
+_OPENS_GROUP = _NAMES_RECIPIENT | {"action"}
+_WORD = re.compile(r"\s*([a-z]+)")
 _ACTIONS = {
     "failed": Action.FAILED,
     "fail": Action.FAILED,
@@ -55,15 +58,15 @@ def read_report(text: str) -> StatusReport:
     """Read the fields of a report; groups are parted by blank lines, or by a recipient named again."""
     about_message: dict[str, str] = {}
     groups: list[dict[str, str]] = []
-    for block in re.split(r"\n[ \t]*\n", text):
+    for block in _BLANK.split(text):
         group: dict[str, str] = {}
         for name, value in _FIELD.findall(block):
             name = name.lower()
-            if name in _PER_RECIPIENT and name in group and name in ("final-recipient", "original-recipient"):
+            if name in group and name in _NAMES_RECIPIENT:
                 groups.append(group)
                 group = {}
             group.setdefault(name, " ".join(value.split()))
-        if _PER_RECIPIENT.isdisjoint(group) or not group.keys() & {"final-recipient", "original-recipient", "action"}:
+        if _OPENS_GROUP.isdisjoint(group):
             about_message |= {name: value for name, value in group.items() if name not in about_message}
         else:
             groups.append(group)
@@ -74,8 +77,8 @@ def read_report(text: str) -> StatusReport:
 def _recipient(group: dict[str, str]) -> RecipientReport | None:
     status_field = group.get("status", "")
     status = _STATUS.search(status_field)
-    word = re.match(r"[a-z]+", group.get("action", "").lower().strip())
-    said = word[0] if word else ""
+    word = _WORD.match(group.get("action", "").lower())
+    said = word[1] if word else ""
     if said in _ACTIONS:
         action = _ACTIONS[said]
     elif status:
@@ -93,6 +96,8 @@ def _recipient(group: dict[str, str]) -> RecipientReport | None:
 
 def address_of(value: str) -> str:
     """Return the address in a recipient field, lower case, or "": typed or not, xtext (RFC 3461 §4), UTF-8 (RFC 6533)."""
+    if not value:
+        return ""
     kind = _KIND.match(value)
     text = value[kind.end() :] if kind else value
     if "\\x{" in text:

@@ -1,0 +1,25 @@
+"""What the operator decided about delivery, as the parts of this room are given it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aftersend.policy.limits import Limits
+from aftersend.policy.retry import RetryPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the operator decided about delivery."""
+
+    node: int
+    hostname: str
+    return_domain: str
+    verp_secret: bytes
+    plan: RetryPlan
+    limits: Limits
+    connections: int = 1000
+    source_addresses: tuple[str, ...] = ()
+    verify_tls: bool = True
+    suffix: Callable[[str], str | None] = lambda name: None

@@ -1,0 +1,171 @@
+"""Read one text in the ways it can be read, and weigh what each says.
+
+Owns the order of trust: the words of a reply, its enhanced status, its code, then the words of the system around it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from aftersend.ledger.reasons import Reason
+from aftersend.policy.diagnosis.codes import STATUS, Meaning, of_code, of_status
+from aftersend.policy.diagnosis.phrases import (
+    LINK_WEIGHT,
+    TEXT_LIMIT,
+    Match,
+    flatten,
+    phrases,
+    strongest,
+    without_boilerplate,
+)
+
+BARE_CODE = 2
+"""The weight up to which only a reply code speaks."""
+WEAK = 4
+"""Up to this weight the evidence leaves the fault of the address open: it counts, but does not suppress at once."""
+_FAINT, _PLAIN = 4, 8
+"""A link must say more than the first to be heard where words are silent, and as much as the second to outdo weak words."""
+_LOCAL = "LOCAL"
+"""Stands in the `when` column for words that are those of the system that wrote the notice, not of a reply it quotes."""
+_LINK = "LINK"
+
+LEAD = re.compile(r"\s*(?:([2-5]\d\d)(?:[ :,-]{1,4}|$))?\s*#?(?:([245]\.\d{1,3}\.\d{1,3})(?![\d.]))?")
+"""The codes that a reply begins with."""
+_QUOTED_REPLY = re.compile(
+    r"(?<![\d.:/-])[45]\d\d(?=[ :,-])[ :,-]{1,4}(?:#?[245]\.\d{1,3}\.\d{1,3}(?![\d.])|(?=[^\d\s]))"
+)
+_NEXT_STEP = re.compile(r"\n[ \t]*(?:>>>|<<<[ \t]*([245]\d\d)?|([245]\d\d)(?=[ -]))")
+_PARAGRAPH = re.compile(r"\n[ \t]*\n")
+_IN_REPLY = re.compile(
+    r"(?:in reply to|after|during|did not like our)\s+(?:the |our |final |end of )*"
+    r"(rcpt|mail|data|ehlo|helo|starttls|text|end|auth)\b"
+)
+_ABOUT_MESSAGE = re.compile(
+    r"^[ \t]*(?:the )?(?:subject|betreff|objet|asunto|assunto|oggetto|onderwerp|to|cc|sent|date|from|message-id)"
+    r"(?: of the message is)?[ \t]*:.*$",
+    re.MULTILINE | re.IGNORECASE,
+)
+"""Lines that describe the message returned; its subject must not be read for a cause."""
+
+
+class Reading(NamedTuple):
+    """One way to read a text: the reply that it holds, what that means, and which command it answered, if it says so."""
+
+    code: int
+    status: str
+    text: str
+    match: Match | None
+    meant: Meaning
+    command: str
+    is_quoted: bool
+    """It is a reply that the text quotes, so the words are those of the last remote server."""
+
+    @property
+    def weight(self) -> int:
+        return self.meant.weight
+
+
+def read_reply(code: int, status: str, text: str, *, command: str, is_delayed: bool) -> Reading:
+    """Read a live reply; `is_delayed` where neither code nor status tell."""
+    return _read(code, status, text, command, is_delayed)
+
+
+def readings(text: str, *, is_delayed: bool) -> Iterator[Reading]:
+    """Yield the reply that a text quotes, then the text as a whole; a code by itself is the last resort of both."""
+    text = text[: 2 * TEXT_LIMIT]
+    if not text:
+        return
+    command = _command_in(text)
+    if quoted := reply_within(text):
+        code, status, said = parted(quoted)
+        yield _read(code, status, said, command, is_delayed, is_quoted=True)
+    if ":" in text:
+        text = _ABOUT_MESSAGE.sub("", text)
+    yield _read(0, "", text, _LOCAL, is_delayed)._replace(command=command)
+
+
+def parted(text: str) -> tuple[int, str, str]:
+    """Return the reply code or 0, the enhanced status or "", and the rest of a text that begins with a reply."""
+    lead = LEAD.match(text)
+    if lead is None:
+        return 0, "", text
+    return int(lead[1] or 0), lead[2] or "", text[lead.end() :]
+
+
+def reply_within(text: str) -> str:
+    """Return the part of a text that quotes an SMTP reply, from its code on, or "" if it quotes none.
+
+    In a transcript the first refusal counts: what follows it (503 …) only follows from it.
+    """
+    found = _QUOTED_REPLY.search(text)
+    if found is None:
+        return ""
+    text, code = text[found.start() :], found[0][:3]
+    if "\n" in text:
+        text = _PARAGRAPH.split(text, maxsplit=1)[0]
+        for line in _NEXT_STEP.finditer(text):
+            if (line[1] or line[2]) != code:
+                return text[: line.start()]
+    return text
+
+
+def _read(code: int, status: str, text: str, command: str, is_delayed: bool, *, is_quoted: bool = False) -> Reading:
+    if not status and (within := STATUS.search(text)):
+        status = within[1]
+    flat, links = flatten(_without_codes(code, status, text))
+    if command == _LOCAL:
+        flat = without_boilerplate(flat)
+    if code or status:
+        is_delayed = (code // 100 or int(status[:1])) == 4
+    match, meant = _weigh(code, status, flat, links, command, is_delayed)
+    return Reading(code, status, text, match, meant, command, is_quoted)
+
+
+@lru_cache(maxsize=4096)
+def _weigh(
+    code: int, status: str, flat: str, links: str, command: str, is_delayed: bool
+) -> tuple[Match | None, Meaning]:
+    """Return the row of phrases that decided, if words decided, and the meaning that carries the day.
+
+    Remembered, because what systems say repeats itself once the addresses are taken out.
+    """
+    context = ["4" if is_delayed else "5", command]
+    of_codes = None
+    if status:
+        context += (status, "x" + status[1:])
+        of_codes = of_status(status)
+    if code:
+        context.append(str(code))
+        by_code = of_code(code)
+        if of_codes is None or (by_code is not None and by_code.weight > of_codes.weight):
+            of_codes = by_code
+    floor = of_codes.weight if of_codes else 0
+    match = strongest(phrases(), flat, context, above=floor - 1)
+    if links and floor <= LINK_WEIGHT and (match is None or match.weight <= LINK_WEIGHT):
+        hint = strongest(phrases(), links, [*context, _LINK], above=_FAINT)
+        if hint is not None and (match is None or hint.weight >= _PLAIN):
+            match = hint._replace(weight=LINK_WEIGHT)
+    if match is not None:
+        return match, Meaning(match.reason, match.detail, match.weight)
+    return None, of_codes or Meaning(Reason.GENERAL_ERROR, None, 0)
+
+
+def _without_codes(code: int, status: str, text: str) -> str:
+    """Take away the codes that begin each line of a reply, wherever a log has joined the lines."""
+    number = str(code)
+    if not code or number not in text:
+        return text
+    for lead in (f"{number}-{status} ", f"{number} {status} ", f"{number}-"):
+        text = text.replace(lead, " ")
+    return text
+
+
+def _command_in(text: str) -> str:
+    """Return the command that was answered, where the text says it: "in reply to RCPT TO", "after MAIL FROM"."""
+    found = _IN_REPLY.search(text.lower())
+    if found is None:
+        return ""
+    return "DATA" if found[1] in ("end", "text") else found[1].upper()

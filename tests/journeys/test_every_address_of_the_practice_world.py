@@ -1,0 +1,45 @@
+"""Each behaviour leads where the table says."""
+
+from __future__ import annotations
+
+import pytest
+from house import House, Sent, facts
+
+from aftersend.ledger.facts import Fact
+from aftersend.practice.behaviours import BEHAVIOURS, words_for
+
+
+@pytest.fixture(scope="module")
+def everybody() -> dict[int, Sent]:
+    """The one message to all behaviours, for each service."""
+    return {}
+
+
+def sent_to_all(house: House, everybody: dict[int, Sent]) -> Sent:
+    """Send once for each service; all behaviours run side by side."""
+    if id(house) not in everybody:
+        everybody[id(house)] = house.send(
+            *(f"{b.name}-99@{'slowing' if b.slows_site else 'two'}.practice.test" for b in BEHAVIOURS.values())
+        )
+        house.wait(everybody[id(house)])
+        house.conserves(everybody[id(house)])
+    return everybody[id(house)]
+
+
+@pytest.mark.parametrize("name", BEHAVIOURS)
+def test_the_words_are_those_of_the_table(house: House, everybody: dict[int, Sent], name: str) -> None:
+    """Facts and words at the end of every behaviour are what `aftersend practice addresses` promises."""
+    sent = sent_to_all(house, everybody)
+    (row,) = [row for row in house.rows(sent) if row["recipient"].startswith(f"{name}-99@")]
+    behaviour = BEHAVIOURS[name]
+    # A message that was cut off behind another one on the same connection was never tried, and need not be deferred.
+    spared = {Fact.DEFERRED} if name == "drop-then-ok" else set()
+    assert facts(row) | spared == set(behaviour.facts)
+    said, status = words_for(behaviour), row["status"]
+    assert [status["result"]] == said["delivery_results"]
+    if not spared:
+        assert status["activity"] == said["email_activity"]
+    assert [status["icon"]] == said["icons"]
+    assert ([f"{status['category']}/{status['reason']}"] if row["ended"] and status["category"] else []) == said[
+        "bounces"
+    ]

@@ -1,0 +1,6 @@
+"""Properties are judged by their answers, not by the clock: the machine may be busy."""
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
