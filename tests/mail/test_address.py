@@ -223,8 +223,12 @@ def test_long_lists_are_refused() -> None:
 )
 def test_hostile_lists_end(hostile: str) -> None:
     """Nested comments and open quotes cost linear time and no stack."""
-    with pytest.raises(BadAddress, match=".") if hostile[0] != ":" else pytest.raises((BadAddress, AssertionError)):
-        assert address.parse_mailboxes(hostile + " <a@x.example>") == []
+    try:
+        found = address.parse_mailboxes(hostile + " <a@x.example>")
+    except BadAddress as error:
+        assert len(str(error)) < 400
+    else:
+        assert [str(mailbox.address) for mailbox in found] == ["a@x.example"]
 
 
 @given(st.lists(st.tuples(NAMES, ADDRESSES.filter(lambda a: len(a.split("@")[0]) <= 64)), min_size=1, max_size=5))

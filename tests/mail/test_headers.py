@@ -166,6 +166,8 @@ def test_line_ends_become_crlf(content: bytes) -> None:
         (b" a\x07b", "a b"),
         (b" =?utf-8?q?a=0D=0ABcc:_x?=", "a  Bcc: x"),
         (b" " + b"x" * 5000, "x" * 999 + "…"),
+        (b"caf\xe9", "café"),
+        (b"x" * 999 + "ä".encode() * 2000, "x" * 999 + "…"),
         (b"", ""),
     ],
 )

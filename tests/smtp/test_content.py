@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from aftersend.smtp import content
 
-hostile = st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b".", b"a", b"\x00", b"\xff", b"\x85"]), max_size=14).map(b"".join)
+hostile = st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b".", b"a", b"\x00", b"\xff", b"\x85"]), max_size=14).map(
+    b"".join
+)
 clean = st.lists(st.sampled_from([b"\r\n", b".", b"a", b"..", b"\xc3\xa4"]), max_size=14).map(b"".join)
 
 

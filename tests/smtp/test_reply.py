@@ -34,7 +34,9 @@ def test_a_reply_is_read_whatever_its_text(raw: bytes, expected: Reply) -> None:
     assert parse(raw) == expected
 
 
-@pytest.mark.parametrize("raw", [b"", b"25", b"25x a", b"250x", b"199 a", b"600 a", b"250-a\nx", b"250-a\n25", b"\n", b"250 a\n250 b"])
+@pytest.mark.parametrize(
+    "raw", [b"", b"25", b"25x a", b"250x", b"199 a", b"600 a", b"250-a\nx", b"250-a\n25", b"\n", b"250 a\n250 b"]
+)
 def test_what_is_no_reply_is_not_read_as_one(raw: bytes) -> None:
     """Whatever has no code of three digits is an error of protocol."""
     with pytest.raises(ValueError):

@@ -212,14 +212,23 @@ def test_real_size(over: int, way: str, step: int) -> None:
     if step == 1 and over > 1:
         pytest.skip("slow, and the same as with a thousand")
     size = 10_000 + over
-    content = (b".\r\n" * size)[: size - 2 - size % 3] + b"x" * (size % 3) + b"\r\n" if way == "dots" else b"x" * 998 + b"\r\n"
+    content = (
+        (b".\r\n" * size)[: size - 2 - size % 3] + b"x" * (size % 3) + b"\r\n"
+        if way == "dots"
+        else b"x" * 998 + b"\r\n"
+    )
     content = content if way == "dots" else (content * (size // 1000 + 1))[-size:]
     assert len(content) == size
     listener = begun(replace(PROFILE, max_size=10_000))
     if way == "BDAT":
-        stream = b"".join(b"BDAT %d\r\n%b" % (len(part), part) for part in (content[:100], content[100:])) + b"BDAT 0 LAST\r\n"
+        stream = (
+            b"".join(b"BDAT %d\r\n%b" % (len(part), part) for part in (content[:100], content[100:]))
+            + b"BDAT 0 LAST\r\n"
+        )
     else:
-        stream = b"DATA\r\n" + content.replace(b"\n.", b"\n..").removeprefix(b".").join([b".." if content[:1] == b"." else b"", b".\r\n"])
+        stream = b"DATA\r\n" + content.replace(b"\n.", b"\n..").removeprefix(b".").join(
+            [b".." if content[:1] == b"." else b"", b".\r\n"]
+        )
     said = b"".join(listener.hear(stream[i : i + step]) for i in range(0, len(stream), step))
     said += listener.hear(b"NOOP\r\n")
     assert codes(said)[-1] == "250 2.0.0"
@@ -261,7 +270,8 @@ def test_chunks_are_joined(chunks: list[bytes], expected: bytes) -> None:
     """BDAT hands content over as it is; a last line without its end gets one (RFC 3030)."""
     listener = begun()
     stream = b"".join(
-        b"BDAT %d%b\r\n%b" % (len(chunk), b" LAST" if i == len(chunks) - 1 else b"", chunk) for i, chunk in enumerate(chunks)
+        b"BDAT %d%b\r\n%b" % (len(chunk), b" LAST" if i == len(chunks) - 1 else b"", chunk)
+        for i, chunk in enumerate(chunks)
     )
     said = listener.hear(stream)
     assert codes(said) == ["250 2.0.0"] * len(chunks)
@@ -305,7 +315,9 @@ def test_a_password_is_not_shown() -> None:
 def test_consequences_of_a_refusal_are_not_told_again() -> None:
     """A client that pipelines gets an answer to each command, and the caller hears of the cause only."""
     listener = Listener()
-    said = listener.hear(b"EHLO me\r\nMAIL FROM:<a>\r\nRCPT TO:<c@d.example>\r\nRCPT TO:<e@d.example>\r\nDATA\r\nMAIL FROM:<a@b.example>\r\n")
+    said = listener.hear(
+        b"EHLO me\r\nMAIL FROM:<a>\r\nRCPT TO:<c@d.example>\r\nRCPT TO:<e@d.example>\r\nDATA\r\nMAIL FROM:<a@b.example>\r\n"
+    )
     assert codes(said)[-5:] == ["553 5.1.7", "503 5.5.1", "503 5.5.1", "503 5.5.1", "250 2.1.0"]
     assert listener.refused == [("sender", 553, "5.1.7")]
 
@@ -337,7 +349,9 @@ def test_refused_recipients_are_no_errors() -> None:
     assert codes(said) == ["550 5.1.1"] * 30
 
 
-@pytest.mark.parametrize("command", ["NOOP", "RSET", "VRFY x", "HELP", "EHLO me", "MAIL FROM:<a@b.example>\r\nRSET", "BDAT 3\r\nx"])
+@pytest.mark.parametrize(
+    "command", ["NOOP", "RSET", "VRFY x", "HELP", "EHLO me", "MAIL FROM:<a@b.example>\r\nRSET", "BDAT 3\r\nx"]
+)
 def test_too_many_commands_without_a_message(command: str) -> None:
     """Commands that lead to nothing end in 421; a message begins the count anew."""
     listener = begun(replace(PROFILE, max_idle_commands=20))

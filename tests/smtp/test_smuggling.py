@@ -85,7 +85,9 @@ def test_what_the_client_sends_has_one_end(content: bytes) -> None:
     assert not re.search(rb"\r(?!\n)|(?<!\r)\n", sent)
 
 
-@pytest.mark.parametrize("line", [b"NOOP\n", b"NOOP\r\r\n", b"NO\rOP\r\n", b"EHLO me\n", b"MAIL FROM:<a@b.example>\n", b"\n"])
+@pytest.mark.parametrize(
+    "line", [b"NOOP\n", b"NOOP\r\r\n", b"NO\rOP\r\n", b"EHLO me\n", b"MAIL FROM:<a@b.example>\n", b"\n"]
+)
 def test_bare_newlines_in_commands(line: bytes) -> None:
     """A command with a lone CR or LF is refused, and does nothing."""
     listener = Listener()
@@ -94,7 +96,18 @@ def test_bare_newlines_in_commands(line: bytes) -> None:
     assert not any(isinstance(event, server.Sender) for event in listener.events)
 
 
-HOSTILE = ["a@b\r\nRCPT TO:<x@y>", "a@b>\r\nDATA", "a@b\x00", "a@b\n", "a b@c.example", "a@b> SIZE=1", "<a@b>", "a@b\u2028c", "a@b\x85c", ""]
+HOSTILE = [
+    "a@b\r\nRCPT TO:<x@y>",
+    "a@b>\r\nDATA",
+    "a@b\x00",
+    "a@b\n",
+    "a b@c.example",
+    "a@b> SIZE=1",
+    "<a@b>",
+    "a@b\u2028c",
+    "a@b\x85c",
+    "",
+]
 
 
 @pytest.mark.parametrize("address", HOSTILE)

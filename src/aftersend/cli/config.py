@@ -53,12 +53,15 @@ def check(config: str | None) -> None:
 
 
 @config.command()
+@click.option("--markdown", is_flag=True, help="Print a page of documentation, as docs/settings.md is.")
 @json_option
-def docs(as_json: bool) -> None:
+def docs(markdown: bool, as_json: bool) -> None:
     """Print every setting: its name in the file, its variable, its default, what it means."""
     from aftersend.config import docs as all_settings
 
-    section = ""
+    if markdown:
+        click.echo(_PAGE)
+    section = None
     for name, variable, default, meaning in all_settings():
         if as_json:
             emit({"name": name, "variable": variable, "default": default, "meaning": meaning})
@@ -66,9 +69,24 @@ def docs(as_json: bool) -> None:
         head = name.rpartition(".")[0]
         if head != section:
             section = head
-            click.echo(f"[{head}]\n")
-        click.echo(f"{name.rpartition('.')[2]}    {variable}    default: {default}")
-        click.echo(f"    {meaning}\n")
+            if markdown:
+                click.echo(f"\n## {head or 'Everything'}\n\n| setting | default | meaning |\n|---|---|---|")
+            elif head:
+                click.echo(f"\n[{head}]")
+        if markdown:
+            click.echo(f"| `{name}` | `{default}` | {meaning.replace('|', chr(92) + '|')} |")
+        else:
+            click.echo(f"\n{name}\n    {meaning}\n    default {default}, variable {variable}")
+
+
+_PAGE = """# Settings
+
+One TOML file, named by `--config` or `AFTERSEND_CONFIG`; every setting also has a variable, which counts more: `AFTERSEND_`, then
+the name in capitals with `_` for `.`, so `smtp.listen` is `AFTERSEND_SMTP_LISTEN`. Lists are written with commas there, tables as
+`name=value,name=value`. Every setting has a default that works; `aftersend config show` prints what counts now.
+
+This page is made by `aftersend config docs --markdown`.
+"""
 
 
 def _value(tree: dict[str, Any], name: str) -> Any:

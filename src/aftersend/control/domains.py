@@ -245,7 +245,10 @@ async def check(names: Names, domain: str, wanted: Sequence[Record], place: Plac
     """Ask the DNS for every wanted record and say what is there."""
     findings = []
     for record in wanted:
-        if record.purpose == "dkim":
+        if "." not in record.host:
+            said = f"No other server can look up a name like {record.host!r}: set smtp.hostname and returns.domain."
+            findings.append(_finding(record, MISSING, said))
+        elif record.purpose == "dkim":
             findings.append(await _check_dkim(names, record))
         elif record.purpose == "return_mx":
             findings.append(await _check_mx(names, record, place))

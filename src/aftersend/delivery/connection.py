@@ -61,9 +61,10 @@ async def connect(courier: Office, site: Site) -> None:
     timed_out = False
     loop = asyncio.get_running_loop()
     route = site.route
-    for host in site.hosts:
-        for place in host.addresses:
-            connection = Connection(courier, site, host.name, place)
+    places = [(host, place) for host in site.hosts for place in host.addresses]
+    for host, place in places:
+        for in_clear in site.ways(place):
+            connection = Connection(courier, site, host.name, place, in_clear=in_clear)
             context = courier.tls.strict() if route.tls == "implicit" else None
             try:
                 await asyncio.wait_for(
@@ -86,6 +87,9 @@ async def connect(courier: Office, site: Site) -> None:
                 if await connection.ready:
                     return
                 tried.append(f"{host.name}[{place}]:{route.port}: {connection.trouble}")
+            if not connection.tls_failed:
+                break
+            site.tls_failed(place)
     site.connecting -= 1
     if not site.connections:
         why = "; ".join(tried)[:SAID_MOST] or "no address to connect to"
@@ -111,7 +115,7 @@ def _plain(error: BaseException) -> str:
 class Connection(asyncio.Protocol):
     """A connection that fetches parcels from its site as long as the server takes them."""
 
-    def __init__(self, courier: Office, site: Site, host: str, place: str) -> None:
+    def __init__(self, courier: Office, site: Site, host: str, place: str, *, in_clear: bool = False) -> None:
         self._courier = courier
         self._site = site
         self._host = host
@@ -127,12 +131,14 @@ class Connection(asyncio.Protocol):
         self._upgrading = False
         self._handshake: asyncio.Task[None] | None = None
         self.trouble = ""
+        self.tls_failed = False
+        """Whether the server offered TLS that does not work."""
         self.ready: asyncio.Future[bool] = self._loop.create_future()
         """Resolved once: True when the server is ready for mail, False when it is not to be had."""
         route = site.route
         self._session = smtp.ClientSession(
             courier.rules.hostname,
-            start_tls="must" if route.tls == "must" else "never" if route.tls == "implicit" else "may",
+            start_tls="must" if route.tls == "must" else "never" if route.tls == "implicit" or in_clear else "may",
             credentials=(route.user, route.password) if route.user else None,
         )
 
@@ -230,6 +236,7 @@ class Connection(asyncio.Protocol):
             )
         except (OSError, ssl.SSLError, TimeoutError) as error:
             self._upgrading = False
+            self.tls_failed = True
             self.trouble = f"TLS failed: {_plain(error)}"
             self._transport.abort()
             self.connection_lost(None)

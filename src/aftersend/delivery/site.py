@@ -15,6 +15,7 @@ from aftersend.policy.limits import Limits, SiteState
 
 DEPTH = 4
 """So many parcels for each connection before another one is opened."""
+BROKEN_TLS_REMEMBERED_US = 3600 * SECOND
 
 
 class Line(Protocol):
@@ -64,6 +65,7 @@ class Site:
         self._next_slot = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._sent: deque[int] = deque(maxlen=50)
+        self._broken_tls: dict[str, int] = {}
 
     @property
     def limit(self) -> int:
@@ -74,6 +76,20 @@ class Site:
         """Until when the site is left alone (microseconds), 0 if it is open."""
         until = self.state.closed_until_us
         return until if until > self._clock() else 0
+
+    def ways(self, place: str) -> tuple[bool, ...]:
+        """Say how to connect to an address, in order: False as it offers, True without TLS.
+
+        Broken TLS must not hold mail back where no policy demands TLS (RFC 7435): it could come in the clear anyway.
+        """
+        if self.route.tls != "may":
+            return (False,)
+        since = self._broken_tls.get(place)
+        return (False, True) if since is None or since + BROKEN_TLS_REMEMBERED_US < self._clock() else (True,)
+
+    def tls_failed(self, place: str) -> None:
+        """An address offered TLS that does not work; for an hour it is not asked for it."""
+        self._broken_tls[place] = self._clock()
 
     def add(self, parcel: Parcel) -> None:
         """Put a parcel in the line and see that somebody fetches it."""

@@ -205,7 +205,9 @@ def shown(value: bytes, *, of_addresses: bool = False) -> str:
 
     In a field of addresses a decoded name is quoted when it needs to be, so that it cannot pass for an address.
     """
-    written = _text(value[: 4 * SHOWN_MOST]).strip()
+    if len(value) > 4 * SHOWN_MOST:
+        value = _beginning(value, 4 * SHOWN_MOST)
+    written = _text(value).strip()
     if "=?" in written:
         written = _decoded_addresses(written) if of_addresses else words.decode(written)
     written = words.without_controls(written)
@@ -327,6 +329,14 @@ def _text(value: bytes) -> str:
         return value.decode("utf-8")
     except UnicodeDecodeError:
         return value.decode("cp1252", "replace")
+
+
+def _beginning(value: bytes, size: int) -> bytes:
+    """Cut a value, not inside a character of UTF-8."""
+    for _ in range(3):
+        if value[size] & 0xC0 == 0x80:
+            size -= 1
+    return value[:size]
 
 
 def _decoded_addresses(written: str) -> str:

@@ -249,7 +249,7 @@ class ClientSession:
         self._line = b""
         self._lines: list[bytes] = []
         self._lines_size = 0
-        self._on_reply: Callable[[ClientSession, bytes], None] | None = ClientSession._greeting
+        self._on_reply: Callable[[ClientSession, bytes], None] = ClientSession._greeting
         self._closed = False
         self._quitting = False
         self._is_ready = False
@@ -279,12 +279,10 @@ class ClientSession:
         while end >= 0:
             line = data[start : end - 1] if data[end - 1] == 13 and end > start else data[start:end]
             start = end + 1
-            if self._lines or line[3:4] == b"-" or not line[:3].isdigit():
-                self._line_came(line, data, start)
-            elif self._on_reply is None:
-                self._unasked(line)
-            else:
+            if line[3:4] == b" " and line[:3].isdigit() and 0x32 <= line[0] <= 0x35 and not self._lines:
                 self._on_reply(self, line)
+            else:
+                self._line_came(line)
             if self._closed:
                 return
             if self._on_reply is ClientSession._before_tls and start < len(data):
@@ -367,7 +365,7 @@ class ClientSession:
 
     # ---- replies -------------------------------------------------------------------------------------------------
 
-    def _line_came(self, line: bytes, data: bytes, start: int) -> None:
+    def _line_came(self, line: bytes) -> None:
         """Gather the lines of a reply."""
         lines = self._lines
         is_last = line[3:4] in b" "
@@ -378,17 +376,15 @@ class ClientSession:
         self._lines_size += len(line)
         if len(lines) > REPLY_LINES_MOST or self._lines_size > REPLY_MOST:
             self._fail(None, "a reply of the server is too long", self._stage())
-            return
-        if is_last:
+        elif is_last:
+            lines[0] = line[:3] + lines[0][3:]  # the last line's code counts, should they differ: see `reply.parse`
             whole = b"\n".join(lines)
             lines.clear()
             self._lines_size = 0
-            if self._on_reply is None:
-                self._unasked(whole)
-            else:
-                self._on_reply(self, whole)
+            self._on_reply(self, whole)
 
     def _unasked(self, raw: bytes) -> None:
+        """Nothing had been asked: the server closes, or it and we have lost each other."""
         reply = parse(raw)
         why = "the server closes the connection" if reply.code == 421 else "the server answered what was not asked"
         self._fail(reply, why, "idle")
@@ -493,7 +489,7 @@ class ClientSession:
     def _be_ready(self) -> None:
         self.pipelining = self.extensions.pipelining and self._wants_pipelining
         self._is_ready = True
-        self._on_reply = None
+        self._on_reply = ClientSession._unasked
         self._events.append(Ready(self.extensions))
         early, self._early = self._early, []
         for envelope in early:
@@ -597,7 +593,7 @@ class ClientSession:
             self._begin(self._queue.popleft())
         else:
             self._head = None
-            self._on_reply = None
+            self._on_reply = ClientSession._unasked
             if self._quitting:
                 self._say_quit()
 
@@ -619,7 +615,7 @@ class ClientSession:
     def _fail(self, reply: Reply | None, why: str, stage: str) -> None:
         """End the session: everything under way has its outcome, then the failure is told."""
         self._closed = True
-        self._on_reply = None
+        self._on_reply = ClientSession._unasked
         self._out.clear()
         head = self._head
         if head is not None:
@@ -663,7 +659,7 @@ class ClientSession:
         return "rcpt" if position <= head.count else "data" if position == head.count + 1 else "dot"
 
 
-_STAGES: dict[Callable[[ClientSession, bytes], None] | None, str] = {
+_STAGES: dict[Callable[[ClientSession, bytes], None], str] = {
     ClientSession._greeting: "greeting",
     ClientSession._ehlo_said: "hello",
     ClientSession._helo_said: "hello",

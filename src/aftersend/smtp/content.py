@@ -32,7 +32,7 @@ def unstuffed(content: bytes) -> bytes:
     """Take the dot off each line that begins with one (RFC 5321 §4.5.2)."""
     if content[:1] == b".":
         content = content[1:]
-    return content.replace(b"\r\n.", b"\r\n")
+    return content.replace(b"\r\n.", b"\r\n") if content.rfind(b"\r\n.") >= 0 else content
 
 
 def stuffed(content: bytes) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import string
+from functools import lru_cache
 
 LOCAL_MOST = 64
 DOMAIN_MOST = 255
@@ -34,19 +35,24 @@ def plain(path: bytes) -> str | None:
     local, _, domain = path.partition(b"@")
     if (
         local.translate(None, _DOT_ATOM)
-        or domain.translate(None, _HOST)
         or not 0 < len(local) <= LOCAL_MOST
-        or not 0 < len(domain) <= LABEL_MOST
-        or b".." in path
-        or b".@" in path
-        or b"-." in domain
-        or b".-" in domain
-        or path[0] == 46
-        or domain[0] in b".-"
-        or domain[-1] in b".-"
+        or b".." in local
+        or local[0] == 46
+        or local[-1] == 46
+        or not _is_plain_host(domain)
     ):
         return None
     return path.decode()
+
+
+@lru_cache(maxsize=4096)
+def _is_plain_host(domain: bytes) -> bool:
+    """Whether a domain is well formed for sure: shorter than a label may be, so that no label is too long."""
+    return (
+        0 < len(domain) <= LABEL_MOST
+        and not domain.translate(None, _HOST)
+        and not any(bad in b"." + domain + b"." for bad in (b"..", b".-", b"-."))
+    )
 
 
 def read(text: str) -> tuple[str, str] | None:

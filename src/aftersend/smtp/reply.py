@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 LINE_MOST = 512
 """Octets of a reply line with its CRLF (RFC 5321 §4.5.3.1.5)."""
 
-_STATUS = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?: +|$)")
+_STATUS = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}")
+_TYPED = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "…": "...", "–": "-", "—": "-", "→": "->"})
+"""Our texts are typeset; a reply is ASCII, as it is typed."""
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """An RFC 5321 code, an RFC 3463 enhanced status or "", and the text without either; lines are joined by `\\n`."""
 
     code: int
@@ -52,9 +54,16 @@ def parse(raw: bytes) -> Reply:
     text = raw[4:].decode("utf-8", "replace")
     if not text.isprintable():
         text = _UNPRINTABLE.sub("\ufffd", text.rstrip("\r\n"))
-    if text[1:2] == "." and (found := _STATUS.match(text)) is not None:
-        return Reply(int(code), found[1], text[found.end() :])
+    if text[1:2] == ".":
+        status, _, rest = text.partition(" ")
+        if _is_status(status):
+            return Reply(int(code), status, rest.lstrip(" "))
     return Reply(int(code), "", text)
+
+
+@lru_cache(maxsize=512)
+def _is_status(word: str) -> bool:
+    return _STATUS.fullmatch(word) is not None
 
 
 def _parse_lines(raw: bytes) -> Reply:
@@ -76,7 +85,7 @@ def _parse_lines(raw: bytes) -> Reply:
 def _wrapped(text: str, width: int) -> list[str]:
     """Cut a text into lines of at most `width` characters, at a space where there is one."""
     lines = []
-    for line in text.encode("ascii", "replace").decode().split("\n"):
+    for line in text.translate(_TYPED).encode("ascii", "replace").decode().split("\n"):
         line = _UNPRINTABLE.sub("?", line.rstrip("\r"))
         while len(line) > width:
             at = line.rfind(" ", 1, width + 1)

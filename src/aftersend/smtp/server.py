@@ -128,6 +128,7 @@ class ServerSession:
         "_errors",
         "_hello",
         "_idle",
+        "_line_most",
         "_is_authenticated",
         "_offer",
         "_out",
@@ -148,6 +149,7 @@ class ServerSession:
         self.peer = peer
         self._tls = tls
         self._offer = profile.offer()
+        self._line_most = profile.max_command_line - 2
         self._buffer = b""
         self._at = 0
         self._backlog = bytearray()
@@ -193,12 +195,13 @@ class ServerSession:
         """Return what is to be done next; None until there is more to read, or while an answer is awaited."""
         if self._waiting is not None:
             return None
-        while True:
+        while self._at < len(self._buffer) or self._after or self._backlog:
             if self._after:
                 return self._after.popleft()
             event = self._read(self)
             if event is not _GO_ON:
                 return event
+        return None
 
     def answer(self, reply: Reply) -> None:
         """Give the reply to the event that waits for one. 421 ends the session."""
@@ -289,7 +292,7 @@ class ServerSession:
         line = buffer[at : end - 1]
         verb, _, rest = line.partition(b" ")
         move = _MOVES.get(verb) or _MOVES.get(verb.upper())
-        if len(line) > self.profile.max_command_line - 2 and move is not ServerSession._auth:
+        if len(line) > self._line_most and move is not ServerSession._auth:
             return self._refuse("command", TOO_LONG)
         if move is not None:
             return move(self, rest)
@@ -308,7 +311,10 @@ class ServerSession:
         self._at = len(self._buffer)
         self._skipped = length
         self._read = ServerSession._skip
-        return self._refuse(what, TOO_LONG)
+        event = self._refuse(what, TOO_LONG)
+        if length > SKIPPED_MOST:
+            self._give_up(TOO_MUCH)
+        return event
 
     def _too_long(self, what: str, length: int) -> Event:
         """Refuse a whole line that is too long, and give the connection up if it is out of all measure."""
@@ -318,19 +324,17 @@ class ServerSession:
             self._give_up(TOO_MUCH)
         return event
 
-    def _skip(self) -> Event | None:
+    def _skip(self) -> Event:
         """Drop the rest of a line that is too long."""
-        if self._skipped > SKIPPED_MOST:
-            return self._overrun(TOO_MUCH)
         if self._at >= len(self._buffer):
-            if not self._backlog:
-                return None
             self._take_backlog()
         end = self._buffer.find(b"\n", self._at)
         upto = len(self._buffer) if end < 0 else end + 1
         self._skipped += upto - self._at
         self._at = upto
-        if end >= 0 and self._skipped <= SKIPPED_MOST:
+        if self._skipped > SKIPPED_MOST:
+            return self._overrun(TOO_MUCH)
+        if end >= 0:
             self._read = ServerSession._command
         return _GO_ON
 
@@ -582,18 +586,17 @@ class ServerSession:
                 self._take_backlog()
             buffer = self._buffer
             at = self._at
-            if at >= len(buffer):
-                return None
             if buffer.startswith(b".\r\n", at):
                 self._at = at + 3
                 return self._content(b"")
-            if buffer.endswith(END) and buffer.rfind(b"\r\n.", at, len(buffer) - 4) < 0 and len(buffer) - at >= 5:
-                # The usual case: all of it, nothing behind it, and no other line that begins with a dot.
-                self._at = len(buffer)
-                content = buffer[at:-3]
-                return self._content(content[1:] if content[0] == 46 else content)
-            end = buffer.find(END, at)
+            end = buffer.rfind(END, at)
             if end >= 0:
+                if buffer.rfind(b"\r\n.", at, end) < 0:
+                    # The usual case: there is one end, and no line before it begins with a dot.
+                    content = buffer[at : end + 2]
+                    self._at = end + 5
+                    return self._content(content[1:] if content[0] == 46 else content)
+                end = buffer.find(END, at)
                 self._at = end + 5
                 return self._content(wire.unstuffed(buffer[at : end + 2]))
             body = self._body = bytearray(b"\r\n")  # the line end of DATA itself, which an empty message shares
@@ -636,26 +639,21 @@ class ServerSession:
                 self._body.clear()
                 self._refusal = self._too_large()
         self._read = ServerSession._octets_of_chunk
-        return _GO_ON
+        return _GO_ON if self._chunk_left else self._chunk_ended()
 
     def _octets_of_chunk(self) -> Event | None:
-        if self._chunk_left:
-            if self._at >= len(self._buffer):
-                if not self._backlog:
-                    return None
-                self._take_backlog()
-            taken = min(self._chunk_left, len(self._buffer) - self._at)
-            if self._refusal is None:
-                assert self._body is not None
-                self._body += memoryview(self._buffer)[self._at : self._at + taken]
-            self._at += taken
-            self._chunk_left -= taken
-            if self._chunk_left:
-                return _GO_ON
-        self._read = ServerSession._command
-        return self._chunk_ended()
+        if self._at >= len(self._buffer):
+            self._take_backlog()
+        taken = min(self._chunk_left, len(self._buffer) - self._at)
+        if self._refusal is None:
+            assert self._body is not None
+            self._body += memoryview(self._buffer)[self._at : self._at + taken]
+        self._at += taken
+        self._chunk_left -= taken
+        return _GO_ON if self._chunk_left else self._chunk_ended()
 
     def _chunk_ended(self) -> Event:
+        self._read = ServerSession._command
         if self._refusal is not None and self._body is None:
             if not self._is_within_budget():
                 return self._overrun(IDLE_COMMANDS)

@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Boolean, ColumnElement, Connection, and_, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, or_, select
 
 from aftersend.clock import Instant
 from aftersend.errors import NotFound
-from aftersend.store.schema import RESULTS_WORTH_AN_INDEX, counts, deliveries, events, messages, queue, refusals
-
-COMMON_RESULTS = frozenset(int(code) for code in RESULTS_WORTH_AN_INDEX.split("(")[1].rstrip(")").split(","))
+from aftersend.store.schema import COMMON_RESULTS, counts, deliveries, events, messages, queue, refusals
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +84,8 @@ def _conditions(account_id: int, wanted: Filter) -> list[ColumnElement[bool]]:
             found.append(column == values[0] if len(values) == 1 else column.in_(values))
     if wanted.results:
         found.append(d.result.in_(wanted.results) if len(wanted.results) > 1 else d.result == wanted.results[0])
-        if not COMMON_RESULTS.intersection(wanted.results):
-            rare = literal_column("deliveries." + RESULTS_WORTH_AN_INDEX, type_=Boolean)
-            found.append(rare)  # lets both engines use the partial index
+        if not set(COMMON_RESULTS).intersection(wanted.results):
+            found += [d.result != literal_column(str(rank)) for rank in COMMON_RESULTS]  # lets both engines use the partial index
     if wanted.reason:
         found.append(or_(d.reason.in_(wanted.reason), d.detail.in_(wanted.reason)))
     if wanted.having:

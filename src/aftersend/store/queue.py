@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, literal_column, select, update
@@ -92,10 +93,15 @@ _DUE = (
         queue.c.stage == bindparam("stage"), queue.c.holder == literal_column("0"), queue.c.due_us <= bindparam("now")
     )
     .order_by(queue.c.due_us)
-    .limit(bindparam("limit"))
     .with_for_update(of=queue, skip_locked=True)
 )
-_FIND_DUE = query(_DUE, "stage", "now", "limit")
+_SIZES = (500, 300, 150, 75, 40, 20, 10, 5, 2, 1)
+
+
+@lru_cache(maxsize=len(_SIZES))
+def _find_due(limit: int) -> Statement:
+    """The limit stands in the statement: SQLite would plan anew at every call for one that is bound."""
+    return query(_DUE.limit(literal_column(str(limit))), "stage", "now")
 
 _HOLD = Statement(
     update(queue)
@@ -116,10 +122,11 @@ class ClaimRequest:
 
 
 def claim(connection: Connection, requests: Sequence[ClaimRequest]) -> list[list[Claim]]:
-    """Take up to `limit` due items for each request; no two nodes hold one item until the holder's lease ends."""
+    """Take some of what is due, never more than `limit`, for each request; no two nodes hold one item until the holder's lease ends."""
     taken = []
     for request in requests:
-        found = [Claim(*row) for row in rows(connection, _FIND_DUE, (int(request.stage), request.now, request.limit))]
+        limit = next(size for size in _SIZES if size <= max(request.limit, 1))
+        found = [Claim(*row) for row in rows(connection, _find_due(limit), (int(request.stage), request.now))]
         many(connection, _HOLD, [(request.node, item.account_id, item.delivery_id) for item in found])
         taken.append(found)
     return taken
@@ -131,7 +138,7 @@ _SUPPRESSED = query(
     ),
     "account", "folded",
 )  # fmt: skip
-_ANY_SUPPRESSION = query(select(suppressions.c.folded).limit(1))
+_ANY_SUPPRESSION = query(select(suppressions.c.folded).limit(literal_column("1")))
 
 
 def claim_for_treatment(connection: Connection, requests: Sequence[ClaimRequest]) -> list[list[Claim]]:

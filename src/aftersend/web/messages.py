@@ -12,8 +12,7 @@ from aftersend.control import queue_verbs
 from aftersend.control.queue_verbs import Actor
 from aftersend.errors import AftersendError, BadField, TryLater
 from aftersend.intake import Request
-from aftersend.ledger.explain import headline_fact
-from aftersend.ledger.facts import Facts
+from aftersend.ledger.facts import Fact, Facts
 from aftersend.reports import history
 from aftersend.store import content, record
 from aftersend.web import composing, lists, problems, reading
@@ -111,21 +110,26 @@ def _idempotency_key(call: Call) -> str | None:
     return key.strip()
 
 
+_DECIDED_AT_ONCE = (
+    Fact.SUPPRESSED, Fact.BLOCKLISTED, Fact.INVALID_ADDRESS, Fact.MALFORMED, Fact.MODERATION_PENDING, Fact.DEPLETED, Fact.SCHEDULED,
+)  # fmt: skip
+"""What can have become of a delivery by the time of the answer. It stays true, so a replay gives the first answer again."""
+
+
 def _told(receipt: record.Receipt) -> dict[str, Any]:
-    """Write the receipt. A replay gives the first answer again: what has become of it since is asked elsewhere."""
+    """Write the receipt: acceptance hides no outcome that is known already."""
     return {
         "id": ids.show("msg", receipt.message_id),
         "status": "received",
         "deliveries": [
-            {"id": ids.show("dlv", delivery_id), "recipient": recipient, "status": _status(facts, receipt.replayed)}
+            {"id": ids.show("dlv", delivery_id), "recipient": recipient, "status": _status(Facts(facts))}
             for delivery_id, recipient, facts in receipt.deliveries
         ],
     }
 
 
-def _status(facts: int, replayed: bool) -> str:
-    fact = headline_fact(Facts(facts))
-    return "received" if replayed or fact is None else fact.word
+def _status(facts: Facts) -> str:
+    return next((fact.word for fact in _DECIDED_AT_ONCE if fact in facts), Fact.RECEIVED.word)
 
 
 def _note_refusal(call: Call, found: Any, request: Request | None, error: AftersendError) -> None:

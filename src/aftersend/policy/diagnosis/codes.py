@@ -7,8 +7,15 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import NamedTuple
 
-STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])(?!\.?\w*\.\d)")
-"""An enhanced status code (RFC 3463) within text; not a part of a longer number."""
+_STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])(?!\.?\w*\.\d)")
+
+
+def status_within(text: str) -> str:
+    """Return the enhanced status code (RFC 3463) that a text holds, not a part of a longer number; or ""."""
+    if "5." in text or "4." in text or "2." in text:
+        found = _STATUS.search(text)
+        return found[1] if found else ""
+    return ""
 
 
 class Meaning(NamedTuple):

@@ -15,8 +15,7 @@ from aftersend.policy.diagnosis.phrases import Match, flatten, notices, stronges
 _DAEMON = re.compile(
     r"mailer[-_ ]?daemon|post[-_ ]?master|mail[-_ ]?daemon|mail delivery|delivery (?:sub)?system|delivery status|"
     r"system administrator|mail (?:system|administrator|server|gateway|router)|mdaemon|bounce|undeliver|mailenable|"
-    r"jetmail|mail[-_ ]?er|message (?:transfer|delivery)|mta@|daemon|courier|exchange|autoreply-bounce",
-    re.IGNORECASE,
+    r"jetmail|mail[-_ ]?er|message (?:transfer|delivery)|mta@|daemon|courier|exchange|autoreply-bounce"
 )
 _ANSWER_HEADERS = frozenset(
     {
@@ -36,11 +35,12 @@ _ANSWER_HEADERS = frozenset(
 _LIST_HEADERS = frozenset(
     {"list-id", "list-post", "list-unsubscribe", "mailing-list", "x-mailing-list", "list-archive"}
 )
-_OPENING = 1_000
+_OPENING = 800
 """Characters within which a notice says what it is."""
 _CLEAR, _DECISIVE = 9, 10
 _ENOUGH = 6
 """So many signs make a notice; its words alone give three, and so do those of its subject."""
+_ANSWER_PRECEDENCE = frozenset({"auto_reply", "auto-reply", "autoreply"})
 _BOUNCED = frozenset({"failed", "delayed"})
 _ANSWERING = re.compile(r"\s*(?:re|fwd?|aw|wg|tr|rv|sv|antw)\s*:", re.IGNORECASE)
 _QUOTED = re.compile(r"^[ \t]*>.*$", re.MULTILINE)
@@ -49,7 +49,7 @@ _REPLY_LINE = re.compile(r"(?<![\d.])[45]\d\d[ -]{1,3}(?:[45]\.\d+\.\d+|[A-Za-z<
 
 def is_from_daemon(mail: Mail) -> bool:
     """Say whether the mail claims to come from a mail system: by its author, or by the empty return path."""
-    return bool(_DAEMON.search(_author(mail))) or _is_null(mail)
+    return bool(_DAEMON.search(_author(mail).lower())) or _is_null(mail)
 
 
 def kind_of(mail: Mail, words: str) -> str:
@@ -59,16 +59,21 @@ def kind_of(mail: Mail, words: str) -> str:
     subject_says = by_subject.reason if by_subject else ""
     if subject_says == "other":
         return "other"
-    by_body = strongest(notices(), flatten(_QUOTED.sub("", words[:_OPENING]))[0], ("body",))
+    is_clear = by_subject is not None and by_subject.weight >= _CLEAR
+    signs = _signs_of_notice(mail) - 2 * (not is_clear and bool(_ANSWERING.match(subject)))
+    signs += 3 * (subject_says in _BOUNCED)
+    by_body = None
+    if signs >= _ENOUGH - 5 or subject_says or _is_answer(mail):
+        by_body = strongest(notices(), flatten(_QUOTED.sub("", words[:_OPENING]))[0], ("body",))
     body_says = by_body.reason if by_body else ""
     if by_body and by_body.weight >= _DECISIVE and body_says == "other":
         return "other"
-    is_clear = by_subject is not None and by_subject.weight >= _CLEAR
-    signs = _signs_of_notice(mail, words) - 2 * (not is_clear and bool(_ANSWERING.match(subject)))
-    signs += 3 * (subject_says in _BOUNCED) + 3 * (body_says in _BOUNCED)
+    signs += 3 * (body_says in _BOUNCED)
+    if signs < _ENOUGH <= signs + 2 and _REPLY_LINE.search(words, 0, 2 * _OPENING):
+        signs += 2
     if signs >= _ENOUGH and (subject_says in _BOUNCED or body_says in _BOUNCED):
         return _outcome(subject_says, body_says)
-    if subject_says == "autoreply" and not is_clear and body_says != "autoreply":
+    if subject_says == "autoreply" and not is_clear and body_says != "autoreply" and not _is_by_machine(mail):
         subject_says = ""
     return _answer(mail, subject_says, body_says)
 
@@ -79,13 +84,12 @@ def _said_in_subject(flat: str) -> Match | None:
     return strongest(notices(), flat, ("subject",))
 
 
-def _signs_of_notice(mail: Mail, words: str) -> int:
+def _signs_of_notice(mail: Mail) -> int:
     headers = mail.headers
-    is_daemon = bool(_DAEMON.search(_author(mail)))
+    is_daemon = bool(_DAEMON.search(_author(mail).lower()))
     signs = 5 * ("x-failed-recipients" in headers)
     signs += 3 * is_daemon
     signs += 2 * _is_null(mail)
-    signs += 2 * bool(_REPLY_LINE.search(words, 0, 2 * _OPENING))
     if mail.media == "multipart/report":
         signs += 2 + 2 * (mail.parameters.get("report-type", "").lower() == "delivery-status")
     signs += 2 * any(part.media == "message/rfc822" for part in mail.parts)
@@ -103,23 +107,28 @@ def _outcome(subject_says: str, body_says: str) -> str:
 
 
 def _answer(mail: Mail, subject_says: str, body_says: str) -> str:
-    headers = mail.headers
-    automatic = headers.get("auto-submitted", "no").lower()
-    precedence = headers.get("precedence", "").lower().strip()
-    is_answer = (
-        automatic.startswith("auto-replied")
-        or not _ANSWER_HEADERS.isdisjoint(headers)
-        or precedence in ("auto_reply", "auto-reply", "autoreply")
-    )
+    is_answer = _is_answer(mail)
     if "challenge" in (subject_says, body_says) and (subject_says == "challenge" or is_answer):
         return "challenge"
-    if is_answer or subject_says == "autoreply":
-        return "autoreply"
-    return "other"
+    return "autoreply" if is_answer or subject_says == "autoreply" else "other"
+
+
+def _is_answer(mail: Mail) -> bool:
+    """Say whether the mail calls itself an automatic answer (RFC 3834 and what came before it)."""
+    headers = mail.headers
+    return (
+        headers.get("auto-submitted", "").lower().startswith("auto-replied")
+        or not _ANSWER_HEADERS.isdisjoint(headers)
+        or headers.get("precedence", "").lower().strip() in _ANSWER_PRECEDENCE
+    )
+
+
+def _is_by_machine(mail: Mail) -> bool:
+    return _is_null(mail) or mail.headers.get("precedence", "").lower().strip() in ("bulk", "junk")
 
 
 def _author(mail: Mail) -> str:
-    return decoded_header(mail.headers.get("from", "")) + " " + mail.headers.get("sender", "")
+    return f"{decoded_header(mail.headers.get('from', ''))} {mail.headers.get('sender', '')}"
 
 
 def _is_null(mail: Mail) -> bool:

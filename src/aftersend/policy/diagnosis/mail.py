@@ -22,10 +22,14 @@ _RETURNED_MEDIA = frozenset(
     {"message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers", "message/rfc822-headers"}
 )
 _FIELDS_IN_TEXT = re.compile(r"^[ \t>]*Final-Recipient[ \t]*:", re.MULTILINE | re.IGNORECASE)
-_FIRST_FIELD = re.compile(r"^[A-Za-z-]{2,40}:[ \t]", re.MULTILINE)
 _BARE_NAME = re.compile(r"recipients?\b[^\n]*:[ \t]*\n\s*([\w.+-]{2,64})[ \t]*(?:\n|\Z)")
 _TELLING_SUBJECT = re.compile(r"\s*(?:returned mail|delivery failure|mail failure|mail error|warning)\b", re.IGNORECASE)
 """Subjects that go on with the cause; others go on with the subject of the message."""
+_WANTED = re.compile(
+    r"\n(to|from|return-path|sender|x-hmxmroriginalrecipient|x-loop-recipient|x-complaint-recipient)"
+    r"[ \t]*:[ \t]*(.*(?:\n[ \t].*)*)",
+    re.IGNORECASE,
+)
 _MESSAGE_ID = re.compile(r"\s*<([^<>\s]{3,300})>")
 _QUOTED_HEADER_LIMIT = 16_000
 _WORDY_PARTS = 4
@@ -103,21 +107,19 @@ class _Incoming:
         return text if not html or text.strip() else html[0].text()
 
     @_Once
-    def returned(self) -> dict[str, str]:
-        """The header fields of the message returned as a part of its own."""
-        for part in self.mail.parts:
-            if part.media in _RETURNED_MEDIA:
-                return _first_fields(part.head())
-        return {}
-
-    @_Once
     def notice(self) -> prose.Notice:
         return prose.split_notice(self.text)
 
     @_Once
     def quoted(self) -> dict[str, str]:
-        """The header fields of the message returned, as a part of its own or below the notice."""
-        return self.returned or _first_fields(self.notice.quoted[:_QUOTED_HEADER_LIMIT])
+        """Who wrote the message returned, and to whom: by a part of its own or below the notice."""
+        part = self.returned
+        text = part.head() if part else self.notice.quoted[:_QUOTED_HEADER_LIMIT]
+        return {name.lower(): value for name, value in reversed(_WANTED.findall("\n" + text))}
+
+    @_Once
+    def returned(self) -> Part | None:
+        return next((part for part in self.mail.parts if part.media in _RETURNED_MEDIA), None)
 
     @_Once
     def said(self) -> list[prose.Said]:
@@ -148,22 +150,11 @@ class _Incoming:
     @property
     def message_id(self) -> str:
         """The Message-ID of the message returned, without brackets, or ""."""
-        for part in self.mail.parts:
-            if part.media in _RETURNED_MEDIA:
-                return _message_id_in("\n" + part.head())
-        return _message_id_in(self.notice.quoted[:_QUOTED_HEADER_LIMIT])
-
-
-def _message_id_in(text: str) -> str:
-    at = text.lower().find("\nmessage-id:")
-    found = _MESSAGE_ID.match(text, at + 12) if at >= 0 else None
-    return found[1] if found else ""
-
-
-def _first_fields(text: str) -> dict[str, str]:
-    """Return the first block of header fields in a text."""
-    found = _FIRST_FIELD.search(text)
-    return read_fields(text[found.start() :].partition("\n\n")[0]) if found else {}
+        part = self.returned
+        text = "\n" + (part.head() if part else self.notice.quoted[:_QUOTED_HEADER_LIMIT])
+        at = text.lower().find("\nmessage-id:")
+        found = _MESSAGE_ID.match(text, at + 12) if at >= 0 else None
+        return found[1] if found else ""
 
 
 def _diagnose(incoming: _Incoming, wrappings: int) -> Report:
@@ -180,7 +171,7 @@ def _diagnose(incoming: _Incoming, wrappings: int) -> Report:
         return _diagnose(_Incoming(read_mail(wrapped)), wrappings - 1)
     if any(part.media in _RECEIPT_MEDIA for part in mail.parts):
         return _receipt(incoming)
-    if recipient := feedback.plain_copy_of(mail.headers, incoming.returned):
+    if recipient := feedback.plain_copy_of(mail.headers, incoming.quoted if incoming.returned else {}):
         whole = finding(Action.FEEDBACK, Reason.COMPLAINT, recipients=(recipient,))
         return Report("feedback_report", whole, (), incoming.message_id)
     if "recipient:" in incoming.text and _FIELDS_IN_TEXT.search(incoming.text) and machines.is_from_daemon(mail):

@@ -21,8 +21,10 @@ LINK_WEIGHT = 4
 _DELIMITERS = " \t\n<>\"'(),;:[]"
 _DOMAIN = re.compile(r"[^\s<>\"'(),;:\[\]]{1,255}")
 _LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"]{1,500}")
-_ELIDED = re.compile(r"\b(?:[lndsjc]|qu|dell|all|un)'(?=\w)")
-_WORD = re.compile(r"\d+(?:\.\d+)+|[^\W_]+(?:'[^\W_]+)?|[.;!?](?=\s)")
+_QUOTE = re.compile(r"'(?:(?<![^\W_]')|(?![^\W_]))")
+_ELIDED = (" l'", " d'", " n'", " s'", " j'", " c'", " qu'", " dell'", " un'")
+_NUMBER = re.compile(r"\d+(?:\.\d+)+")
+_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?|[|;!?]|[.](?=\s)")
 _KEY = 5
 _COMMON = frozenset(
     "| 1 2 3 by no not from your our my mail mails email messa addre recip user users accou mailb host serve rejec "
@@ -34,6 +36,11 @@ _COMMON = frozenset(
 _COMMON_COST = 20
 _GAPS = {".": 2, "..": 5, "...": 14}
 """How many words may stand between two that a row names."""
+_SPACED = {
+    code: "|" if chr(code) in ";!?|" else chr(code) if chr(code).isalnum() or chr(code) == "'" else " "
+    for code in range(128)
+}
+"""How ASCII text is parted into words and sentences."""
 _BREAK = "|"
 """Stands for a code, or for the end of a sentence: what is said before one and after it are two sayings."""
 
@@ -50,6 +57,7 @@ _SAME = (
     )
     | {str(code): _BREAK for code in range(400, 600)}
     | dict.fromkeys(".;!?", _BREAK)
+    | dict.fromkeys(_EMPTY, "")
 )
 
 
@@ -95,7 +103,9 @@ def flatten(text: str) -> tuple[str, str]:
     if "’" in text:
         text = text.replace("’", "'")
     if "'" in text:
-        text = _ELIDED.sub("", text)
+        text = _QUOTE.sub(" ", text)
+        for elided in _ELIDED:
+            text = text.replace(elided, " ")
     links = ""
     if "://" in text or "www." in text:
         links = " ".join(_LINK.findall(text))
@@ -124,16 +134,19 @@ def _without_addresses(text: str) -> str:
 
 def _words(text: str) -> str:
     same = _SAME
-    return " ".join(
-        [_numbered(word) if "." in word else same.get(word, word) for word in _WORD.findall(text) if word not in _EMPTY]
-    )
+    if text.isascii():
+        if "." in text:
+            text = _NUMBER.sub(_numbered, text).replace(". ", " | ").replace(".\n", " | ")
+        words = text.translate(_SPACED).replace("|", " | ").split()
+    else:
+        words = _WORD.findall(_NUMBER.sub(_numbered, text))
+    return " ".join(filter(None, [same.get(word, word) for word in words]))
 
 
-def _numbered(word: str) -> str:
-    dots = word.count(".")
-    if dots == 3:
-        return "qip"
-    return _BREAK if word == "." or (dots == 2 and word[0] in "245") else word
+def _numbered(number: re.Match[str]) -> str:
+    """Return what stands for a number with points: an IP address, a code, or a number of no interest."""
+    dots = number[0].count(".")
+    return " qip " if dots == 3 else " | " if dots == 2 and number[0][0] in "245" else " "
 
 
 def strongest(table: Table, flat: str, context: Iterable[str], *, above: int = 0) -> Match | None:

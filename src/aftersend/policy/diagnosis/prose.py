@@ -113,7 +113,9 @@ def _kept(places: list[tuple[int, str]], own: frozenset[str]) -> list[tuple[int,
     """Drop repeated and foreign addresses; those of offices (postmaster …) only if another one is left."""
     kept: dict[str, int] = {}
     for start, address in places[: 4 * RECIPIENT_LIMIT]:
-        address = _GLUED.sub(r"\1", address.strip(".-").lower())
+        address = address.strip(".-").lower()
+        if not address.isascii():
+            address = _GLUED.sub(r"\1", address)
         if address not in own and "@" in address:
             kept.setdefault(address, start)
     persons = {address: start for address, start in kept.items() if not _ROLES.match(address)}

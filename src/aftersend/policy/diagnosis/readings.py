@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from aftersend.ledger.reasons import Reason
-from aftersend.policy.diagnosis.codes import STATUS, Meaning, of_code, of_status
+from aftersend.policy.diagnosis.codes import Meaning, of_code, of_status, status_within
 from aftersend.policy.diagnosis.phrases import (
     LINK_WEIGHT,
     TEXT_LIMIT,
@@ -113,8 +113,7 @@ def reply_within(text: str) -> str:
 
 
 def _read(code: int, status: str, text: str, command: str, is_delayed: bool, *, is_quoted: bool = False) -> Reading:
-    if not status and (within := STATUS.search(text)):
-        status = within[1]
+    status = status or status_within(text)
     flat, links = flatten(_without_codes(code, status, text))
     if command == _LOCAL:
         flat = without_boilerplate(flat)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from aftersend.ledger.reasons import Reason
-from aftersend.policy.diagnosis.codes import STATUS, Meaning, of_status
+from aftersend.policy.diagnosis.codes import Meaning, of_status, status_within
 from aftersend.policy.diagnosis.findings import Action, Diagnosis, finding
 from aftersend.policy.diagnosis.phrases import TEXT_LIMIT, Match
 from aftersend.policy.diagnosis.readings import BARE_CODE, WEAK, Reading, parted, read_reply, readings
@@ -106,8 +106,7 @@ def diagnose_words(
 
 def _diagnose(code: int, status: str, text: str, command: str | None, action: Action | None = None) -> Diagnosis:
     text = text[: 2 * TEXT_LIMIT]
-    if not status and (within := STATUS.search(text)):
-        status = within[1]
+    status = status or status_within(text)
     if action is None:
         action = _ACTIONS.get(code // 100 or int(status[:1] or 5), Action.FAILED)
     if action is Action.DELIVERED:

@@ -1,0 +1,180 @@
+"""Keys, domains, streams and suppressions over HTTP."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from aftersend import clock
+from aftersend.control.keys import looks_like_key
+from aftersend.web import shapes
+
+HELLO = {"from": "shop@example.com", "to": "ann@example.net", "subject": "Hello", "text": "Hi"}
+
+
+def test_a_new_key_is_shown_once_and_works(house):
+    """The list never has the secret."""
+    client = house.client()
+    made = client.post("/v1/keys", json={"name": "web shop", "scopes": ["send"], "networks": ["127.0.0.1"]})
+    assert made.status_code == 201
+    msgspec.convert(made.json(), shapes.NewKey)
+    secret = made.json()["key"]
+    assert looks_like_key(secret)
+    assert secret.startswith(made.json()["prefix"])
+    assert house.client(key=secret).post("/v1/messages", json=HELLO).status_code == 202
+    listed = client.get("/v1/keys")
+    msgspec.convert(listed.json(), shapes.KeyPage)
+    assert secret not in listed.text
+    assert listed.json()["data"][-1]["networks"] == ["127.0.0.1/32"]
+
+
+def test_a_key_cannot_give_more_than_it_has(house):
+    """A key for administration makes none for sending unless it may send."""
+    answer = house.client("admin").post("/v1/keys", json={"name": "x", "scopes": ["admin", "send", "*"]})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["code"] == "scope-missing"
+
+
+@pytest.mark.parametrize(
+    ("ask", "pointer"),
+    [
+        ({}, "#/name"),
+        ({"name": ""}, "#/name"),
+        ({"name": "\n"}, "#/name"),
+        ({"name": "x", "scopes": []}, "#/scopes"),
+        ({"name": "x", "scopes": ["fly"]}, "#/scopes/0"),
+        ({"name": "x", "networks": ["here"]}, "#/networks/0"),
+        ({"name": "x", "kind": "dead"}, "#/kind"),
+    ],
+)
+def test_a_bad_key_is_refused(house, ask, pointer):
+    """Named, with what is allowed."""
+    answer = house.client().post("/v1/keys", json=ask)
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+def test_a_stream_is_used_as_soon_as_it_is_made(house):
+    """Its lifetime counts for what is sent in it."""
+    client = house.client()
+    body = {"name": "receipts", "kind": "transactional", "lifetime_hours": 1.5}
+    made = client.post("/v1/streams", json=body)
+    assert made.status_code == 201
+    assert made.json() == body
+    assert body in client.get("/v1/streams").json()["data"]
+    assert client.post("/v1/messages", json=HELLO | {"stream": "receipts"}).status_code == 202
+    assert house.client(account_id=2).post("/v1/messages", json=HELLO | {"stream": "receipts"}).status_code == 422
+
+
+@pytest.mark.parametrize("change", [{"name": "Two Words"}, {"kind": "odd"}, {"lifetime_hours": 0}, {"lifetime_hours": 1e300}])
+def test_a_bad_stream_is_refused(house, change):
+    """Named by its field."""
+    answer = house.client().post("/v1/streams", json={"name": "receipts"} | change)
+    assert [error["pointer"] for error in answer.json()["errors"]] == [f"#/{next(iter(change))}"]
+
+
+def test_a_suppressed_address_says_why(house):
+    """Put on the list, looked up, listed, taken off; each change is in the audit."""
+    client = house.client()
+    put = client.put("/v1/suppressions/Ann%40Example.net", json={"why": "asked by phone"})
+    assert put.status_code == 200
+    told = msgspec.convert(put.json(), shapes.Suppression)
+    assert (told.recipient, told.origin, told.cause) == ("ann@example.net", "configured", "manual")
+    assert told.evidence == {"by": "key test", "why": "asked by phone"}
+    assert client.get("/v1/suppressions/ann@example.net").json()["data"] == [put.json()]
+    assert client.put("/v1/suppressions/ann@example.net").status_code == 200
+    assert house.client(account_id=2).get("/v1/suppressions/ann@example.net").status_code == 404
+    assert client.delete("/v1/suppressions/ann@example.net").status_code == 204
+    assert client.delete("/v1/suppressions/ann@example.net").status_code == 404
+    assert [row["did"] for row in client.get("/v1/audit").json()["data"]] == [
+        "took an address off the list",
+        "suppressed an address",
+        "suppressed an address",
+    ]
+
+
+def test_a_suppression_may_be_for_one_stream_and_for_a_time(house):
+    """Lists of streams stand beside the list for all."""
+    client = house.client()
+    until = clock.iso(clock.now() + clock.DAY)
+    client.put("/v1/suppressions/ann@example.net", json={"stream": "broadcast", "expires_at": until})
+    client.put("/v1/suppressions/ann@example.net")
+    rows = client.get("/v1/suppressions/ann@example.net").json()["data"]
+    assert [(row["stream"], row["expires_at"]) for row in rows] == [("", None), ("broadcast", until)]
+    assert client.delete("/v1/suppressions/ann@example.net?stream=broadcast").status_code == 204
+    assert len(client.get("/v1/suppressions/ann@example.net").json()["data"]) == 1
+
+
+def test_an_address_with_a_slash_can_be_suppressed(house):
+    """Local parts may have a slash (RFC 5322 atext)."""
+    client = house.client()
+    assert client.put("/v1/suppressions/a%2Fb%40example.net").json()["recipient"] == "a/b@example.net"
+    assert client.get("/v1/suppressions/a/b@example.net").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("address", "body", "pointer"),
+    [
+        ("ann", {}, "#/address"),
+        ("ann@example.net", {"stream": "nope"}, "#/stream"),
+        ("ann@example.net", {"expires_at": "2001-01-01T00:00:00Z"}, "#/expires_at"),
+        ("ann@example.net", {"expires_at": "soon"}, "#/expires_at"),
+        ("ann@example.net", {"reason": "x"}, "#/reason"),
+    ],
+)
+def test_a_bad_suppression_is_refused(house, address, body, pointer):
+    """Named by its field."""
+    answer = house.client().put(f"/v1/suppressions/{address}", json=body)
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+def test_suppressions_go_by_pages_and_by_filters(house):
+    """By address, each once."""
+    client = house.client()
+    for name in "edcba":
+        client.put(f"/v1/suppressions/{name}@example.net")
+    client.put("/v1/suppressions/c@example.net", json={"stream": "general"})
+    seen, address = [], "/v1/suppressions?limit=2"
+    while address:
+        page = client.get(address).json()
+        msgspec.convert(page, shapes.SuppressionPage)
+        seen += [(row["recipient"][0], row["stream"]) for row in page["data"]]
+        address = page["next"]
+    assert seen == [("a", ""), ("b", ""), ("c", ""), ("c", "general"), ("d", ""), ("e", "")]
+    assert len(client.get("/v1/suppressions?q=C@&stream=general").json()["data"]) == 1
+    assert client.get("/v1/suppressions?origin=learned").json()["data"] == []
+    assert client.get("/v1/suppressions?colour=red").status_code == 422
+
+
+def test_a_domain_is_added_and_says_what_to_publish(house):
+    """Signing keys are made, the records are told; the keys of others are out of reach."""
+    client = house.client()
+    made = client.post("/v1/domains", json={"name": "Example.COM"})
+    assert made.status_code == 201, made.text
+    assert msgspec.convert(made.json(), shapes.DomainOut).name == "example.com"
+    assert client.post("/v1/domains", json={"name": "example.com"}).status_code == 409
+    records = client.get("/v1/domains/example.com/records").json()
+    msgspec.convert(records, shapes.RecordPage)
+    assert {record["purpose"] for record in records["data"]} >= {"dkim"}
+    assert "PRIVATE" not in str(records)
+    other = house.client(account_id=2)
+    assert other.get("/v1/domains/example.com").status_code == 404
+    assert other.get("/v1/domains/example.com/records").status_code == 404
+    assert other.delete("/v1/domains/example.com").status_code == 404
+    assert len(client.post("/v1/domains/example.com/keys/rotate").json()["selectors"]) == 2
+    assert client.delete("/v1/domains/example.com").status_code == 204
+    assert client.get("/v1/domains").json()["data"] == []
+
+
+@pytest.mark.parametrize("name", ["", "localhost", "exa mple.com", "192.0.2.1", "a" * 256])
+def test_a_bad_domain_is_refused(house, name):
+    """Named by its field."""
+    answer = house.client().post("/v1/domains", json={"name": name})
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["#/name"]
+
+
+def test_the_account_says_whose_key_this_is(house):
+    """Without the secret."""
+    told = house.client("read", account_id=2).get("/v1/account").json()
+    account = msgspec.convert(told, shapes.Account)
+    assert (account.name, account.key.scopes) == ("other", ["read"])

@@ -1,0 +1,74 @@
+"""Numbers over HTTP."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from aftersend import clock
+from aftersend.ledger.facts import Fact
+from aftersend.ledger.reasons import Reason
+from aftersend.ledger.vocabularies import VOCABULARIES
+from aftersend.reports.activity import REPORTS
+from aftersend.store.queue import Stage
+from aftersend.web import shapes
+
+HELLO = {"from": "shop@example.com", "subject": "Hello", "text": "Hi"}
+
+
+@pytest.fixture
+def client(house):
+    """A client of an account in which a little of everything has happened."""
+    client = house.client()
+    sent = client.post("/v1/messages", json=HELLO | {"to": [f"ann{i}@example.net" for i in range(9)]}).json()["deliveries"]
+    happened = (
+        (Fact.DELIVERED, None),
+        (Fact.BOUNCED_INVALID, Reason.INVALID_RECIPIENT),
+        (Fact.BOUNCED, Reason.MAILBOX_FULL),
+        (Fact.GAVE_UP, Reason.NETWORK_ERROR),
+        (Fact.SUPPRESSED, None),
+        (Fact.NOT_SELECTED, None),
+        (Fact.OPENED, None),
+        (Fact.OPENED_BY_MACHINE, None),
+    )
+    for delivery, (fact, reason) in zip(sent, happened, strict=False):
+        house.happen(delivery["id"], fact, reason=reason, next_stage=Stage.DELIVERY if fact is Fact.OPENED_BY_MACHINE else None)
+    house.happen(sent[6]["id"], Fact.CLICKED)
+    return client
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_each_number_is_the_length_of_the_list_behind_it(client, name):
+    """003: each box opens the list behind it, and the list's length is the box's number; so for every vocabulary."""
+    report = client.get(f"/v1/reports/{name}").json()
+    msgspec.convert(report, shapes.Report)
+    assert [row["word"] for row in report["counts"]] == [word for word, _ in VOCABULARIES[REPORTS[name]].words]
+    assert sum(row["count"] for row in report["counts"]) > 0
+    for row in report["counts"]:
+        listed = client.get("/v1/deliveries", params={"status": f"{name}:{row['word']}", "count": "exact"}).json()
+        assert listed["count"] == row["count"], row["word"]
+
+
+def test_everybody_is_accounted_for(client):
+    """Conservation: the audience equals the sum over its outcomes."""
+    told = client.get("/v1/reports/conservation").json()
+    msgspec.convert(told, shapes.Conservation)
+    assert told["conserved"]
+    assert told["audience"] == 9 == sum(told["by_outcome"].values())
+
+
+def test_a_period_and_a_stream_narrow_the_numbers(client):
+    """Whole hours; the bounds that were taken are told."""
+    full = client.get("/v1/reports/results", params={"since": "1h", "stream": "transactional"}).json()
+    assert sum(row["count"] for row in full["counts"]) == 9
+    assert full["since"].endswith(":00:00.000000Z")
+    for words in ({"until": "24h"}, {"stream": "broadcast"}, {"since": clock.iso(clock.now() + 2 * clock.HOUR)}):
+        empty = client.get("/v1/reports/results", params=words).json()
+        assert sum(row["count"] for row in empty["counts"]) == 0, words
+
+
+@pytest.mark.parametrize("words", [{"since": "x"}, {"limit": "5"}, {"stream": ""}, {"since": ["1h", "2h"]}])
+def test_a_bad_period_is_refused(client, words):
+    """The word is named."""
+    answer = client.get("/v1/reports/results", params=words)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == f"#/{next(iter(words))}"

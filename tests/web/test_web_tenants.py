@@ -1,0 +1,55 @@
+"""Two accounts never see, change or find each other's things, on any route."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from aftersend.web.routes import ROUTES
+from aftersend.web.shapes import EXAMPLES
+
+HELLO = {"from": "shop@example.com", "to": "ann@secret.example", "subject": "Secret", "text": "Hi", "tags": ["secret"]}
+_VARIABLE = re.compile(r"\{(\w+)(?::path)?\}")
+GUARDED = [route for route in ROUTES if route.scope is not None]
+
+
+@pytest.mark.parametrize("route", GUARDED, ids=lambda route: route.name)
+def test_nothing_of_another_account_is_seen_or_changed(house, route):
+    """Each route, asked by account 2 for things of account 1, finds nothing, and leaves all as it was."""
+    owner, other = house.client(), house.client(account_id=2)
+    sent = owner.post("/v1/messages", json=HELLO).json()
+    owner.put("/v1/suppressions/ann@secret.example", json={"why": "secret"})
+    owner.post("/v1/streams", json={"name": "secret"})
+    owner.post("/v1/messages", json=HELLO | {"stream": "nope"})
+    key = owner.get("/v1/keys").json()["data"][0]["id"]
+    if "domains" in route.path:
+        owner.post("/v1/domains", json={"name": "secret.example"})
+    things = {
+        "address": "ann@secret.example",
+        "name": "secret.example",
+        "id": sent["id"] if "/messages/" in route.path else key if "/keys/" in route.path else sent["deliveries"][0]["id"],
+    }
+    delivery = f"/v1/deliveries/{sent['deliveries'][0]['id']}"
+
+    def state() -> list[object]:
+        places = (delivery, "/v1/keys", "/v1/streams", "/v1/suppressions", "/v1/domains", "/v1/audit")
+        found = [owner.get(place).json() for place in places]
+        for each in found[1]["data"]:
+            each["used_at"] = None
+        return found
+
+    before = state()
+    path = _VARIABLE.sub(lambda found: things[found[1]], route.path)
+    body = EXAMPLES.get(route.name)
+    if route.name == "actOnDeliveries":
+        body = {"action": "cancel", "filter": {"q": "secret"}}
+    answer = other.request(route.method, path, **({"json": body} if body is not None else {}))
+    if _VARIABLE.search(route.path) and route.name != "putSuppression":
+        assert answer.status_code == 404, answer.text
+    assert "secret" not in answer.text.replace("ann@secret.example", "").replace("secret.example", "") or answer.status_code == 404
+    if answer.status_code < 300 and route.name != "putSuppression":
+        assert "secret" not in answer.text
+    assert state() == before
+    # The same route answers its owner.
+    if route.method == "GET":
+        assert owner.request("GET", path).status_code == 200
