@@ -21,7 +21,7 @@ from aftersend import clock, ids, logs
 from aftersend.config import Settings, address
 from aftersend.errors import AftersendError, SettingsError, TryLater
 from aftersend.logs import Logger
-from aftersend.store import Engine, Store, accounts, nodes, retention, upgrade
+from aftersend.store import Engine, Store, accounts, nodes, retention, sites, upgrade
 
 log = Logger("app")
 
@@ -29,7 +29,7 @@ PARTS = ("smtp", "web", "treatment", "delivery", "upkeep")
 TREATMENT_BATCH = 500
 UPKEEP_EVERY_S = 5.0
 PRUNE_EVERY_S = 600.0
-OTHER_PROCESSES_LOOK_S = 0.2
+LOOK_AROUND_S = 0.02
 
 
 @dataclass
@@ -44,6 +44,8 @@ class Service:
     incarnation: str
     secret: Any
     clock: clock.Clock
+    is_shared: bool = False
+    """Whether other processes of this machine work on the same store."""
     addresses: dict[str, tuple[str, int]] = field(default_factory=dict)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     intake: Any = None
@@ -81,7 +83,9 @@ class Service:
 
 
 @contextlib.asynccontextmanager
-async def running(settings: Settings, *, only: Iterable[str] = (), worker: int = 0) -> AsyncIterator[Service]:
+async def running(
+    settings: Settings, *, only: Iterable[str] = (), worker: int = 0, workers: int = 1
+) -> AsyncIterator[Service]:
     """Start a node, hand it out when all its ports are open, stop it in good order at the end."""
     parts = tuple(only) or PARTS
     unknown = set(parts) - set(PARTS)
@@ -90,6 +94,7 @@ async def running(settings: Settings, *, only: Iterable[str] = (), worker: int =
     _raise_file_limit()
     lock = _lock(settings, worker)
     service = await _enter(settings, worker, take_over=lock is not None)
+    service.is_shared = worker > 0 or workers > 1
     try:
         await _start(service, parts)
         yield service
@@ -163,6 +168,8 @@ async def _start(service: Service, parts: Sequence[str]) -> None:
     service.spawn(_beat(service))
     if "upkeep" in parts:
         service.spawn(_prune(service))
+    if service.is_shared and service.engine.is_sqlite:
+        service.spawn(_look_around(service))
     if "web" in parts and settings.web.listen:
         await _start_web(service)
 
@@ -199,8 +206,13 @@ async def _start_smtp(service: Service) -> None:
 
 def _start_delivery(service: Service) -> None:
     from aftersend.delivery import Courier, Routes, Rules, Signer
+    from aftersend.delivery.outcome import Attempt
+    from aftersend.intake.notices import Notices
+    from aftersend.ledger.facts import Fact
     from aftersend.policy.limits import Limits
     from aftersend.policy.retry import RetryPlan
+    from aftersend.store import record
+    from aftersend.store.queue import Claim
 
     delivery = service.settings.delivery
     most = delivery.connections_per_site
@@ -222,6 +234,21 @@ def _start_delivery(service: Service) -> None:
         service.store, service.clock, service.ids, service.resolver, routes, service.signer, rules
     )
     service.closers.append(service.courier.stop)
+    notices = Notices(service.intake, service.clock, service.ids, hostname=service.settings.hostname)
+
+    def about(claim: Claim, step: record.Step, attempt: Attempt, body: bytes) -> None:
+        ended = step.next is None and attempt.meaning.goes_on
+        notices.about(
+            claim,
+            Fact.GAVE_UP if ended else attempt.meaning.fact,
+            status=attempt.status,
+            said=attempt.said,
+            host=str(attempt.evidence.get("host", "")),
+            reason=step.reason,
+            body=body,
+        )
+
+    service.courier.on_outcome = about
 
 
 _suffixes: Any = None
@@ -274,7 +301,6 @@ async def _treat(service: Service) -> None:
 
 async def _beat(service: Service) -> None:
     """Renew the lease, free the claims of nodes that died, read again what is kept in memory."""
-    ringing = 0
     while not service.stopping.is_set():
         await asyncio.sleep(UPKEEP_EVERY_S)
         try:
@@ -289,9 +315,30 @@ async def _beat(service: Service) -> None:
                 service.store.ring("treatment")
                 service.store.ring("delivery")
             await service.refresh()
-            ringing += 1
+            await _compare_notes(service)
         except (TryLater, OSError) as error:
             log.warning("store_unavailable", error=str(error))
+
+
+async def _compare_notes(service: Service) -> None:
+    """Tell the other nodes what was learnt of receiving sites, and heed what they have learnt."""
+    courier = service.courier
+    if courier is None or courier.nodes < 2:
+        return
+    now = service.clock()
+    lessons = courier.lessons()
+    if lessons:
+        await service.store.run(sites.tell, lessons, node=service.node, now=now)
+    courier.heed(
+        await service.store.ask(sites.told, node=service.node, since=now - 3 * int(UPKEEP_EVERY_S * clock.SECOND))
+    )
+
+
+async def _look_around(service: Service) -> None:
+    """See every little while whether another process of this machine has written to the same SQLite file."""
+    while not service.stopping.is_set():
+        await asyncio.sleep(LOOK_AROUND_S)
+        service.store.look_around()
 
 
 async def _prune(service: Service) -> None:
@@ -375,7 +422,7 @@ async def _serve(settings: Settings, *, practice: bool, only: Sequence[str], wor
     async with contextlib.AsyncExitStack() as stack:
         if practice:
             settings = await stack.enter_async_context(practised(settings))
-        service = await stack.enter_async_context(running(settings, only=only))
+        service = await stack.enter_async_context(running(settings, only=only, workers=workers))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, service.stopping.set)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import threading
 
-from aftersend.clock import MILLISECOND, Clock
+from aftersend.clock import MILLISECOND, Clock, Instant
 from aftersend.errors import NotFound
 
 EPOCH_MS = 1_577_836_800_000
@@ -100,6 +100,20 @@ def read(prefix: str, text: str) -> int:
 def created_us(number: int) -> int:
     """Return when an id was given, in microseconds, to the millisecond."""
     return ((number >> 22) + EPOCH_MS) * MILLISECOND
+
+
+GRACE_MS = 60_000
+"""Nodes' clocks differ a little, and under load an id may run ahead of its clock."""
+
+
+def least_at(instant: Instant) -> int:
+    """Return a number that every id given at an instant or later has reached; ids grow with time, a minute is for grace."""
+    return max(0, instant // MILLISECOND - EPOCH_MS - GRACE_MS) << 22
+
+
+def beyond(instant: Instant) -> int:
+    """Return a number that no id given before an instant has reached; ids grow with time, a minute is for grace."""
+    return max(0, instant // MILLISECOND - EPOCH_MS + GRACE_MS + 1) << 22
 
 
 def token(bits: int = 256) -> str:

@@ -282,7 +282,7 @@ pki "opensmtpd.test" key "{key}"
 table users {{ "inbox" = "nobody" }}
 listen on 127.0.0.1 port {port} tls pki "opensmtpd.test" hostname "opensmtpd.test"
 action "keep" maildir "{folder}/mail/inbox" virtual <users>
-match from any for domain "peers.test" action "keep"
+match from any for rcpt-to "inbox@peers.test" action "keep"
 """
 OPENSMTPD_START = """
 set -e

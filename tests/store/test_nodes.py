@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from given import Clock, submission
 
 from aftersend.errors import Conflict
 from aftersend.ids import IdSource
 from aftersend.store import Engine, nodes, queue, record
 from aftersend.store.queue import ClaimRequest, Stage
+from given import Clock, submission
 
 
 def test_each_node_has_a_number_of_its_own(write: Callable[..., Any], clock: Clock) -> None:

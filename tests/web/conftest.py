@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 import msgspec
 import pytest
+
 from aftersend import clock, ids, web
 from aftersend.config import Settings, load
 from aftersend.control import keys as api_keys
@@ -60,7 +61,11 @@ class House:
         self.store = Store(self.engine, node=1)
         self.ids = ids.IdSource(lambda: self.now(), 1)
         self.intake = Intake(
-            self.store, lambda: self.now(), self.ids, hostname=self.settings.hostname, max_size=self.settings.smtp.max_size
+            self.store,
+            lambda: self.now(),
+            self.ids,
+            hostname=self.settings.hostname,
+            max_size=self.settings.smtp.max_size,
         )
         self.keys = Keys(self.store, lambda: self.now())
         self.desk = web.Desk(
@@ -82,7 +87,13 @@ class House:
     def key(self, *scopes: str, account_id: int = 1, networks: tuple[str, ...] = ()) -> str:
         """Make a key."""
         return self.run(
-            api_keys.create, account_id, self.ids(), name="test", scopes=scopes or ("*",), networks=networks, now=clock.now()
+            api_keys.create,
+            account_id,
+            self.ids(),
+            name="test",
+            scopes=scopes or ("*",),
+            networks=networks,
+            now=clock.now(),
         )
 
     def client(self, *scopes: str, account_id: int = 1, key: str | None = None) -> httpx2.Client:
@@ -104,7 +115,9 @@ class House:
             None if evidence is None else msgspec.json.encode(evidence).decode(),
         )  # fmt: skip
         pairs = [pair(reason, status=status).words] if reason and fact.phase.value == "delivered, ended" else []
-        onward = None if next_stage is None else record.Next(next_stage, now + clock.HOUR, "retry", 1, "", now + clock.DAY)
+        onward = (
+            None if next_stage is None else record.Next(next_stage, now + clock.HOUR, "retry", 1, "", now + clock.DAY)
+        )
         step = record.Step(account_id, number, [event], fact.bit, now, onward, reason=reason, tries=1, pairs=pairs)
         self.run(record.steps, [step])
 

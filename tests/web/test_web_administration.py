@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+
 from aftersend import clock
 from aftersend.control.keys import looks_like_key
 from aftersend.web import shapes
@@ -65,7 +66,9 @@ def test_a_stream_is_used_as_soon_as_it_is_made(house):
     assert house.client(account_id=2).post("/v1/messages", json=HELLO | {"stream": "receipts"}).status_code == 422
 
 
-@pytest.mark.parametrize("change", [{"name": "Two Words"}, {"kind": "odd"}, {"lifetime_hours": 0}, {"lifetime_hours": 1e300}])
+@pytest.mark.parametrize(
+    "change", [{"name": "Two Words"}, {"kind": "odd"}, {"lifetime_hours": 0}, {"lifetime_hours": 1e300}]
+)
 def test_a_bad_stream_is_refused(house, change):
     """Named by its field."""
     answer = house.client().post("/v1/streams", json={"name": "receipts"} | change)

@@ -6,8 +6,9 @@ import re
 import socket
 from pathlib import Path
 
-import aftersend
 import pytest
+
+import aftersend
 from aftersend import clock, ids
 from aftersend.store import accounts
 from aftersend.web.problems import KINDS
@@ -139,7 +140,9 @@ def test_an_unreadable_query_is_refused(house):
     assert client.get("/v1/deliveries?" + "&".join(f"tag={i}" for i in range(300))).status_code == 400
 
 
-@pytest.mark.parametrize("shown", ["dlv_", "dlv_zzzzzzzzzzzzz", "msg_0000000000001", "1", "dlv_0000000000001", "%00", "dlv_é"])
+@pytest.mark.parametrize(
+    "shown", ["dlv_", "dlv_zzzzzzzzzzzzz", "msg_0000000000001", "1", "dlv_0000000000001", "%00", "dlv_é"]
+)
 def test_an_id_that_names_nothing_is_not_found(house, shown):
     """404 for what cannot be an id as for what is none of this account's."""
     answer = house.client().get(f"/v1/deliveries/{shown}")
@@ -190,7 +193,13 @@ def test_a_client_that_goes_away_in_the_middle_leaves_nothing_behind(house):
 
 def test_what_is_no_http_does_no_harm(house):
     """Garbage is answered with 400 or by closing, and the next request is served."""
-    for garbage in (b"\x16\x03\x01\x02\x00", b"GET / HTTP/9.9\r\n\r\n", b"\r\n" * 100, b"EHLO x\r\n", b"A" * 100_000 + b"\r\n\r\n"):
+    for garbage in (
+        b"\x16\x03\x01\x02\x00",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"\r\n" * 100,
+        b"EHLO x\r\n",
+        b"A" * 100_000 + b"\r\n\r\n",
+    ):
         with socket.create_connection(house.server.address, timeout=5) as connection:
             try:
                 connection.sendall(garbage)

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+
 from aftersend import clock, ids
 from aftersend.ledger.facts import Fact
 from aftersend.ledger.reasons import Reason
@@ -80,7 +81,9 @@ def test_every_word_of_the_search_finds_its_rows(house):
     """Repeat means or, different words mean and."""
     client = house.client()
     (ann,) = send(client, "Ann@Example.net", subject="Receipt for you", tags=["receipt"], metadata={"order": "4711"})
-    (bob,) = send(client, "bob@example.org", subject="News", tags=["news"], stream="broadcast", **{"from": "news@example.com"})
+    (bob,) = send(
+        client, "bob@example.org", subject="News", tags=["news"], stream="broadcast", **{"from": "news@example.com"}
+    )
     row = client.get(f"/v1/deliveries/{ann}").json()
     for words, expected in (
         ({"recipient": "ann@EXAMPLE.net"}, [ann]),
@@ -100,6 +103,8 @@ def test_every_word_of_the_search_finds_its_rows(house):
         ({"q": "NEWS"}, [bob]),
         ({"since": "1h"}, [bob, ann]),
         ({"until": "1h"}, []),
+        ({"since": "9999-12-31T23:59:59Z"}, []),
+        ({"until": "9999-12-31T23:59:59Z"}, [bob, ann]),
         ({"live": "true"}, [bob, ann]),
         ({"fact": "received"}, [bob, ann]),
         ({"domain": "example.org", "tag": "receipt"}, []),
@@ -193,7 +198,14 @@ def test_a_delivery_is_told_whole(house):
     """What became of it, why, who must act, what next, how we know, and every event with its evidence."""
     client = house.client()
     (delivery,) = send(client, "ann@example.net")
-    proof = {"kind": "smtp", "code": 550, "status": "5.1.1", "text": "no such user", "host": "mx.example.net", "command": "RCPT"}
+    proof = {
+        "kind": "smtp",
+        "code": 550,
+        "status": "5.1.1",
+        "text": "no such user",
+        "host": "mx.example.net",
+        "command": "RCPT",
+    }
     house.happen(delivery, Fact.BOUNCED_INVALID, reason=Reason.INVALID_RECIPIENT, evidence=proof, status="5.1.1")
     told = client.get(f"/v1/deliveries/{delivery}").json()
     msgspec.convert(told, shapes.Delivery)
@@ -231,7 +243,9 @@ def test_events_go_by_whole_deliveries(house):
 def test_a_message_adds_up(house):
     """The audience of a message equals the sum over its outcomes."""
     client = house.client()
-    answer = client.post("/v1/messages", json=HELLO | {"to": ["ann@example.net", "bob@example.net", "carl@example.net"]}).json()
+    answer = client.post(
+        "/v1/messages", json=HELLO | {"to": ["ann@example.net", "bob@example.net", "carl@example.net"]}
+    ).json()
     house.happen(answer["deliveries"][0]["id"], Fact.DELIVERED)
     told = client.get(f"/v1/messages/{answer['id']}").json()
     msgspec.convert(told, shapes.Message)
@@ -303,7 +317,9 @@ def test_a_verb_acts_on_all_that_a_filter_finds(house):
     stages = {row["stage"]: row["deliveries"] for row in client.get("/v1/queue").json()["data"]}
     assert stages.pop("held") == 3
     assert sum(stages.values()) == 1
-    released = client.post("/v1/deliveries/actions", json={"action": "release", "filter": {"status": ["unsent"]}}).json()
+    released = client.post(
+        "/v1/deliveries/actions", json={"action": "release", "filter": {"status": ["unsent"]}}
+    ).json()
     assert (released["done"], released["skipped"]) == (3, {"not_held": 1})
     assert found(client, live="true", domain="example.org") == there
     assert client.get("/v1/audit").json()["data"][0]["did"] == "release"

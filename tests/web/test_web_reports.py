@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+
 from aftersend import clock
 from aftersend.ledger.facts import Fact
 from aftersend.ledger.reasons import Reason
@@ -19,7 +20,9 @@ HELLO = {"from": "shop@example.com", "subject": "Hello", "text": "Hi"}
 def client(house):
     """A client of an account in which a little of everything has happened."""
     client = house.client()
-    sent = client.post("/v1/messages", json=HELLO | {"to": [f"ann{i}@example.net" for i in range(9)]}).json()["deliveries"]
+    sent = client.post("/v1/messages", json=HELLO | {"to": [f"ann{i}@example.net" for i in range(9)]}).json()[
+        "deliveries"
+    ]
     happened = (
         (Fact.DELIVERED, None),
         (Fact.BOUNCED_INVALID, Reason.INVALID_RECIPIENT),
@@ -31,7 +34,9 @@ def client(house):
         (Fact.OPENED_BY_MACHINE, None),
     )
     for delivery, (fact, reason) in zip(sent, happened, strict=False):
-        house.happen(delivery["id"], fact, reason=reason, next_stage=Stage.DELIVERY if fact is Fact.OPENED_BY_MACHINE else None)
+        house.happen(
+            delivery["id"], fact, reason=reason, next_stage=Stage.DELIVERY if fact is Fact.OPENED_BY_MACHINE else None
+        )
     house.happen(sent[6]["id"], Fact.CLICKED)
     return client
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+
 from aftersend import clock
 
 HELLO: dict[str, Any] = {
@@ -53,7 +54,14 @@ def test_what_was_sent_is_what_is_kept(house):
     raw = answer.content
     assert answer.headers["content-type"] == "message/rfc822"
     assert answer.headers["content-disposition"].startswith("attachment")
-    for part in (b"From: Shop <shop@example.com>", b"Reply-To: help@example.com", b"X-Order: 4711", b"<p>Hi</p>", b'"a.pdf"', b"JVBERg=="):
+    for part in (
+        b"From: Shop <shop@example.com>",
+        b"Reply-To: help@example.com",
+        b"X-Order: 4711",
+        b"<p>Hi</p>",
+        b'"a.pdf"',
+        b"JVBERg==",
+    ):
         assert part in raw or part.replace(b'"', b"") in raw
     assert b"boss@" not in raw
 
@@ -112,7 +120,9 @@ def test_the_null_sender_is_taken(house):
 )
 def test_a_bad_envelope_or_message_is_refused_by_name(house, query, content, pointer):
     """Each fault names its place."""
-    answer = house.client().post("/v1/messages/raw" + query, content=content, headers={"content-type": "message/rfc822"})
+    answer = house.client().post(
+        "/v1/messages/raw" + query, content=content, headers={"content-type": "message/rfc822"}
+    )
     assert answer.status_code == 422, answer.text
     assert pointer in [error["pointer"] for error in answer.json()["errors"]]
 
@@ -149,7 +159,10 @@ BAD: list[tuple[dict[str, Any], dict[str, str]]] = [
     ({"attachments": [{"filename": "a", "content": "*"}]}, {"#/attachments/0/content": "invalid-attachment"}),
     ({"attachments": [{"content": "YQ=="}]}, {"#/attachments/0/filename": "missing-field"}),
     ({"attachments": [{"filename": "a", "content": "YQ==", "type": "x"}]}, {"#/attachments/0/type": "unknown-field"}),
-    ({"attachments": [{"filename": "a", "content": "YQ==", "content_type": "x"}]}, {"#/attachments/0/content_type": "invalid-attachment"}),
+    (
+        {"attachments": [{"filename": "a", "content": "YQ==", "content_type": "x"}]},
+        {"#/attachments/0/content_type": "invalid-attachment"},
+    ),
     ({"stream": "nope"}, {"#/stream": "unknown-stream"}),
     ({"tags": ["x" * 129]}, {"#/tags/0": "invalid-field"}),
     ({"tags": ["x"] * 21}, {"#/tags": "invalid-field"}),
@@ -215,7 +228,10 @@ def test_what_is_no_json_object_is_refused(house, content, code):
 def test_a_lone_surrogate_does_no_harm(house):
     """JSON can write half a character; no field takes it, and nothing breaks."""
     for field in ("subject", "text", "from", "to", "stream"):
-        content = b'{"from":"shop@example.com","to":"ann@example.net","subject":"x","text":"x","%s":"\\ud800"}' % field.encode()
+        content = (
+            b'{"from":"shop@example.com","to":"ann@example.net","subject":"x","text":"x","%s":"\\ud800"}'
+            % field.encode()
+        )
         answer = house.client().post("/v1/messages", content=content, headers={"content-type": "application/json"})
         assert answer.status_code in (400, 422), (field, answer.text)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+
 from aftersend.web.routes import ROUTES
 from aftersend.web.shapes import EXAMPLES
 
@@ -27,7 +28,11 @@ def test_nothing_of_another_account_is_seen_or_changed(house, route):
     things = {
         "address": "ann@secret.example",
         "name": "secret.example",
-        "id": sent["id"] if "/messages/" in route.path else key if "/keys/" in route.path else sent["deliveries"][0]["id"],
+        "id": sent["id"]
+        if "/messages/" in route.path
+        else key
+        if "/keys/" in route.path
+        else sent["deliveries"][0]["id"],
     }
     delivery = f"/v1/deliveries/{sent['deliveries'][0]['id']}"
 
@@ -46,7 +51,10 @@ def test_nothing_of_another_account_is_seen_or_changed(house, route):
     answer = other.request(route.method, path, **({"json": body} if body is not None else {}))
     if _VARIABLE.search(route.path) and route.name != "putSuppression":
         assert answer.status_code == 404, answer.text
-    assert "secret" not in answer.text.replace("ann@secret.example", "").replace("secret.example", "") or answer.status_code == 404
+    assert (
+        "secret" not in answer.text.replace("ann@secret.example", "").replace("secret.example", "")
+        or answer.status_code == 404
+    )
     if answer.status_code < 300 and route.name != "putSuppression":
         assert "secret" not in answer.text
     assert state() == before

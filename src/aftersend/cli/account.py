@@ -43,7 +43,7 @@ def create(here: Here, name: str, as_json: bool) -> None:
     """Make an account with the usual streams."""
     from aftersend.store import accounts
 
-    here.prepare()
+    here.prepare_once()
     number = here.ids()
     here.write(accounts.create, number, _checked(name), now=clock.now())
     here.audit("made an account", name)

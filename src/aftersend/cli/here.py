@@ -63,6 +63,12 @@ class Here:
                 "elsewhere, name it: --config FILE, or AFTERSEND_DATA_DIR."
             )
 
+    def close(self) -> None:
+        """Close the database, if it was opened."""
+        engine = self.__dict__.pop("engine", None)
+        if engine is not None:
+            engine.close()
+
     def prepare(self) -> str | None:
         """Make the database, or bring it up to date; return the version that its schema had, None if it was new."""
         with translated():
@@ -73,6 +79,11 @@ class Here:
                 accounts.ensure_first(connection, now=clock.now())
             engine.close()
         return before
+
+    def prepare_once(self) -> None:
+        """Make the database if there is none."""
+        if "engine" not in self.__dict__:
+            self.prepare()
 
     def read(self, question: Question[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Ask the store."""
@@ -211,7 +222,7 @@ class Here:
         """Take the way that a request over HTTP takes, without the network."""
         from aftersend import app
 
-        self.prepare()
+        self.prepare_once()
         return cast("dict[str, Any]", app.run(self._submitted(compose, body, envelope)))
 
     async def _submitted(self, compose: Callable[[Any], Any], body: bytes, envelope: bytes) -> dict[str, Any]:
@@ -292,7 +303,7 @@ class Here:
         from aftersend import ids
         from aftersend.control import keys
 
-        self.prepare()
+        self.prepare_once()
         number = self.ids()
         secret = self.write(
             keys.create, self.account, number, name=name, scopes=scopes, networks=networks, kind=kind, now=clock.now()
@@ -337,7 +348,7 @@ class Here:
         """Make a stream, or change it."""
         if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", name):
             raise BadField("#/name", "A stream has a name of 1 to 40 small letters, digits, hyphens and underscores.")
-        self.prepare()
+        self.prepare_once()
         seconds = max(1, int(lifetime_hours * 3600))
         self.write(accounts.add_stream, self.account, name, kind=kind, lifetime_s=seconds, now=clock.now())
         self.audit("set a stream", name)
@@ -352,7 +363,7 @@ class Here:
 
     def add_domain(self, name: str) -> dict[str, Any]:
         """Add a sending domain and make its keys."""
-        self.prepare()
+        self.prepare_once()
         added = self.write(domains.add, self.account, name, secret=self.secret, now=clock.now())
         self.audit("added a domain", added)
         return _told_domain(self.read(domains.one, self.account, added))
@@ -396,6 +407,7 @@ class Here:
 
     def suppress(self, address: str, *, stream: str, why: str) -> dict[str, Any]:
         """Put an address on the account's own list."""
+        self.prepare_once()
         if stream and stream not in {one["name"] for one in self.streams()}:
             raise BadField("#/stream", f"There is no stream {stream!r}.", code="unknown-stream")
         folded = parse(address, pointer="#/address").folded
@@ -468,7 +480,8 @@ def translated() -> Iterator[None]:
         from aftersend.store import engine
 
         told = engine.translate(error)
-        if isinstance(told, TryLater) and engine.is_lost(error) and not engine.is_busy(error):
+        is_lost = isinstance(told, TryLater) and not engine.is_busy(error)
+        if is_lost or type(error).__name__ == "DatabaseError":
             raise SettingsError(f"The database cannot be opened: {str(error).splitlines()[0][:300]}") from None
         if told is not error:
             raise told from None

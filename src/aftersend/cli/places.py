@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from collections.abc import Callable
@@ -32,7 +33,8 @@ def here_option(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--account", metavar="NAME", help="The account that is meant, by name or number. Else the first.")
     @functools.wraps(function)
     def placed(config: str | None, account: str | None, **options: Any) -> Any:
-        return function(_here(config, account), **options)
+        with contextlib.closing(_here(config, account)) as here:
+            return function(here, **options)
 
     return placed
 
@@ -45,9 +47,9 @@ def place_option(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--local", is_flag=True, help=f"Work on the store of this machine, also when {URL} is set.")
     @functools.wraps(function)
     def placed(config: str | None, account: str | None, local: bool, **options: Any) -> Any:
-        if local or account or not os.environ.get(URL):
-            return function(_here(config, account), **options)
-        return function(there(), **options)
+        is_here = local or account or not os.environ.get(URL)
+        with contextlib.closing(_here(config, account) if is_here else there()) as place:
+            return function(place, **options)
 
     return placed
 

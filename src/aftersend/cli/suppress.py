@@ -137,7 +137,7 @@ def import_(place: Any, file: IO[str], stream: str, why: str, as_json: bool) -> 
 def _entries(file: IO[str]) -> Iterator[tuple[int, dict[str, str]]]:
     names: list[str] | None = None
     for number, row in enumerate(csv.reader(file), 1):
-        cells = [cell.strip() for cell in row]
+        cells = [_bare(cell.strip()) for cell in row]
         if not any(cells) or cells[0].startswith("#"):
             continue
         if names is None:
@@ -165,3 +165,8 @@ def _safe(value: Any) -> str:
     """A cell that no spreadsheet takes for a formula."""
     text = "" if value is None else str(value)
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def _bare(cell: str) -> str:
+    """A cell as it was before an export made it safe."""
+    return cell[1:] if cell[:1] == "'" and cell[1:2] in ("=", "+", "-", "@") else cell

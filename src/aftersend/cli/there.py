@@ -103,6 +103,12 @@ class There:
             self._connection = kind(self._parts.hostname or "", self._parts.port, timeout=TIMEOUT_S)
         return self._connection
 
+    def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
     # ---- questions about mail ----------------------------------------------------------------------------------------
 
     def page(

@@ -252,7 +252,7 @@ def _store(installation: Installation, now: Instant) -> list[Finding]:
         finally:
             engine.close()
     except Exception as error:
-        said = f"The database cannot be opened: {str(error).splitlines()[0][:200]}"
+        said = f"The database cannot be opened: {str(error).splitlines()[0][:200]}."
         return [Finding("database", FAIL, said, "Check `store.url`, and that the server runs and lets this machine in")]
 
 

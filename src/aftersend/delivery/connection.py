@@ -338,29 +338,19 @@ _UNCERTAIN_BIT = Fact.UNCERTAIN.bit
 
 
 def envelope_of(parcel: Parcel, *, smart_host: bool) -> smtp.Envelope:
-    """Put a parcel into the envelope that the protocol wants: the domain as an A-label, and what was asked for it.
+    """Put a parcel into the envelope that the protocol wants, the domain as an A-label.
 
     A smart host is asked for reports, since it has the last word. Others report failures to our return path by
-    themselves; what the customer asked for beyond that is passed on (RFC 3461 §5.2).
+    themselves, and what the customer asked for we report ourselves (`intake.notices`).
     """
     claim = parcel.claim
-    local = claim.recipient.rpartition("@")[0]
-    recipient = f"{local}@{claim.domain}"
+    recipient = f"{claim.recipient.rpartition('@')[0]}@{claim.domain}"
     needs_utf8 = bool(claim.flags & FLAG_UTF8) or not recipient.isascii()
     said = None
-    if smart_host or claim.notify:
-        notify = "SUCCESS,FAILURE,DELAY" if smart_host else _passed_on(claim.notify or "")
-        said = smtp.RcptParameters(notify=notify, orcpt=claim.orcpt)
-    asked = None
-    if needs_utf8 or claim.envid or claim.notify:
-        asked = smtp.MailParameters(smtputf8=needs_utf8, envid=claim.envid, ret="HDRS")
+    if smart_host or claim.orcpt:
+        said = smtp.RcptParameters(notify="SUCCESS,FAILURE,DELAY" if smart_host else None, orcpt=claim.orcpt)
+    asked = smtp.MailParameters(smtputf8=needs_utf8, envid=claim.envid) if needs_utf8 or claim.envid else None
     return smtp.Envelope(parcel.sender, ((recipient, said),), parcel.content, claim.delivery_id, asked)
-
-
-def _passed_on(notify: str) -> str:
-    """NEVER is not passed on: we want to know of failures, and tell the customer nothing."""
-    wanted = set(notify.split(",")) - {"NEVER"} | {"FAILURE"}
-    return ",".join(word for word in ("SUCCESS", "FAILURE", "DELAY") if word in wanted)
 
 
 MESSAGES_MOST = 1000

@@ -35,6 +35,7 @@ from aftersend.policy import gates, outcomes
 from aftersend.policy.verdict import Refuse
 from aftersend.store import Store, content, queue, record
 from aftersend.store.queue import Claim, ClaimRequest, PutOff, Stage
+from aftersend.store.sites import Lesson
 
 log = Logger("delivery")
 
@@ -81,7 +82,8 @@ class Courier:
         self._tasks: set[asyncio.Task[Any]] = set()
         self.stopping = False
         self.paused = False
-        self.on_final: Callable[[Claim, Fact, Attempt], None] | None = None
+        self.on_outcome: Callable[[Claim, record.Step, Attempt, bytes], None] | None = None
+        """Told of every outcome in the same breath as the store; `bytes` is the body, empty if it is no longer at hand."""
         self.nodes = 1
 
     # ---- the loop --------------------------------------------------------------------------------------------------
@@ -308,8 +310,8 @@ class Courier:
             self._our_fault(claim)
             return
         self._record(claim, step)
-        if self.on_final is not None and not attempt.meaning.goes_on:
-            self.on_final(claim, attempt.meaning.fact, attempt)
+        if self.on_outcome is not None and claim.notify:
+            self.on_outcome(claim, step, attempt, self._bodies.get((claim.account_id, claim.body), b""))
 
     def _record(self, claim: Claim, step: record.Step) -> None:
         self._store.join(record.steps, step, hurry=False).add_done_callback(partial(self._recorded, claim, step))
@@ -348,6 +350,23 @@ class Courier:
         self._bytes -= claim.size
         if self._held <= WINDOW - BATCH // 2 or self._held == 0:
             self._wake.set()
+
+    # ---- what nodes tell each other ----------------------------------------------------------------------------------
+
+    def lessons(self) -> list[Lesson]:
+        """What has been learnt of sites since this was asked last."""
+        found = [site.lesson() for site in self.sites.values() if site.has_news]
+        for site in self.sites.values():
+            site.has_news = False
+        return found
+
+    def heed(self, lessons: Sequence[Lesson]) -> None:
+        """Take what other nodes have learnt."""
+        named = {lesson.name: lesson for lesson in lessons}
+        for site in self.sites.values():
+            lesson = named.get(site.name)
+            if lesson is not None:
+                site.heed(lesson)
 
     # ---- connections -----------------------------------------------------------------------------------------------
 
@@ -396,6 +415,7 @@ class Courier:
             await asyncio.sleep(1.0)
             now = asyncio.get_running_loop().time()
             for key, site in list(self.sites.items()):
+                site.nodes = self.nodes
                 for connection in list(site.connections):
                     connection.check_time(now)
                 if site.is_quiet and len(self.sites) > 10_000:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from dataclasses import replace
 from typing import Protocol
 
 from aftersend.clock import SECOND, Clock
@@ -12,6 +13,7 @@ from aftersend.delivery.parcel import Parcel
 from aftersend.delivery.routes import Route
 from aftersend.policy import limits
 from aftersend.policy.limits import Limits, SiteState
+from aftersend.store.sites import Lesson
 
 DEPTH = 4
 """So many parcels for each connection before another one is opened."""
@@ -59,6 +61,8 @@ class Site:
         self.connecting = 0
         self.state: SiteState = limits.fresh(rules)
         self.nodes = 1
+        self.has_news = False
+        """Whether something was learnt that the other nodes should know."""
         self._opener = opener
         self._clock = clock
         self._rules = rules
@@ -139,8 +143,24 @@ class Site:
         self._sent.append(self._clock())
         self.state = limits.after_success(self.state, self._rules)
 
+    def lesson(self) -> Lesson:
+        """What the other nodes should know."""
+        state = self.state
+        return Lesson(self.name, max(1, int(state.connections)), state.closed_until_us, state.why)
+
+    def heed(self, lesson: Lesson) -> None:
+        """Take what another node has learnt: the fewer connections, the longer pause."""
+        self.state = replace(
+            self.state,
+            connections=min(self.state.connections, float(lesson.connections)),
+            closed_until_us=max(self.state.closed_until_us, lesson.closed_until_us),
+            why=lesson.why,
+            good=0,
+        )
+
     def pushed_back(self, why: str, pause_s: float) -> None:
         """The site said that we are too much."""
+        self.has_news = True
         self.state = limits.after_pushback(
             self.state,
             now=self._clock(),
@@ -152,6 +172,7 @@ class Site:
 
     def could_not_be_reached(self, why: str, *, timed_out: bool) -> None:
         """None of its hosts answered."""
+        self.has_news = True
         self.state = limits.after_no_connection(
             self.state, self._rules, now=self._clock(), timed_out=timed_out, why=why
         )

@@ -31,7 +31,9 @@ from aftersend.practice.sites import ZONE
 
 SENDER = f"shop@shop.{ZONE}"
 SMTP_CONNECTIONS = 4
-POLL_S = 0.25
+POLL_S = 0.2
+LOOKED_AT_SINGLY = 60
+"""So few unfinished deliveries are asked for one by one, more by the page."""
 FAR_AWAY_S = 60.0
 """What is planned for later than this is not waited for: a relay may take days for its last word."""
 PATIENCE_S = 180.0
@@ -61,7 +63,6 @@ class Submitted:
     refused: int = 0
     faults: list[str] = field(default_factory=list)
     """What did not go as it should; empty when all is well."""
-    cancelled_too_late: int = 0
 
 
 def demonstrate(target: Target, *, recipients: int = 1000, on_progress: Progress = lambda *_: None) -> dict[str, Any]:
@@ -74,8 +75,9 @@ def demonstrate(target: Target, *, recipients: int = 1000, on_progress: Progress
     plan = plan_for(recipients, has_relay=target.has_relay)
     submitted = submit(target, plan, run, on_progress)
     seconds_to_submit = time.monotonic() - started
-    rows, seen = watch(target, run, submitted, on_progress)
+    rows, seen = watch(target, run, submitted.audience, on_progress, to_hold=plan.held)
     result = told(rows, submitted.audience, seen)
+    result["seen"]["life_cycle"]["Error"] += submitted.refused
     faults = submitted.faults + check(target, rows, submitted.audience)
     if faults:
         result["conserved"] = False
@@ -173,6 +175,10 @@ class _Submission:
             self._post(api, plan.to_few)
         for recipient in plan.planned:
             self._post(api, [recipient], scheduled_at=_in_seconds(1.0))
+        for recipient in plan.far_ahead:
+            self._post(api, [recipient], scheduled_at=_in_seconds(86_400))
+        for recipient in plan.held:
+            self._post(api, [recipient])
         for recipient in plan.cancelled:
             said = self._post(api, [recipient], scheduled_at=_in_seconds(3600))
             if said is not None:
@@ -266,26 +272,44 @@ def _data(client: SMTP, sender: str, recipients: Iterable[str], content: bytes) 
 def watch(
     target: Target,
     run: str,
-    submitted: Submitted,
+    audience: int,
     on_progress: Progress = lambda *_: None,
     *,
+    to_hold: Sequence[str] = (),
     patience_s: float = PATIENCE_S,
 ) -> tuple[list[dict[str, Any]], set[tuple[str, str]]]:
     """Wait until every delivery of the run has ended, or waits for somebody far away; return the rows of the log.
 
-    The second value holds every word that was seen on the way, as (vocabulary, word).
+    The recipients `to_hold` are put on hold once their server has put them off. The second value holds every word that was
+    seen on the way, as (vocabulary, word).
     """
     api = Api(target.url, target.key)
     end = time.monotonic() + patience_s
     seen: set[tuple[str, str]] = set()
-    while True:
-        rows = list(api.pages(f"/v1/deliveries?tag={tag(run)}&limit=100"))
-        seen.update(word for row in rows for word in _words_now(row))
-        done = sum(is_settled(row) for row in rows)
-        on_progress("delivering", done, submitted.audience)
-        if (done >= len(rows) >= submitted.audience) or time.monotonic() > end:
-            return rows, seen
-        time.sleep(POLL_S if len(rows) <= 500 else POLL_S * len(rows) / 500)
+    rows: dict[str, dict[str, Any]] = {}
+    while time.monotonic() < end:
+        waiting = [row for row in rows.values() if not is_settled(row)]
+        if len(rows) < audience or len(waiting) > LOOKED_AT_SINGLY:
+            found = list(api.pages(f"/v1/deliveries?tag={tag(run)}&limit=100"))
+        elif waiting:
+            found = [api.call("GET", f"/v1/deliveries/{row['id']}").body for row in waiting]
+        else:
+            break
+        for row in found:
+            rows[row["id"]] = row
+            seen.update(_words_now(row))
+            if row["recipient"] in to_hold and "deferred" in row["facts"] and not is_settled(row):
+                _hold(api, run, row["recipient"])
+        on_progress("delivering", sum(is_settled(row) for row in rows.values()), audience)
+        time.sleep(POLL_S)
+    return list(api.pages(f"/v1/deliveries?tag={tag(run)}&limit=100")), seen
+
+
+def _hold(api: Api, run: str, recipient: str) -> None:
+    wanted = {"tag": tag(run), "recipient": recipient}
+    api.call(
+        "POST", "/v1/deliveries/actions", {"action": "hold", "filter": wanted, "why": "the demonstration holds it"}
+    )
 
 
 def is_settled(row: dict[str, Any]) -> bool:
@@ -394,6 +418,8 @@ def check(target: Target, rows: Sequence[dict[str, Any]], audience: int) -> list
             faults.append(f"{row['recipient']} has not ended and waits for nothing: {row['headline']}")
         if not row["why"] or not row["next"]["sentence"]:
             faults.append(f"{row['recipient']} is not explained: {row}")
+        if not is_settled(row):
+            faults.append(f"{row['recipient']} has not ended in time: {row['headline']}; {row['next']['sentence']}")
     ours = tally(Counter(facts_of(row).bits for row in rows))
     for name, report in REPORTS.items():
         answer = api.call("GET", f"/v1/reports/{report}")

@@ -30,6 +30,10 @@ class Plan:
     """By HTTP, planned for later, then cancelled."""
     planned: list[str] = field(default_factory=list)
     """By HTTP, planned for a second later."""
+    far_ahead: list[str] = field(default_factory=list)
+    """By HTTP, planned for tomorrow; still waiting when the demonstration ends."""
+    held: list[str] = field(default_factory=list)
+    """By HTTP, put off by their server, then put on hold by a person; still there when the demonstration ends."""
     repeated: list[str] = field(default_factory=list)
     """By HTTP, each submitted twice with one idempotency key."""
     attached: list[str] = field(default_factory=list)
@@ -68,6 +72,8 @@ def plan_for(recipients: int, *, has_relay: bool = False) -> Plan:
         (plan.list_to_block, "listed"),
         (plan.cancelled, "cancelled"),
         (plan.planned, "planned"),
+        (plan.far_ahead, "tomorrow"),
+        (plan.held, "never2"),
         (plan.repeated, "repeated"),
     ):
         put(place, iter([f"{name}@one.{ZONE}"]), 1)

@@ -135,7 +135,9 @@ DOMAINS: dict[str, Domain] = {
         Domain(f"null-mx.{ZONE}", "declares that it takes no mail (null MX)", ((0, ""),)),
         _served("no-mx-address", "names a server that has no address", "nowhere.one-mail.test"),
         Domain(f"no-mail.{ZONE}", "exists, but has neither MX nor address"),
-        Domain(f"no-such-domain.{ZONE}", "does not exist; nor does any name that begins with no-such", trouble="nxdomain"),
+        Domain(
+            f"no-such-domain.{ZONE}", "does not exist; nor does any name that begins with no-such", trouble="nxdomain"
+        ),
         Domain(f"servfail.{ZONE}", "its DNS servers have a fault", trouble="servfail"),
         Domain(f"dns-timeout.{ZONE}", "its DNS servers do not answer", trouble="silence"),
         Domain(

@@ -7,7 +7,7 @@ from typing import Any
 from aftersend import ids
 from aftersend.ledger.conservation import Sums, sums
 from aftersend.reports.log import leases_of, rows, told
-from aftersend.reports.telling import explained, moment, parsed, told_event
+from aftersend.reports.telling import explained, in_order, moment, parsed, told_event
 from aftersend.store import deliveries
 from aftersend.store.connection import Connection
 from aftersend.store.deliveries import Filter
@@ -24,14 +24,14 @@ def delivery(connection: Connection, account_id: int, delivery_id: int) -> dict[
         "received": parsed(row["received"]),
         "received_at": moment(row["received_us"]),
         "envid": row["envid"],
-        "events": [told_event(event) for event in events],
+        "events": [told_event(event) for event in in_order(events)],
     }
 
 
 def events(connection: Connection, account_id: int, delivery_id: int) -> list[dict[str, Any]]:
     """Return everything that happened to a delivery, in order, with its raw evidence. Raise NotFound."""
     deliveries.one(connection, account_id, delivery_id)
-    return [told_event(event) for event in deliveries.events_of(connection, account_id, delivery_id)]
+    return [told_event(event) for event in in_order(deliveries.events_of(connection, account_id, delivery_id))]
 
 
 def recent_events(
@@ -43,11 +43,7 @@ def recent_events(
     last = None if after is None else ids.read("dlv", after)
     chosen = deliveries.ids(connection, account_id, Filter(), limit=limit, before=last)
     found = deliveries.events_of_many(connection, account_id, chosen)
-    told = [
-        told_event(row)
-        for delivery_id in chosen
-        for row in sorted(found[delivery_id], key=lambda each: (each["occurred_us"], each["recorded_us"], each["key"]))
-    ]
+    told = [told_event(row) for delivery_id in chosen for row in in_order(found[delivery_id])]
     return told, ids.show("dlv", chosen[-1]) if len(chosen) == limit else None
 
 

@@ -41,6 +41,8 @@ WORDS: dict[str, str] = {
 _AGES = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
 _AGE = re.compile(r"(\d{1,6})\s*([smhdw])")
 _LONGEST = 400
+LATEST = from_iso("2089-01-01T00:00:00Z")
+"""Ids end some months later; nothing can have been created after that."""
 
 
 def read(words: Iterable[tuple[str, str]], *, now: Instant) -> Filter:
@@ -160,7 +162,7 @@ class _Gathered:
     def _time(self, word: str, value: str) -> None:
         if word in self._times:
             raise BadField(f"#/{word}", f"Give {word} once.")
-        self._times[word] = instant(value, word, now=self._now)
+        self._times[word] = min(instant(value, word, now=self._now), LATEST)
 
     def _alive(self, word: str, value: str) -> None:
         if value.lower() not in ("true", "false"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -62,6 +62,11 @@ def waiting(row: Row, leases: Mapping[int, Instant]) -> Waiting | None:
 def explained(row: Row, events: Sequence[Row], leases: Mapping[int, Instant]) -> Explanation:
     """Explain one row of the log."""
     return explain(Facts(row["facts"]), [event(each) for each in events], waiting(row, leases))
+
+
+def in_order(rows: Iterable[Row]) -> list[Row]:
+    """Return events as they happened; those of one moment in the order of the life cycle, as explanations take them."""
+    return sorted(rows, key=lambda row: (row["occurred_us"], 99 if row["fact"] is None else row["fact"], row["key"]))
 
 
 def told_event(row: Row) -> dict[str, Any]:

@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import binascii
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Callable
 
-from aftersend.smtp import content as wire
-from aftersend.smtp import extensions, parameters, paths
+from aftersend.smtp import extensions
+from aftersend.smtp.commands import Transaction, made_ready
 from aftersend.smtp.extensions import Extensions
+from aftersend.smtp.outcome import Envelope, Event, Failed, Outcome, Ready, StartTls, shown
 from aftersend.smtp.parameters import MailParameters, RcptParameters
 from aftersend.smtp.reply import Reply, parse
 
@@ -39,158 +38,6 @@ LINE_MOST = 8 * 1024
 REPLY_MOST = 64 * 1024
 REPLY_LINES_MOST = 100
 """Bounds of a reply; a server that says more is given up."""
-DIALOGUE_MOST = 4096
-"""Characters of a dialogue that is kept as evidence."""
-
-_TOO_LARGE = "The message has {} octets; the receiving server takes at most {}"
-_NO_UTF8 = Reply(553, "5.6.7", "The address or a header needs SMTPUTF8, which the receiving server does not offer")
-_NO_8BIT = Reply(554, "5.6.3", "The message has 8-bit content, which the receiving server does not take")
-_BROKEN = Reply(554, "5.6.0", "The message has a lone CR or LF, or a NUL octet, and cannot be sent as it is")
-_BAD_SENDER = "The sender's address cannot be written in SMTP: {}"
-_BAD_RECIPIENT = "The recipient's address cannot be written in SMTP: {}"
-_BAD_PARAMETER = Reply(554, "5.5.4", "ENVID, RET, NOTIFY or ORCPT cannot be written in SMTP")
-_NOBODY = Reply(554, "5.5.1", "There is no recipient")
-
-
-@dataclass(slots=True)
-class Envelope:
-    """A message to be sent."""
-
-    sender: str
-    recipients: Sequence[tuple[str, RcptParameters | None]]
-    content_chunks: tuple[bytes, ...]
-    """Joined, the message: CR LF line ends, not dot-stuffed."""
-    tag: object = None
-    """Comes back with the outcome."""
-    mail_parameters: MailParameters | None = None
-    """RET, ENVID and AUTH are passed on where offered. `smtputf8` says that it may be needed; SIZE and BODY are ours."""
-
-
-@dataclass(slots=True)
-class Ready:
-    """The server takes mail."""
-
-    extensions: Extensions
-
-
-@dataclass(slots=True)
-class StartTls:
-    """The server waits for a handshake: upgrade, call `tls_started`, send `output`."""
-
-
-@dataclass(slots=True)
-class Failed:
-    """The session is over: nothing more can be sent, close. Outcomes of what was under way come as well."""
-
-    reply: Reply | None
-    """What the server said, unless an outcome has it already or it said nothing."""
-    why: str
-    stage: str
-    """`greeting`, `hello`, `starttls`, `auth`, or where in a message: see `Outcome.stage`."""
-
-
-@dataclass(slots=True)
-class Outcome:
-    """How sending an envelope ended. Replies are read from their octets when asked for."""
-
-    tag: object
-    envelope: Envelope
-    said: list[bytes]
-    """The replies in order: to MAIL, to each RCPT, to DATA, to the final dot; as many as came."""
-    uncertain: bool = False
-    """The connection was lost between the final dot and its reply: it may have arrived."""
-    untried: bool = False
-    """Nothing was said about this envelope, and the connection's end was not its fault: try it at once elsewhere."""
-    why: str = ""
-    """What went wrong where no reply tells."""
-    local: Reply | None = None
-    """We refused it ourselves, by what the server had announced."""
-
-    @property
-    def sender_reply(self) -> Reply | None:
-        """The reply to MAIL."""
-        return self._reply(0)
-
-    @property
-    def recipient_replies(self) -> list[Reply | None]:
-        """The replies to RCPT, one for each recipient in order; None where none came."""
-        return [self._reply(i + 1) for i in range(len(self.envelope.recipients))]
-
-    @property
-    def data_reply(self) -> Reply | None:
-        """The reply to DATA."""
-        return self._reply(len(self.envelope.recipients) + 1)
-
-    @property
-    def final_reply(self) -> Reply | None:
-        """The reply to the final dot."""
-        return self._reply(len(self.envelope.recipients) + 2)
-
-    @property
-    def reply(self) -> Reply | None:
-        """What decided about the first recipient, or None if nothing did."""
-        return self.of(0)[1]
-
-    @property
-    def stage(self) -> str:
-        """What that reply answers: `mail`, `rcpt`, `data` or `dot`; `local` if it is our own."""
-        return self.of(0)[0]
-
-    def of(self, recipient: int) -> tuple[str, Reply | None]:
-        """Say what decided about one recipient: the first refusal on its way, or the last reply; and its stage."""
-        if self.local is not None:
-            return "local", self.local
-        said = self.said
-        count = len(self.envelope.recipients)
-        steps = (("mail", 0), ("rcpt", recipient + 1), ("data", count + 1), ("dot", count + 2))
-        for stage, position in steps:
-            if position >= len(said):
-                return stage, None
-            if stage == "dot" or said[position][0] > 0x33:
-                return stage, parse(said[position])
-        raise AssertionError("unreachable")
-
-    def dialogue(self, most: int = DIALOGUE_MOST) -> list[str]:
-        """Write down who said what, `>` for us and `<` for the server; at most so many characters."""
-        commands = chain(
-            [f"MAIL FROM:<{self.envelope.sender}>"],
-            (f"RCPT TO:<{address}>" for address, _ in self.envelope.recipients),
-            ["DATA", "(message) ."],
-        )
-        lines: list[str] = []
-        for command, raw in zip(commands, self.said, strict=False):
-            lines += [f"> {command}", *(f"< {line}" for line in str(_shown(raw)).split("\n"))]
-        length = 0
-        for i, line in enumerate(lines):
-            length += len(line) + 1
-            if length > most:
-                return [*lines[:i], "…"]
-        return lines
-
-    def _reply(self, position: int) -> Reply | None:
-        return parse(self.said[position]) if position < len(self.said) else None
-
-
-def _shown(raw: bytes) -> str:
-    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in raw.decode("utf-8", "replace"))
-
-
-Event = Ready | StartTls | Failed | Outcome
-
-
-class _Transaction:
-    """An envelope on its way."""
-
-    __slots__ = ("accepted", "awaits_reset", "commands", "content", "count", "envelope", "said")
-
-    def __init__(self, envelope: Envelope, content: bytes, commands: list[str]) -> None:
-        self.envelope = envelope
-        self.content = content
-        self.commands = commands
-        self.count = len(envelope.recipients)
-        self.said: list[bytes] = []
-        self.accepted = 0
-        self.awaits_reset = False
 
 
 class ClientSession:
@@ -201,29 +48,10 @@ class ClientSession:
     """
 
     __slots__ = (
-        "_closed",
-        "_credentials",
-        "_early",
-        "_events",
-        "_head",
-        "_hello",
-        "_is_open",
-        "_is_ready",
-        "_line",
-        "_lines",
-        "_lines_size",
-        "_next",
-        "_on_reply",
-        "_out",
-        "_queue",
-        "_quitting",
-        "_start_tls",
-        "_started",
-        "_tls",
-        "_wants_pipelining",
-        "extensions",
-        "pipelining",
-    )
+        "_closed", "_credentials", "_early", "_events", "_head", "_hello", "_is_open", "_is_ready", "_line", "_lines",
+        "_lines_size", "_next", "_on_reply", "_out", "_queue", "_quitting", "_start_tls", "_started", "_tls",
+        "_wants_pipelining", "extensions", "pipelining",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -254,9 +82,9 @@ class ClientSession:
         self._quitting = False
         self._is_ready = False
         self._early: list[Envelope] = []
-        self._queue: deque[_Transaction] = deque()
-        self._head: _Transaction | None = None
-        self._next: _Transaction | None = None
+        self._queue: deque[Transaction] = deque()
+        self._head: Transaction | None = None
+        self._next: Transaction | None = None
         """Sent already, behind the final dot of the head."""
         self._is_open = False
         """Whether the server may hold a transaction open that is over for us, so that RSET is due."""
@@ -266,11 +94,6 @@ class ClientSession:
 
     def feed(self, data: bytes) -> None:
         """Take octets that have come from the server."""
-        if self._closed:
-            return
-        if self._on_reply is ClientSession._before_tls:
-            self._before_tls(data)
-            return
         if self._line:
             data = self._line + data
             self._line = b""
@@ -278,21 +101,20 @@ class ClientSession:
         end = data.find(b"\n")
         while end >= 0:
             line = data[start : end - 1] if data[end - 1] == 13 and end > start else data[start:end]
-            start = end + 1
-            if line[3:4] == b" " and line[:3].isdigit() and 0x32 <= line[0] <= 0x35 and not self._lines:
+            if (
+                line[3:4] == b" "
+                and line[:3].isdigit()
+                and 0x32 <= line[0] <= 0x35
+                and not self._lines
+                and end - start <= LINE_MOST
+            ):
                 self._on_reply(self, line)
             else:
                 self._line_came(line)
-            if self._closed:
-                return
-            if self._on_reply is ClientSession._before_tls and start < len(data):
-                self._before_tls(data[start:])
-                return
+            start = end + 1
             end = data.find(b"\n", start)
         if start < len(data):
-            self._line = data[start:] if start else data
-            if len(self._line) > LINE_MOST:
-                self._fail(None, "a reply of the server is too long", self._stage())
+            self._part_came(data[start:] if start else data)
 
     def next_event(self) -> Event | None:
         """Return what has happened next; None until there is more."""
@@ -344,6 +166,7 @@ class ClientSession:
             return
         if self._quitting and self._head is None:
             self._closed = True
+            self._on_reply = ClientSession._over
         else:
             self._fail(None, why, self._stage())
 
@@ -365,8 +188,22 @@ class ClientSession:
 
     # ---- replies -------------------------------------------------------------------------------------------------
 
+    def _part_came(self, part: bytes) -> None:
+        """Keep a line of which the end is missing."""
+        if self._on_reply is ClientSession._before_tls:
+            self._before_tls(part)
+        elif len(part) > LINE_MOST:
+            self._fail(None, "a reply of the server is too long", self._stage())
+        else:
+            self._line = part
+
     def _line_came(self, line: bytes) -> None:
         """Gather the lines of a reply."""
+        if self._closed:
+            return
+        if self._on_reply is ClientSession._before_tls:
+            self._before_tls(line)
+            return
         lines = self._lines
         is_last = line[3:4] in b" "
         if not line[:3].isdigit() or not (is_last or line[3:4] == b"-") or not 0x32 <= line[0] <= 0x35:
@@ -374,7 +211,7 @@ class ClientSession:
             return
         lines.append(line)
         self._lines_size += len(line)
-        if len(lines) > REPLY_LINES_MOST or self._lines_size > REPLY_MOST:
+        if len(line) >= LINE_MOST or len(lines) > REPLY_LINES_MOST or self._lines_size > REPLY_MOST:
             self._fail(None, "a reply of the server is too long", self._stage())
         elif is_last:
             lines[0] = line[:3] + lines[0][3:]  # the last line's code counts, should they differ: see `reply.parse`
@@ -500,7 +337,7 @@ class ClientSession:
     # ---- transactions --------------------------------------------------------------------------------------------
 
     def _take(self, envelope: Envelope) -> None:
-        made = _made_ready(envelope, self.extensions)
+        made = made_ready(envelope, self.extensions)
         if isinstance(made, Reply):
             self._events.append(Outcome(envelope.tag, envelope, [], local=made))
             return
@@ -513,7 +350,7 @@ class ClientSession:
         else:
             self._queue.append(made)
 
-    def _begin(self, head: _Transaction) -> None:
+    def _begin(self, head: Transaction) -> None:
         self._head = head
         self._started += 1
         self._on_reply = ClientSession._transaction
@@ -543,7 +380,7 @@ class ClientSession:
         count = head.count
         if digit < 0x34 and (digit == 0x33) != (position == count + 1):
             self._fail(
-                None, f"the server answered {_shown(raw[:200])!r}, which is no answer to that command", self._stage()
+                None, f"the server answered {shown(raw[:200])!r}, which is no answer to that command", self._stage()
             )
             return
         said.append(raw)
@@ -561,7 +398,7 @@ class ClientSession:
         if not self.pipelining:
             self._next_command(head, position)
 
-    def _next_command(self, head: _Transaction, position: int) -> None:
+    def _next_command(self, head: Transaction, position: int) -> None:
         """Go on step by step where the server does not take commands ahead of its answers."""
         if position == 0 and head.said[0][0] != 0x32:
             self._ended(head)
@@ -571,7 +408,7 @@ class ClientSession:
         else:
             self._out.append(head.commands[position + 1].encode())
 
-    def _send_content(self, head: _Transaction) -> None:
+    def _send_content(self, head: Transaction) -> None:
         out = self._out
         if head.accepted:
             out.append(head.content)
@@ -581,7 +418,7 @@ class ClientSession:
             self._next = following = self._queue.popleft()
             out.append("".join(following.commands).encode())
 
-    def _ended(self, head: _Transaction) -> None:
+    def _ended(self, head: Transaction) -> None:
         envelope = head.envelope
         self._events.append(Outcome(envelope.tag, envelope, head.said))
         following = self._next
@@ -599,7 +436,7 @@ class ClientSession:
 
     # ---- ends ----------------------------------------------------------------------------------------------------
 
-    def _closing(self, head: _Transaction, raw: bytes) -> None:
+    def _closing(self, head: Transaction, raw: bytes) -> None:
         """The server said 421 in the middle. The head has it as its reply, unless it had not been looked at yet."""
         reply = parse(raw)
         why = "the server closes the connection"
@@ -614,8 +451,10 @@ class ClientSession:
 
     def _fail(self, reply: Reply | None, why: str, stage: str) -> None:
         """End the session: everything under way has its outcome, then the failure is told."""
+        if self._closed:
+            return
         self._closed = True
-        self._on_reply = ClientSession._unasked
+        self._on_reply = ClientSession._over
         self._out.clear()
         head = self._head
         if head is not None:
@@ -647,6 +486,10 @@ class ClientSession:
 
     def _quit_said(self, raw: bytes) -> None:
         self._closed = True
+        self._on_reply = ClientSession._over
+
+    def _over(self, raw: bytes) -> None:
+        """Take no more notice of what is said."""
 
     def _stage(self) -> str:
         """Name what is under way, for `Failed`."""
@@ -670,67 +513,6 @@ _STAGES: dict[Callable[[ClientSession, bytes], None], str] = {
     ClientSession._auth_said: "auth",
     ClientSession._quit_said: "quit",
 }
-
-
-def _made_ready(envelope: Envelope, offered: Extensions) -> _Transaction | Reply:
-    """Write an envelope as commands and content; or say why this server cannot have it."""
-    content = b"".join(envelope.content_chunks)
-    recipients = envelope.recipients
-    sender = envelope.sender
-    said = envelope.mail_parameters
-    size = len(content)
-    if offered.size and size > offered.size:
-        return Reply(552, "5.3.4", _TOO_LARGE.format(size, offered.size))
-    is_ascii = content.isascii()
-    if not is_ascii and not offered.eight_bit:
-        return _NO_8BIT
-    if b"\0" in content or wire.has_bare_newline(content):
-        return _BROKEN
-    if content and content[-1] != 10:
-        content += b"\r\n"
-    if not recipients:
-        return _NOBODY
-    needs_utf8 = not sender.isascii() or (
-        said is not None and said.smtputf8 and not is_ascii and not content.partition(b"\r\n\r\n")[0].isascii()
-    )
-    mail = f"MAIL FROM:<{sender}>"
-    if offered.takes_size:
-        mail += f" SIZE={size}"
-    if not is_ascii:
-        mail += " BODY=8BITMIME"
-    if sender and (wrong := _unwritable(sender)):
-        return Reply(553, "5.1.7", _BAD_SENDER.format(wrong))
-    commands = [mail]
-    for address, asked in recipients:
-        if wrong := _unwritable(address):
-            return Reply(553, "5.1.3", _BAD_RECIPIENT.format(wrong))
-        needs_utf8 = needs_utf8 or not address.isascii()
-        if asked is not None and offered.dsn:
-            extra = parameters.write_rcpt(asked, utf8=needs_utf8 and offered.smtputf8)
-            if extra is None:
-                return _BAD_PARAMETER
-            commands.append(f"RCPT TO:<{address}>{extra}\r\n")
-        else:
-            commands.append(f"RCPT TO:<{address}>\r\n")
-    if needs_utf8:
-        if not offered.smtputf8:
-            return _NO_UTF8
-        mail += " SMTPUTF8"
-    if said is not None:
-        extra = parameters.write_mail(said, dsn=offered.dsn, auth=bool(offered.auth))
-        if extra is None:
-            return _BAD_PARAMETER
-        mail += extra
-    commands[0] = mail + "\r\n"
-    commands.append("DATA\r\n")
-    return _Transaction(envelope, wire.stuffed(content), commands)
-
-
-def _unwritable(address: str) -> str:
-    """Say why an address may not stand between angle brackets, or ""; the usual ones are seen through fast."""
-    if address.isprintable() and " " not in address and "<" not in address and ">" not in address and address:
-        return ""
-    return paths.trouble(address)
 
 
 def _base64(text: str) -> bytes:

@@ -48,8 +48,9 @@ def parse(raw: bytes) -> Reply:
     """
     if b"\n" in raw:
         return _parse_lines(raw)
-    code = raw[:3]
-    if not (code.isdigit() and 200 <= int(code) <= 599 and raw[3:4] in b" "):
+    digits = raw[:3]
+    code = int(digits) if digits.isdigit() else 0
+    if not 200 <= code <= 599 or raw[3:4] not in b" ":
         raise ValueError("not an SMTP reply")
     text = raw[4:].decode("utf-8", "replace")
     if not text.isprintable():
@@ -57,8 +58,8 @@ def parse(raw: bytes) -> Reply:
     if text[1:2] == ".":
         status, _, rest = text.partition(" ")
         if _is_status(status):
-            return Reply(int(code), status, rest.lstrip(" "))
-    return Reply(int(code), "", text)
+            return Reply(code, status, rest.lstrip(" "))
+    return Reply(code, "", text)
 
 
 @lru_cache(maxsize=512)

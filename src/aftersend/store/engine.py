@@ -102,6 +102,16 @@ class Statement:
 Arrange = Callable[[Row], Row]
 
 
+SETTING_UP = 4_711_060_531
+"""The number of PostgreSQL's advisory lock under which nodes set themselves up."""
+
+
+def alone(connection: Connection) -> None:
+    """Keep other nodes from setting themselves up until this transaction ends; SQLite has one writer as it is."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({SETTING_UP})")
+
+
 def many(connection: Connection, statement: Statement, rows: Sequence[Row]) -> None:
     """Run a statement once for each row, in one call of the driver."""
     if not rows:
@@ -253,7 +263,7 @@ class Engine:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection that only reads, and sees one moment for as long as it is held."""
+        """A connection that only reads; each question sees what is durable then (`condition.freeze` holds the moment)."""
         with self.connect() as connection:
             yield connection
 
@@ -390,6 +400,12 @@ def begin(connection: Connection, *, wait: bool = True) -> bool:
             if not wait:
                 return False
         time.sleep(LOCK_LOOK_S)
+
+
+def data_version(connection: Connection) -> int:
+    """Return a number that changes when another connection has written (SQLite)."""
+    cursor = connection.connection.cursor()
+    return int(cursor.execute("PRAGMA data_version").fetchone()[0])
 
 
 def never_wait(connection: Connection) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from aftersend.clock import SECOND, Instant
 from aftersend.errors import Conflict
 from aftersend.ids import NODES
+from aftersend.store.engine import alone
 from aftersend.store.schema import nodes, queue
 
 LEASE_US = 30 * SECOND
@@ -22,6 +23,7 @@ def enter(connection: Connection, name: str, incarnation: str, *, now: Instant, 
     `take_over` says that the caller knows the former process of this name to be dead (it holds the lock on the data
     directory). Without it, a name whose lease still runs is refused.
     """
+    alone(connection)
     known = connection.execute(select(nodes).where(nodes.c.name == name)).first()
     freed = 0
     if known is not None:
@@ -33,7 +35,9 @@ def enter(connection: Connection, name: str, incarnation: str, *, now: Instant, 
         freed = release_claims(connection, known.number)
         connection.execute(delete(nodes).where(nodes.c.number == known.number))
     taken = set(connection.execute(select(nodes.c.number)).scalars())
-    number = next(n for n in range(1, NODES) if n not in taken)
+    number = next((n for n in range(1, NODES) if n not in taken), None)
+    if number is None:
+        raise Conflict(f"There are {NODES - 1} nodes at work; no more can join.")
     connection.execute(
         insert(nodes).values(
             number=number, name=name, incarnation=incarnation, started_us=now, lease_ends_us=now + LEASE_US

@@ -103,6 +103,7 @@ def _find_due(limit: int) -> Statement:
     """The limit stands in the statement: SQLite would plan anew at every call for one that is bound."""
     return query(_DUE.limit(literal_column(str(limit))), "stage", "now")
 
+
 _HOLD = Statement(
     update(queue)
     .where(queue.c.account_id == bindparam("account"), queue.c.delivery_id == bindparam("delivery"))
@@ -146,11 +147,20 @@ def claim_for_treatment(connection: Connection, requests: Sequence[ClaimRequest]
     taken = claim(connection, requests)
     if not rows(connection, _ANY_SUPPRESSION):
         return taken
-    for item in (item for found in taken for item in found):
-        for stream, cause, origin, until in rows(connection, _SUPPRESSED, (item.account_id, item.folded)):
-            if stream in ("", item.stream) and (until is None or until > item.due_us):
-                item.suppressed, item.suppression_origin, item.suppressed_until = cause, origin, until
+    for request, found in zip(requests, taken, strict=True):
+        for item in found:
+            for stream, cause, origin, until in rows(connection, _SUPPRESSED, (item.account_id, item.folded)):
+                if stream in ("", item.stream) and _outlasts(until, request.now, item):
+                    item.suppressed, item.suppression_origin, item.suppressed_until = cause, origin, until
     return taken
+
+
+def _outlasts(until: Instant | None, now: Instant, item: Claim) -> bool:
+    """Whether an entry on a list still stands, and stands for longer than the one that is known already."""
+    if until is not None and until <= now:
+        return False
+    known = item.suppressed_until
+    return item.suppressed is None or (known is not None and (until is None or until > known))
 
 
 def next_due(connection: Connection, stage: Stage) -> Instant | None:

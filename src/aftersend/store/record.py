@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case, delete, literal_column, select, update
 
 from aftersend.clock import HOUR, Instant
-from aftersend.errors import Conflict
+from aftersend.errors import Conflict, TryLater
 from aftersend.ledger.facts import Fact
 from aftersend.ledger.vocabularies import delivery_results, life_cycle
 from aftersend.store.counting import changes
@@ -29,6 +29,7 @@ from aftersend.store.engine import (
     query,
     ring,
     rows,
+    run,
     upsert,
 )
 from aftersend.store.queue import BELL, Stage
@@ -129,7 +130,8 @@ def accepted(connection: Connection, submissions: Sequence[Submission]) -> list[
             fresh.append(submission)
             known = Receipt(submission.message_id, _told(submission))
         results.append(known)
-    many(connection, _BODY, list({s.body[:2]: s.body for s in fresh}.values()))
+    # Sorted, so that two nodes that take the same bodies in never wait for each other in a circle.
+    many(connection, _BODY, [body for _, body in sorted({s.body[:2]: s.body for s in fresh}.items())])
     many(connection, _MESSAGE, [s.message for s in fresh])
     _write_entries(connection, fresh)
     return results
@@ -201,23 +203,29 @@ def _told(submission: Submission) -> tuple[tuple[int, str, int], ...]:
 def _known(
     connection: Connection, submission: Submission, seen: dict[tuple[int, str], Submission]
 ) -> Receipt | Exception | None:
+    """What is known of a submission's key; it is its own from now on if nobody had it.
+
+    The key is written first and looked up afterwards: another node that writes the same one at this moment is waited for.
+    """
     assert submission.idempotency is not None
     key, fingerprint = submission.idempotency
-    earlier = seen.setdefault((submission.account_id, key), submission)
-    if earlier is not submission:
+    place = (submission.account_id, key)
+    earlier = seen.get(place)
+    if earlier is not None:
         assert earlier.idempotency is not None
         message_id, first = earlier.message_id, earlier.idempotency[1]
         told = _told(earlier)
     else:
+        if run(connection, _IDEMPOTENCY, (*place, fingerprint, submission.message_id, submission.received_us)):
+            seen[place] = submission
+            return None
         row = connection.execute(
             select(idempotency.c.message_id, idempotency.c.fingerprint).where(
                 idempotency.c.account_id == submission.account_id, idempotency.c.key == key
             )
         ).first()
         if row is None:
-            values = (submission.account_id, key, fingerprint, submission.message_id, submission.received_us)
-            many(connection, _IDEMPOTENCY, [values])
-            return None
+            raise TryLater("This idempotency key was forgotten just now; try again.")
         message_id, first = int(row.message_id), bytes(row.fingerprint)
         told = tuple(
             (int(found.id), str(found.recipient), int(found.facts))
@@ -298,10 +306,22 @@ def event_row(
     return (account_id, delivery_id, key, kind, fact, occurred_us, recorded_us, reason, detail, status, evidence)
 
 
-_FACTS = query(
-    lambda engine_name: select(
-        deliveries.c.id, deliveries.c.facts, deliveries.c.created_us, deliveries.c.stream
-    ).where(deliveries.c.account_id == bindparam("account"), among(deliveries.c.id, engine_name)),
+def _facts(engine_name: str) -> Any:
+    found = select(deliveries.c.id, deliveries.c.facts, deliveries.c.created_us, deliveries.c.stream).where(
+        deliveries.c.account_id == bindparam("account"), among(deliveries.c.id, engine_name)
+    )
+    if engine_name == "sqlite":
+        return found
+    # Locked, always in this order: were another node to add facts between our reading and our writing, both would count
+    # the same gain.
+    return found.order_by(deliveries.c.id).with_for_update()
+
+
+_FACTS = query(_facts, "account", "ids")
+_KEYS = query(
+    lambda engine_name: select(events.c.delivery_id, events.c.key).where(
+        events.c.account_id == bindparam("account"), among(events.c.delivery_id, engine_name)
+    ),
     "account", "ids",
 )  # fmt: skip
 
@@ -364,12 +384,13 @@ _MOVE_ON = Statement(
 def steps(connection: Connection, items: Sequence[Step]) -> list[bool]:
     """Append what happened and put the queue where it says; whether each delivery was known.
 
-    Events that are already there are left alone, so a step may be recorded twice. Several steps of one delivery in one
-    group are taken in their order.
+    A step whose events are all there already was recorded before, with all that follows from it, and changes nothing.
+    Several steps of one delivery in one group are taken in their order.
     """
     before = _before(connection, items)
     known = [(item.account_id, item.delivery_id) in before for item in items]
     items = [item for item, is_known in zip(items, known, strict=True) if is_known]
+    items = _not_yet_recorded(connection, items, before)
     many(connection, _EVENT, [row for item in items for row in item.events])
     tally: Counter[Row] = Counter()
     bounced: Counter[Row] = Counter()
@@ -418,9 +439,37 @@ def _before(connection: Connection, items: Sequence[Step]) -> dict[tuple[int, in
         wanted.setdefault(item.account_id, []).append(item.delivery_id)
     return {
         (account_id, delivery_id): (facts, created_us, stream)
-        for account_id, ids in wanted.items()
+        for account_id, ids in sorted(wanted.items())
         for delivery_id, facts, created_us, stream in rows(connection, _FACTS, (account_id, packed(connection, ids)))
     }
+
+
+def _not_yet_recorded(
+    connection: Connection, items: Sequence[Step], before: dict[tuple[int, int], tuple[int, Instant, str]]
+) -> Sequence[Step]:
+    """Leave out the steps that were recorded before. Only what adds no fact can be one, so mostly nothing is asked."""
+    bits = {place: facts for place, (facts, _, _) in before.items()}
+    doubtful: dict[int, set[int]] = {}
+    for item in items:
+        place = (item.account_id, item.delivery_id)
+        if item.facts | bits[place] != bits[place]:
+            bits[place] |= item.facts
+        elif item.events:
+            doubtful.setdefault(item.account_id, set()).add(item.delivery_id)
+    if not doubtful:
+        return items
+    there = {
+        (account_id, delivery_id, key)
+        for account_id, ids in doubtful.items()
+        for delivery_id, key in rows(connection, _KEYS, (account_id, packed(connection, sorted(ids))))
+    }
+    fresh = []
+    for item in items:
+        keys = {row[:3] for row in item.events}
+        if not keys or not keys <= there:
+            fresh.append(item)
+            there |= keys
+    return fresh
 
 
 # ---- counting ------------------------------------------------------------------------------------------------------

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table, delete, select, update
+from sqlalchemy import Column, Connection, Select, Table, delete, select, tuple_, update
 
 from aftersend.clock import DAY, Instant
+from aftersend.ids import beyond
 from aftersend.store.engine import name_of, upsert
-from aftersend.store.schema import bodies, deliveries, events, idempotency, messages, meta, queue, refusals
+from aftersend.store.schema import accounts, bodies, deliveries, events, idempotency, messages, meta, queue, refusals
 
 SLICE = 500
 PRUNED = "pruned_before_us"
@@ -35,20 +36,20 @@ def prune(connection: Connection, *, now: Instant, days: Mapping[str, int], idem
 
 
 def _bodies(connection: Connection, before: Instant) -> int:
-    needed = (
-        select(messages.c.id)
-        .select_from(
-            queue.join(
-                deliveries, (deliveries.c.account_id == queue.c.account_id) & (deliveries.c.id == queue.c.delivery_id)
-            ).join(
-                messages,
-                (messages.c.account_id == deliveries.c.account_id) & (messages.c.id == deliveries.c.message_id),
-            )
+    # Not asked for each body anew: the queue is walked through once, and only if there is an old body at all.
+    needed = select(messages.c.account_id, messages.c.body).select_from(
+        queue.join(
+            deliveries, (deliveries.c.account_id == queue.c.account_id) & (deliveries.c.id == queue.c.delivery_id)
+        ).join(
+            messages, (messages.c.account_id == deliveries.c.account_id) & (messages.c.id == deliveries.c.message_id)
         )
-        .where(messages.c.account_id == bodies.c.account_id, messages.c.body == bodies.c.hash)
     )
+    place = tuple_(bodies.c.account_id, bodies.c.hash)
     old = connection.execute(
-        select(bodies.c.account_id, bodies.c.hash).where(bodies.c.used_us < before, ~needed.exists()).limit(SLICE)
+        select(bodies.c.account_id, bodies.c.hash)
+        .where(bodies.c.used_us < before, place.not_in(needed))
+        .order_by(bodies.c.used_us)
+        .limit(SLICE)
     ).all()
     for account_id, digest in old:
         connection.execute(delete(bodies).where(bodies.c.account_id == account_id, bodies.c.hash == digest))
@@ -74,11 +75,10 @@ def _deliveries(connection: Connection, before: Instant) -> int:
     waiting = select(queue.c.delivery_id).where(
         queue.c.account_id == deliveries.c.account_id, queue.c.delivery_id == deliveries.c.id
     )
-    old = connection.execute(
-        select(deliveries.c.account_id, deliveries.c.id, deliveries.c.created_us)
-        .where(deliveries.c.created_us < before, ~waiting.exists())
-        .limit(SLICE)
-    ).all()
+    wanted = select(deliveries.c.account_id, deliveries.c.id, deliveries.c.created_us)
+    old = _first_of_each_account(
+        connection, wanted.where(deliveries.c.created_us < before, ~waiting.exists()), deliveries, before
+    )
     for account_id, delivery_id, _ in old:
         connection.execute(delete(events).where(events.c.account_id == account_id, events.c.delivery_id == delivery_id))
         connection.execute(
@@ -87,6 +87,18 @@ def _deliveries(connection: Connection, before: Instant) -> int:
     if old:
         _remember(connection, max(created for _, _, created in old) + 1)
     return len(old)
+
+
+def _first_of_each_account(connection: Connection, wanted: Select[Any], table: Table, before: Instant) -> list[Any]:
+    """The first slice of what is wanted. Ids grow with time, so each account's old rows lie together at its beginning, and
+    a pass that finds nothing reads next to nothing."""
+    found: list[Any] = []
+    for account_id in connection.execute(select(accounts.c.id).order_by(accounts.c.id)).scalars().all():
+        here = wanted.where(table.c.account_id == account_id, table.c.id < beyond(before)).order_by(table.c.id)
+        found += connection.execute(here.limit(SLICE - len(found))).all()
+        if len(found) >= SLICE:
+            break
+    return found
 
 
 def _remember(connection: Connection, horizon: Instant) -> None:
@@ -107,9 +119,10 @@ def _messages(connection: Connection, before: Instant) -> int:
     used = select(deliveries.c.id).where(
         deliveries.c.account_id == messages.c.account_id, deliveries.c.message_id == messages.c.id
     )
-    old = connection.execute(
-        select(messages.c.account_id, messages.c.id).where(messages.c.received_us < before, ~used.exists()).limit(SLICE)
-    ).all()
+    wanted = select(messages.c.account_id, messages.c.id)
+    old = _first_of_each_account(
+        connection, wanted.where(messages.c.received_us < before, ~used.exists()), messages, before
+    )
     for account_id, message_id in old:
         connection.execute(delete(messages).where(messages.c.account_id == account_id, messages.c.id == message_id))
     return len(old)

@@ -172,6 +172,7 @@ bodies = _table(
     _int("size"),
     _int("used_us"),
     PrimaryKeyConstraint("account_id", "hash"),
+    Index(None, "used_us"),
 )
 """What stands behind the header, once for each distinct content; `hash` is its SHA-256."""
 
@@ -203,12 +204,15 @@ deliveries = _table(
 )
 """The email log: one row for each recipient of a message, whatever became of it. `facts` is the set of facts as bits."""
 
-# As plain SQL, which both engines understand: SQLAlchemy would load both of its dialects to check the words for a partial index.
-event.listen(
-    deliveries,
-    "after_create",
-    DDL(f"CREATE INDEX ix_deliveries_rare ON deliveries (account_id, result, id) WHERE {RESULTS_WORTH_AN_INDEX}"),  # type: ignore[no-untyped-call]
-)
+
+def _partial_index(table: Table, name: str, columns: str, condition: str) -> None:
+    """Make an index of some rows with its table. As plain SQL, which both engines understand: SQLAlchemy would load both of
+    its dialects to check the words."""
+    statement = f"CREATE INDEX {name} ON {table.name} ({columns}) WHERE {condition}"
+    event.listen(table, "after_create", DDL(statement))  # type: ignore[no-untyped-call]
+
+
+_partial_index(deliveries, "ix_deliveries_rare", "account_id, result, id", RESULTS_WORTH_AN_INDEX)
 
 events = _table(
     "events",
@@ -228,6 +232,8 @@ events = _table(
 )
 """The ledger. Rows are appended and never changed, except that retention takes `evidence` away."""
 
+_partial_index(events, "ix_events_evidence", "recorded_us", "evidence IS NOT NULL")
+
 refusals = _table(
     "refusals",
     _int("account_id"),
@@ -241,6 +247,7 @@ refusals = _table(
     _text("evidence"),
     _int("occurred_us"),
     PrimaryKeyConstraint("account_id", "id"),
+    Index(None, "occurred_us"),
     clustered=True,
 )
 """Submissions that got an error reply (004, first step: Error). No delivery follows from them."""
@@ -262,6 +269,17 @@ queue = _table(
     clustered=True,
 )
 """What to do next: one row for each delivery that has not ended. `holder` is the node that claimed it, 0 for none."""
+
+sites = _table(
+    "sites",
+    Column("name", Text, primary_key=True),
+    _int("node"),
+    _int("connections"),
+    _int("closed_until_us"),
+    _text("why", nullable=False),
+    _int("changed_us"),
+)
+"""What a node has learnt of a receiving site that the others should know: it wants fewer connections, or to be left alone."""
 
 suppressions = _table(
     "suppressions",

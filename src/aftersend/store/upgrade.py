@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, text
 
 from aftersend.errors import SettingsError
-from aftersend.store.engine import Engine
+from aftersend.store.engine import Engine, alone
 from aftersend.store.schema import metadata
 
 HEAD = "0001"
@@ -31,6 +31,7 @@ def upgrade(engine: Engine) -> str | None:
     Raise SettingsError if the database was made by a newer Aftersend.
     """
     with engine.writing() as connection:
+        alone(connection)
         before = version(connection)
         if before is None:
             metadata.create_all(connection)

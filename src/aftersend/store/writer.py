@@ -19,7 +19,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
-from aftersend.errors import OutOfSpace, TryLater
+from aftersend.errors import TryLater
 from aftersend.store import engine as engines
 from aftersend.store.engine import Engine
 
@@ -104,6 +104,7 @@ class Store:
         self._readers = ThreadPoolExecutor(readers, "store-reader")
         self._bells: dict[str, list[asyncio.Event]] = {}
         self.commits = 0
+        self._seen = 0
         engine.listen(self._heard)
 
     @property
@@ -147,11 +148,19 @@ class Store:
 
     async def ask(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Run `function(connection, …)` that only reads, on a connection of its own, beside whatever is being written."""
+        if self._closed:
+            raise TryLater("The service is stopping.")
         return await self._loop.run_in_executor(self._readers, self._read, function, args, kwargs)
 
     def _read(self, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
-        with self.engine.reading() as connection:
-            return function(connection, *args, **kwargs)
+        try:
+            with self.engine.reading() as connection:
+                return function(connection, *args, **kwargs)
+        except Exception as error:
+            translated = engines.translate(error)
+            if translated is error:
+                raise
+            raise translated from error
 
     # ---- bells -----------------------------------------------------------------------------------------------------
 
@@ -165,6 +174,16 @@ class Store:
         """Wake whoever waits for `name` in this process."""
         for rung in self._bells.get(name, ()):
             rung.set()
+
+    def look_around(self) -> None:
+        """Ring all bells if another process has written; for SQLite, whose processes cannot ring for each other."""
+        if self._busy or self._connection is None:
+            return
+        seen = engines.data_version(self._connection)
+        if seen != self._seen:
+            self._seen = seen
+            for name in self._bells:
+                self.ring(name)
 
     def _heard(self, name: str) -> None:
         self._loop.call_soon_threadsafe(self.ring, name)
@@ -260,7 +279,7 @@ class Store:
         """Try each member of a failed transaction alone, unless the engine itself is what failed."""
         translated = engines.translate(error)
         members = len(group.calls) + sum(len(items) for items, _ in group.batches.values())
-        if members == 1 or isinstance(translated, OutOfSpace | TryLater):
+        if members == 1 or translated is not error:
             return [(group, [], translated, set())]
         return [settled for part in _parts(group) for settled in self._attempt(part, None)]
 

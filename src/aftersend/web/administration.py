@@ -258,6 +258,9 @@ async def suppress(call: Call) -> Answer:
     wrong = []
     if asked.stream and (call.account_id, asked.stream) not in await call.desk.store.ask(accounts.all_streams):
         wrong.append(BadField("#/stream", f"There is no stream {asked.stream!r}.", code="unknown-stream"))
+    for name, value in (("cause", asked.cause), ("why", asked.why)):
+        if not value.isprintable():
+            wrong.append(BadField(f"#/{name}", "Write one line, of printable characters."))
     expires = None
     if asked.expires_at is not None:
         try:

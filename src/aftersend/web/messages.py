@@ -138,7 +138,7 @@ def _note_refusal(call: Call, found: Any, request: Request | None, error: Afters
     desk = call.desk
     row = (
         call.account_id, desk.ids(), "http", call.peer, sender, recipient, error.code,
-        f"{error.status} {error.detail}"[:1000], None, desk.clock(),
+        _storable(f"{error.status} {error.detail}", 1000), None, desk.clock(),
     )  # fmt: skip
     desk.store.join(record.refused, row).add_done_callback(_forget)
 
@@ -155,8 +155,8 @@ def _named(found: Any, request: Request | None) -> tuple[str | None, str | None]
     return tuple(_storable(each) if isinstance(each, str) else None for each in (sender, first))  # type: ignore[return-value]
 
 
-def _storable(text: str) -> str:
-    return text[:320].replace("\0", " ").encode("utf-8", "replace").decode()
+def _storable(text: str, most: int = 320) -> str:
+    return text[:most].replace("\0", " ").encode("utf-8", "replace").decode()
 
 
 def _forget(done: asyncio.Future[Any]) -> None:

@@ -279,7 +279,7 @@ _ADMINISTRATION = (
         "admin",
         shapes.SuppressionIn,
         gives=shapes.Suppression,
-        problems=(415, 422),
+        problems=(404, 415, 422),
     ),
     Route(
         "DELETE",

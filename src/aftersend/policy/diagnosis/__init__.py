@@ -6,6 +6,15 @@ and retry's business.
 
 from aftersend.policy.diagnosis.findings import Action, Diagnosis, Suppress
 from aftersend.policy.diagnosis.mail import Report, diagnose_mail
-from aftersend.policy.diagnosis.replies import diagnose_reply, diagnose_text
+from aftersend.policy.diagnosis.replies import diagnose_reply, diagnose_text, load_tables
 
-__all__ = ["Action", "Diagnosis", "Report", "Suppress", "diagnose_mail", "diagnose_reply", "diagnose_text"]
+__all__ = [
+    "Action",
+    "Diagnosis",
+    "Report",
+    "Suppress",
+    "diagnose_mail",
+    "diagnose_reply",
+    "diagnose_text",
+    "load_tables",
+]

@@ -1,11 +1,12 @@
-"""Read what a code says when the words say no more, by `codes.tsv`: RFC 5321 replies, RFC 3463 and RFC 5248 statuses."""
+"""Read what a code says when the words say no more, by `tables/codes.tsv`: RFC 5321 replies, RFC 3463 and RFC 5248 statuses."""
 
 from __future__ import annotations
 
 import re
 from functools import cache, lru_cache
-from importlib.resources import files
 from typing import NamedTuple
+
+from aftersend.policy.diagnosis.tables import lines
 
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])(?!\.?\w*\.\d)")
 
@@ -30,10 +31,9 @@ class Meaning(NamedTuple):
 def codes() -> dict[str, Meaning]:
     """Return the table of codes, read once."""
     table = {}
-    for line in files(__package__).joinpath("codes.tsv").read_text("utf-8").splitlines():
-        if line and not line.startswith("#"):
-            code, reason, detail, weight = line.split("\t")
-            table[code] = Meaning(reason, None if detail == "-" else detail, int(weight))
+    for line in lines("codes.tsv"):
+        code, reason, detail, weight = line.split("\t")
+        table[code] = Meaning(reason, None if detail == "-" else detail, int(weight))
     return table
 
 

@@ -26,8 +26,7 @@ _BARE_NAME = re.compile(r"recipients?\b[^\n]*:[ \t]*\n\s*([\w.+-]{2,64})[ \t]*(?
 _TELLING_SUBJECT = re.compile(r"\s*(?:returned mail|delivery failure|mail failure|mail error|warning)\b", re.IGNORECASE)
 """Subjects that go on with the cause; others go on with the subject of the message."""
 _WANTED = re.compile(
-    r"\n(to|from|return-path|sender|x-hmxmroriginalrecipient|x-loop-recipient|x-complaint-recipient)"
-    r"[ \t]*:[ \t]*(.*(?:\n[ \t].*)*)",
+    r"\n(to|from|return-path|sender|x-[a-z-]*recipient)[ \t]*:[ \t]*(.*(?:\n[ \t].*)*)",
     re.IGNORECASE,
 )
 _MESSAGE_ID = re.compile(r"\s*<([^<>\s]{3,300})>")

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from importlib.resources import files
 from typing import NamedTuple
 
-from aftersend.policy.diagnosis.phrases import any_of
+from aftersend.policy.diagnosis.tables import lines, uses
+from aftersend.policy.diagnosis.words import any_of
 
 NOTICE_LIMIT = 60_000
 """Characters of a notice that are read."""
@@ -23,25 +23,18 @@ _ADDRESS = re.compile(ADDRESS)
 _GLUED = re.compile(r"^(\S+@\S*\.[a-z]{2,24})[^\x00-\x7f]\S*$")
 """A sentence that goes on behind an address without a space, as Chinese and Japanese ones do."""
 _LEADING = re.compile(
-    rf"^[^\w\n@]{{0,30}}(?:([^\n:：@<\"]{{1,50}}?)[ \t]*[:=：][ \t]*)?[^\w\n@]{{0,12}}(?:smtp:|rfc822;|mailto:)?[ \t]*({ADDRESS})",
-    re.MULTILINE | re.IGNORECASE,
+    r"[^\w\n@]{0,30}(?:([^\n:：@<\"]{1,50}?)[ \t]*[:=：][ \t]*)?[^\w\n@]{0,12}(?:smtp:|rfc822;|mailto:)?[ \t]*"
+    rf"({ADDRESS})",
+    re.IGNORECASE,
 )
+"""An address at the beginning of a line, with a label before it or none."""
 _WITHIN = re.compile(
-    rf"\b(?:to|for|recipient|user|address|addressee|with|mailbox|an|para|à|a|von|aan|til|of|at|party|destinatario)[ \t\n:]+[<\"'(\[]{{0,3}}({ADDRESS})",
+    r"\b(?:to|for|recipient|user|address|addressee|with|mailbox|an|para|à|a|von|aan|til|of|at|party|destinatario)"
+    rf"[ \t\n:]+[<\"'(\[]{{0,3}}({ADDRESS})",
     re.IGNORECASE,
 )
 _RCPT = re.compile(rf"RCPT TO:[ ]?<?({ADDRESS})?", re.IGNORECASE)
 _CODED = re.compile(rf"^[ \t]*[45]\d\d[ -](?:[45]\.\d+\.\d+ )?[<\"]?({ADDRESS})[>\"]?(?:\.\.\.|:)", re.MULTILINE)
-_NOT_RECIPIENT = re.compile(
-    r"\b(?:from|sender|reply-to|return-path|mail from|contact|cc|bcc|message-id|envelope-from|postmaster|abuse|"
-    r"reported-by|received|date|subject|x-[a-z-]+|von|absender|de|expéditeur|remitente|id|in-reply-to|references|by)$",
-    re.IGNORECASE,
-)
-_ROLES = re.compile(
-    r"(?:postmaster|mailer-daemon|mail-daemon|mailerdaemon|abuse|hostmaster|support|helpdesk|noreply|no-reply|admin|"
-    r"webmaster|root|spam|security|mailmaster)@",
-    re.IGNORECASE,
-)
 _HEADER_LINES = re.compile(
     r"\n(?:received|return-path|dkim-signature|x-received|delivered-to|message-id|mime-version|x-google-\S+):[ \t]*\S"
 )
@@ -63,8 +56,18 @@ class Notice(NamedTuple):
 
 @cache
 def _cut() -> re.Pattern[str]:
-    lines = files(__package__).joinpath("cuts.tsv").read_text("utf-8").splitlines()
-    return re.compile(r"\n[^\w\n]{0,80}" + any_of([line for line in lines if line and not line.startswith("#")]))
+    return re.compile(r"\n[^\w\n]{0,80}" + any_of(lines("cuts.tsv")))
+
+
+@cache
+def _other_label() -> re.Pattern[str]:
+    """Return what stands before an address that is not a recipient's."""
+    return re.compile(rf"\b(?:{any_of(uses('signs.tsv', '|')['label'])}|x-[a-z-]+)$")
+
+
+@cache
+def _office() -> re.Pattern[str]:
+    return re.compile(any_of(uses("signs.tsv", "|")["office"]) + "@")
 
 
 def split_notice(text: str) -> Notice:
@@ -102,7 +105,7 @@ def _leading(words: str, own: frozenset[str]) -> list[tuple[int, str]]:
         start = words.rfind("\n", 0, at) + 1
         if match := _LEADING.match(words, start):
             label = (match[1] or "").strip()
-            if not label or not (_NOT_RECIPIENT.search(label) or label.count(" ") > 4):
+            if not label or not (_other_label().search(label.lower()) or label.count(" ") > 4):
                 places.append((start, match[2]))
         end = words.find("\n", at)
         at = words.find("@", end) if end >= 0 else -1
@@ -118,7 +121,7 @@ def _kept(places: list[tuple[int, str]], own: frozenset[str]) -> list[tuple[int,
             address = _GLUED.sub(r"\1", address)
         if address not in own and "@" in address:
             kept.setdefault(address, start)
-    persons = {address: start for address, start in kept.items() if not _ROLES.match(address)}
+    persons = {address: start for address, start in kept.items() if not _office().match(address)}
     return [(start, address) for address, start in (persons or kept).items()][:RECIPIENT_LIMIT]
 
 

@@ -12,15 +12,8 @@ from typing import NamedTuple
 
 from aftersend.ledger.reasons import Reason
 from aftersend.policy.diagnosis.codes import Meaning, of_code, of_status, status_within
-from aftersend.policy.diagnosis.phrases import (
-    LINK_WEIGHT,
-    TEXT_LIMIT,
-    Match,
-    flatten,
-    phrases,
-    strongest,
-    without_boilerplate,
-)
+from aftersend.policy.diagnosis.phrases import LINK_WEIGHT, Match, phrases, strongest
+from aftersend.policy.diagnosis.words import TEXT_LIMIT, flatten, without_boilerplate
 
 BARE_CODE = 2
 """The weight up to which only a reply code speaks."""
@@ -123,7 +116,7 @@ def _read(code: int, status: str, text: str, command: str, is_delayed: bool, *, 
     return Reading(code, status, text, match, meant, command, is_quoted)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _weigh(
     code: int, status: str, flat: str, links: str, command: str, is_delayed: bool
 ) -> tuple[Match | None, Meaning]:

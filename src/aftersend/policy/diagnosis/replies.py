@@ -10,10 +10,11 @@ from collections.abc import Callable
 from typing import Protocol
 
 from aftersend.ledger.reasons import Reason
-from aftersend.policy.diagnosis.codes import Meaning, of_status, status_within
+from aftersend.policy.diagnosis.codes import Meaning, codes, of_status, status_within
 from aftersend.policy.diagnosis.findings import Action, Diagnosis, finding
-from aftersend.policy.diagnosis.phrases import TEXT_LIMIT, Match
+from aftersend.policy.diagnosis.phrases import Match, notices, phrases
 from aftersend.policy.diagnosis.readings import BARE_CODE, WEAK, Reading, parted, read_reply, readings
+from aftersend.policy.diagnosis.words import TEXT_LIMIT
 
 _WAIT = re.compile(r"\b(\d{1,5}) ?(s|secs?|seconds?|m|mins?|minutes?|h|hours?)\b")
 _CLOCK = re.compile(r"\b(\d\d):(\d\d):(\d\d)\b")
@@ -46,6 +47,13 @@ class ReplyLike(Protocol):
     def status(self) -> str: ...
     @property
     def text(self) -> str: ...
+
+
+def load_tables() -> None:
+    """Read and compile the tables now, which takes a fifth of a second, so that the first reply does not wait for it."""
+    codes()
+    phrases()
+    notices()
 
 
 def diagnose_reply(reply: ReplyLike, *, command: str | None = None) -> Diagnosis:

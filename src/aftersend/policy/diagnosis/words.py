@@ -1,0 +1,138 @@
+"""Make text comparable: one line of lower-case words, without what tells nothing, in time linear to its size.
+
+Owns how words are parted and which are left out (`tables/words.tsv`). Knows nothing of what they mean.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+from aftersend.policy.diagnosis.tables import lines, uses
+
+TEXT_LIMIT = 2_000
+"""Characters of one text that are read; a refusal says what it has to say long before."""
+ADDRESS_WORD, IP_WORD = "qaddr", "qip"
+"""Stand for any email address and any IP address."""
+BREAK = "|"
+"""Stands for a code, or for the end of a sentence: what is said before one and after it are two sayings."""
+
+_DELIMITERS = " \t\n<>\"'(),;:[]"
+_DOMAIN = re.compile(r"[^\s<>\"'(),;:\[\]]{1,255}")
+_LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"]{1,500}")
+_QUOTE = re.compile(r"'(?:(?<![^\W_]')|(?![^\W_]))")
+_NUMBER = re.compile(r"\d+(?:\.\d+)+")
+_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?|[|;!?]|[.](?=\s)")
+_SPACED = {
+    code: BREAK if chr(code) in ";!?|" else chr(code) if chr(code).isalnum() or chr(code) == "'" else " "
+    for code in range(128)
+}
+"""How ASCII text is parted into words and sentences."""
+
+
+def flatten(text: str) -> tuple[str, str]:
+    """Return the words of a text and those of its links, each as one line; of a longer text those of TEXT_LIMIT."""
+    text = text[:TEXT_LIMIT].lower()
+    if "’" in text:
+        text = text.replace("’", "'")
+    if "'" in text:
+        text = " " + _QUOTE.sub(" ", text)
+        for elided in _elided():
+            text = text.replace(elided, " ")
+    links = ""
+    if "://" in text or "www." in text:
+        links = " ".join(_LINK.findall(text))
+        text = _LINK.sub(" ", text)
+    if "@" in text:
+        text = _without_addresses(text)
+    return words_of(text), words_of(links) if links else ""
+
+
+def words_of(text: str) -> str:
+    """Return the words of lower-case text that holds no addresses."""
+    read_as = _read_as().get
+    if text.isascii():
+        if "." in text:
+            text = _NUMBER.sub(_number_word, text).replace(". ", " | ").replace(".\n", " | ")
+        words = text.translate(_SPACED).replace(BREAK, " | ").split()
+    else:
+        words = _WORD.findall(_NUMBER.sub(_number_word, text))
+    return " ".join(filter(None, [read_as(word, word) for word in words]))
+
+
+def without_boilerplate(flat: str) -> str:
+    """Take out of flattened words what sending systems always say, which tells nothing about this failure."""
+    for phrase in _boilerplate():
+        if phrase in flat:
+            flat = flat.replace(phrase, BREAK)
+    return flat
+
+
+def any_of(options: Iterable[str]) -> str:
+    """Return a pattern for any of the options; one that ends in * stands for all words that begin so.
+
+    Common beginnings are shared, because a plain alternation of a hundred words is slow.
+    """
+    tree: dict[str, Any] = {}
+    for option in options:
+        node = tree
+        for letter in option:
+            node = node.setdefault(letter, {})
+        node[""] = {}
+    return _branches(tree)
+
+
+def _branches(node: dict[str, Any]) -> str:
+    if "*" in node:
+        return "[^ ]*"
+    branches = [re.escape(letter) + _branches(rest) for letter, rest in node.items() if letter]
+    if not branches:
+        return ""
+    if len(branches) == 1 and "" not in node:
+        return branches[0]
+    return "(?:" + "|".join(branches) + ")" + ("?" if "" in node else "")
+
+
+def _without_addresses(text: str) -> str:
+    """Put one word in the place of each address, so that what people call themselves is not read."""
+    pieces = text.split("@")
+    kept = []
+    for index, piece in enumerate(pieces):
+        if index:
+            domain = _DOMAIN.match(piece)
+            piece = piece[domain.end() :] if domain else piece
+        if index < len(pieces) - 1:
+            start = len(piece)
+            while start and piece[start - 1] not in _DELIMITERS:
+                start -= 1
+            piece = f"{piece[:start]} {ADDRESS_WORD} "
+        kept.append(piece)
+    return "".join(kept)
+
+
+def _number_word(number: re.Match[str]) -> str:
+    """Return what stands for a number with points: an IP address, a code, or a number of no interest."""
+    dots = number[0].count(".")
+    return f" {IP_WORD} " if dots == 3 else " | " if dots == 2 and number[0][0] in "245" else " "
+
+
+@cache
+def _read_as() -> dict[str, str]:
+    table = uses("words.tsv")
+    codes = [str(code) for code in range(400, 600)]
+    return (
+        dict.fromkeys(table["empty"], "") | dict.fromkeys(table["not"], "not") | dict.fromkeys([*codes, *".;!?"], BREAK)
+    )
+
+
+@cache
+def _elided() -> tuple[str, ...]:
+    return tuple(f" {word}" for word in uses("words.tsv")["elided"])
+
+
+@cache
+def _boilerplate() -> tuple[str, ...]:
+    phrases = [words_of(line.lower()) for line in lines("boilerplate.tsv")]
+    return tuple(sorted(dict.fromkeys(phrases), key=len, reverse=True))

@@ -1,0 +1,50 @@
+"""What a server says when it need not ask anybody: each answer once, with the remedy in it."""
+
+from __future__ import annotations
+
+from aftersend.smtp.reply import Reply
+
+OK = Reply(250, "2.0.0", "OK")
+GO_AHEAD = b"354 End data with <CR><LF>.<CR><LF>\r\n"
+HELP = Reply(214, "2.0.0", "EHLO HELO STARTTLS AUTH MAIL RCPT DATA BDAT RSET NOOP VRFY QUIT (RFC 5321)")
+BYE = Reply(221, "2.0.0", "Bye")
+CANNOT_VERIFY = Reply(252, "2.5.2", "Addresses are not verified here; send the message and see")
+NO_EXPN = Reply(502, "5.5.1", "EXPN is not offered")
+UNKNOWN = Reply(500, "5.5.1", "Command unknown")
+BARE_COMMAND = Reply(500, "5.5.2", "End every line with CR LF; a lone CR or LF is refused")
+ILLEGAL = Reply(500, "5.5.2", "There are control characters, or octets that are no UTF-8, in the command")
+TOO_LONG = Reply(500, "5.5.2", "The command line is too long")
+HELLO_FIRST = Reply(503, "5.5.1", "Say EHLO first")
+HELLO_NAME = Reply(501, "5.5.4", "Say who you are: EHLO name.example.com")
+NO_ARGUMENT = Reply(501, "5.5.4", "The command takes no argument")
+MAIL_FIRST = Reply(503, "5.5.1", "Say MAIL first")
+MAIL_TWICE = Reply(503, "5.5.1", "A sender was named already; say RSET to begin anew")
+MAIL_SYNTAX = Reply(501, "5.5.2", "Write MAIL FROM:<name@example.com>, the address in angle brackets")
+RCPT_SYNTAX = Reply(501, "5.5.2", "Write RCPT TO:<name@example.com>, the address in angle brackets")
+NEEDS_UTF8_SENDER = Reply(553, "5.6.7", "An address that is not ASCII needs the parameter SMTPUTF8 with MAIL")
+TOO_MANY = Reply(452, "4.5.3", "Too many recipients; send the message again to those that are left")
+NO_RECIPIENTS = Reply(554, "5.5.1", "No valid recipients")
+RCPT_AFTER_BDAT = Reply(503, "5.5.1", "The message has begun; no more recipients can be named")
+DATA_AFTER_BDAT = Reply(503, "5.5.1", "The message was begun with BDAT; go on with BDAT or say RSET")
+NEEDS_TLS = Reply(530, "5.7.0", "Say STARTTLS first")
+NEEDS_AUTH = Reply(530, "5.7.0", "Authentication is needed: say AUTH with an API key as password")
+TLS_READY = Reply(220, "2.0.0", "Ready to start TLS")
+TLS_TWICE = Reply(503, "5.5.1", "TLS is in use already")
+NO_TLS = Reply(502, "5.5.1", "STARTTLS is not offered")
+AUTH_NEEDS_TLS = Reply(538, "5.7.11", "Say STARTTLS first; no password is taken without encryption")
+NO_AUTH = Reply(502, "5.5.1", "AUTH is not offered")
+AUTH_TWICE = Reply(503, "5.5.1", "You are authenticated already")
+AUTH_IN_MAIL = Reply(503, "5.5.1", "AUTH may not come inside a mail transaction")
+NO_MECHANISM = Reply(504, "5.5.4", "That mechanism is not offered")
+AUTH_CANCELLED = Reply(501, "5.7.0", "Authentication cancelled")
+AUTH_SYNTAX = Reply(501, "5.5.2", "That is no base64 of what the mechanism needs")
+AUTH_FOR_OTHERS = Reply(535, "5.7.8", "Acting for another user is not offered; leave the authorization identity empty")
+BARE_NEWLINE = Reply(550, "5.5.2", "There is a lone CR or LF in the message; end every line with CR LF")
+NUL = Reply(550, "5.6.0", "There is a NUL octet in the message; encode it as base64 or quoted-printable")
+LINE_TOO_LONG = "A line of the message has more than {} octets; encode it as base64 or quoted-printable"
+MESSAGE_TOO_LARGE = "The message is larger than {} octets"
+TOO_MUCH = Reply(421, "4.7.0", "A line without an end; closing the connection")
+ERRORS = Reply(421, "4.7.0", "Too many errors; closing the connection")
+IDLE_COMMANDS = Reply(421, "4.7.0", "Too many commands without a message; closing the connection")
+NO_SMTP = Reply(421, "4.7.0", "This is not how SMTP is spoken; closing the connection")
+BDAT_LOST = Reply(421, "4.7.0", "BDAT needs a number of octets; closing the connection")

@@ -1,0 +1,112 @@
+"""Verbs that work over the HTTP API of a running service."""
+
+from __future__ import annotations
+
+import pytest
+from aftersend.cli.verbs import DONE, FAILED, NOTHING, PARTLY, USAGE
+from conftest import Run, Running
+
+HELLO = ("send", "--from", "shop@example.com", "--subject", "Hello", "--text", "Hi")
+
+
+@pytest.mark.parametrize(("recipients", "status"), [
+    (["ann@one.practice.test"], DONE),
+    (["unknown@one.practice.test"], FAILED),
+    (["ann@one.practice.test", "unknown@two.practice.test"], PARTLY),
+])  # fmt: skip
+def test_send_follows_a_message_to_its_end(far: Run, recipients: list[str], status: int) -> None:
+    """`--wait` prints what happens as it happens, and ends as the message did."""
+    to = [part for recipient in recipients for part in ("--to", recipient)]
+    said = far(*HELLO, *to, "--wait", "--timeout", "60")
+    assert status == said.status, said.err
+    assert all(f"\n{recipient}: " in said.out for recipient in recipients)
+
+
+def test_send_follows_in_json_too(far: Run) -> None:
+    """With `--json`, every line is an event or, at the end, a delivery."""
+    rows = far(*HELLO, "--to", "ann@one.practice.test", "--wait", "--json").rows
+    assert ["delivery.received", "delivery"] == [rows[0]["type"], rows[-1]["type"]]
+    assert "Delivered" == rows[-1]["status"]["result"]
+
+
+def test_the_api_names_every_wrong_field(far: Run) -> None:
+    """What the service refuses is told field by field."""
+    said = far("send", "--from", "shop", "--to", "ann", "--text", "Hi")
+    assert USAGE == said.status
+    assert "from:" in said.err
+    assert "to/0:" in said.err
+
+
+def test_questions_are_answered_over_http(far: Run) -> None:
+    """log, show, queue, results, refusals work from afar."""
+    sent = far(*HELLO, "--to", "bob@one.practice.test", "--json").rows[0]["deliveries"][0]["id"]
+    assert sent in [row["id"] for row in far("log", "--recipient", "bob@one.practice.test", "--json").rows]
+    assert sent == far("show", sent, "--json").rows[0]["id"]
+    assert DONE == far("queue", "summary").status
+    assert DONE == far("results", "activity").status
+    assert far("refusals").status in (DONE, NOTHING)
+    assert NOTHING == far("show", "dlv_0000000000000").status
+    assert USAGE == far("log", "--status", "nonsense").status
+
+
+def test_the_queue_is_changed_over_http(far: Run) -> None:
+    """A planned message can be held and cancelled from afar."""
+    planned = far(*HELLO, "--to", "cid@one.practice.test", "--at", "2099-01-01T00:00:00Z").status
+    assert USAGE == planned
+    import datetime
+
+    tomorrow = (datetime.datetime.fromtimestamp(0, datetime.UTC) + _since_then()).isoformat()
+    sent = far(*HELLO, "--to", "cid@one.practice.test", "--at", tomorrow, "--json").rows[0]["deliveries"][0]["id"]
+    assert {"action": "cancel", "would_touch": 1} == far("queue", "cancel", sent, "--dry-run", "--json").rows[0]
+    assert DONE == far("queue", "cancel", sent).status
+    assert far("show", sent, "--json").rows[0]["ended"]
+    assert NOTHING == far("queue", "cancel", sent).status
+
+
+def _since_then():  # type: ignore[no-untyped-def]
+    import datetime
+
+    from aftersend import clock
+
+    return datetime.timedelta(microseconds=clock.now() + clock.DAY)
+
+
+def test_administration_works_over_http(far: Run) -> None:
+    """Keys, streams, domains and suppressions are changed with the rights of the key."""
+    assert far("key", "create", "far", "--json").rows[0]["key"].startswith("as_live_")
+    assert "far" in [row["name"] for row in far("key", "list", "--json").rows]
+    assert DONE == far("stream", "add", "far", "--kind", "general").status
+    assert DONE == far("domain", "add", "far.example").status
+    assert FAILED == far("domain", "check", "far.example").status
+    assert DONE == far("domain", "list").status
+    assert DONE == far("domain", "remove", "far.example").status
+    assert DONE == far("suppress", "add", "far@example.net").status
+    assert "far@example.net" in far("suppress", "export").out
+    assert DONE == far("suppress", "why", "far@example.net").status
+    assert DONE == far("suppress", "remove", "far@example.net").status
+
+
+def test_a_wrong_key_is_told(far: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that is none, or none at all, is an error in words."""
+    monkeypatch.setenv("AFTERSEND_API_KEY", "as_live_nonsense")
+    assert FAILED == far("log").status
+    monkeypatch.delenv("AFTERSEND_API_KEY")
+    said = far("log")
+    assert (FAILED, True) == (said.status, "aftersend key create" in said.err)
+
+
+def test_a_service_that_is_not_there_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address where nobody answers says so, and names the variable."""
+    monkeypatch.setenv("AFTERSEND_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AFTERSEND_API_KEY", "as_live_nonsense")
+    said = run("log")
+    assert (FAILED, True) == (said.status, "AFTERSEND_URL" in said.err)
+
+
+def test_local_overrules_the_address(far: Run, service: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--local` works on the store of this machine, beside the running service."""
+    monkeypatch.setenv("AFTERSEND_DATA_DIR", service.folder)
+    assert far("queue", "summary", "--local", "--json").rows[0]["nodes"]
+    said = far(*HELLO, "--to", "dan@one.practice.test", "--wait", "--local", "--timeout", "60")
+    assert DONE == said.status
+    assert DONE == far("db", "check").status
