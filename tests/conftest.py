@@ -23,6 +23,7 @@ from hypothesis import HealthCheck, settings
 from aftersend import app
 from aftersend.ids import IdSource
 from aftersend.store import Engine, Store, accounts, upgrade
+from aftersend.store.schema import metadata
 from given import NODE, START, Clock
 
 # Properties are judged by their answers, not by the clock: the machine may be busy. Fixtures are used by properties that
@@ -33,7 +34,6 @@ settings.register_profile(
 settings.load_profile("untimed")
 
 ENGINES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
-TEMPLATE = "aftersend_made"
 _numbers = itertools.count(1)
 
 
@@ -86,33 +86,55 @@ def _named(uri: str, name: str) -> str:
     return uri.replace("/postgres?", f"/{name}?")
 
 
-@pytest.fixture(scope="session")
-def postgres_template(postgres_server: str) -> str:
-    """The name of a database with the tables in it, from which the others are copied."""
-    import psycopg
-
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
-        # Nothing here has to survive a power cut, and a sync for every copied file would take most of the time.
-        connection.execute("ALTER SYSTEM SET fsync = off")
-        connection.execute("SELECT pg_reload_conf()")
-        connection.execute(f"CREATE DATABASE {TEMPLATE}")
-    engine = Engine(_named(postgres_server, TEMPLATE))
-    upgrade.upgrade(engine)
-    engine.close()
-    return TEMPLATE
-
-
 @contextlib.contextmanager
-def _postgres_database(server: str, template: str) -> Iterator[str]:
+def _postgres_database(server: str) -> Iterator[str]:
     import psycopg
 
     name = f"t{next(_numbers)}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+        # Nothing here has to survive a power cut, and the syncs would take most of the time.
+        connection.execute("ALTER SYSTEM SET fsync = off")
+        connection.execute("SELECT pg_reload_conf()")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
         try:
-            yield _named(server, name)
+            yield server.replace("/postgres?", f"/{name}?")
         finally:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _make_tables(url: str) -> None:
+    engine = Engine(url)
+    upgrade.upgrade(engine)
+    engine.close()
+
+
+@pytest.fixture(scope="session")
+def _sqlite_made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the tables in it, to be copied: that is quicker than making them anew."""
+    path = tmp_path_factory.mktemp("made") / "made.db"
+    _make_tables(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def _postgres_made(postgres_server: str) -> Iterator[str]:
+    """A database with the tables in it, to be emptied: that is quicker than making one anew."""
+    with _postgres_database(postgres_server) as url:
+        _make_tables(url)
+        yield url
+
+
+def _emptied(url: str) -> str:
+    import psycopg
+
+    tables = ", ".join(name for name in metadata.tables)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        connection.execute(f"TRUNCATE {tables}")  # type: ignore[call-overload]
+    return url
 
 
 @pytest.fixture(params=ENGINES)
@@ -121,23 +143,18 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/empty.db"
         return
-    with _postgres_database(request.getfixturevalue("postgres_server"), "template0") as url:
+    with _postgres_database(request.getfixturevalue("postgres_server")) as url:
         yield url
 
 
 @pytest.fixture(params=ENGINES)
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a database with the tables in it and nothing else, on each engine."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/store.db"
-        engine = Engine(url)
-        upgrade.upgrade(engine)
-        engine.close()
-        yield url
-        return
-    template = request.getfixturevalue("postgres_template")
-    with _postgres_database(request.getfixturevalue("postgres_server"), template) as url:
-        yield url
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database with the tables in it and nothing in them, on each engine."""
+    if request.param == "postgresql":
+        return _emptied(request.getfixturevalue("_postgres_made"))
+    path = tmp_path / "store.db"
+    shutil.copyfile(request.getfixturevalue("_sqlite_made"), path)
+    return f"sqlite:///{path}"
 
 
 @pytest.fixture

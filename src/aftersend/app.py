@@ -167,6 +167,7 @@ async def _start(service: Service, parts: Sequence[str]) -> None:
         service.spawn(service.courier.run())
     service.spawn(_beat(service))
     if "upkeep" in parts:
+        service.spawn(_end_overdue(service))
         service.spawn(_prune(service))
     if service.is_shared and service.engine.is_sqlite:
         service.spawn(_look_around(service))
@@ -339,6 +340,15 @@ async def _look_around(service: Service) -> None:
     while not service.stopping.is_set():
         await asyncio.sleep(LOOK_AROUND_S)
         service.store.look_around()
+
+
+async def _end_overdue(service: Service) -> None:
+    from aftersend.treatment import end_overdue
+
+    while not service.stopping.is_set():
+        with contextlib.suppress(TryLater):
+            await end_overdue(service.store, service.clock, service.ids, node=service.node)
+        await asyncio.sleep(UPKEEP_EVERY_S)
 
 
 async def _prune(service: Service) -> None:

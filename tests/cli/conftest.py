@@ -3,33 +3,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
+from verbs_run import Run, Running, Said
+
 from aftersend import app, cli
 from aftersend.config import load
 from aftersend.control import keys
-
-
-@dataclass
-class Said:
-    """What a verb printed, and how it ended."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        """The objects printed with `--json`."""
-        return [msgspec.json.decode(line) for line in self.out.splitlines()]
-
-
-Run = Callable[..., Said]
 
 
 @pytest.fixture
@@ -51,15 +34,6 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return run_verb
 
 
-@dataclass
-class Running:
-    """A service in the practice world."""
-
-    url: str
-    key: str
-    folder: str
-
-
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The whole service in the practice world, on a thread of its own."""
@@ -77,7 +51,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             running = await stack.enter_async_context(app.running(practised))
             secret = await keys.practice_key(running.store, running.clock(), running.ids())
             host, port = running.addresses["web"]
-            told.update(running=running, loop=asyncio.get_running_loop(), found=Running(f"http://{host}:{port}", secret, folder))
+            told.update(
+                running=running, loop=asyncio.get_running_loop(), found=Running(f"http://{host}:{port}", secret, folder)
+            )
             ready.set()
             await running.stopping.wait()
 

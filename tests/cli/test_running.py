@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from aftersend.config import PREFIX
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
@@ -42,7 +43,7 @@ def test_serve_says_how_to_begin_and_ends_in_good_order(tmp_path: Path, ending: 
         process.send_signal(ending)
         process.communicate(timeout=30)
     assert re.search(r"http://127\.0\.0\.1:\d+/", said)
-    assert 0 == process.returncode
+    assert process.returncode == 0
 
 
 def test_two_services_do_not_share_a_store(tmp_path: Path) -> None:
@@ -54,17 +55,25 @@ def test_two_services_do_not_share_a_store(tmp_path: Path) -> None:
             _, said = second.communicate(timeout=30)
         first.terminate()
         first.communicate(timeout=30)
-    assert 1 == second.returncode
+    assert second.returncode == 1
     assert "Another Aftersend works in" in said
     assert "Traceback" not in said
 
 
-@pytest.mark.parametrize(("name", "value"), [("AFTERSEND_SMTP_LISTEN", "203.0.113.1:2525"), ("AFTERSEND_WEB_LISTEN", "203.0.113.1:8025")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("AFTERSEND_SMTP_LISTEN", "203.0.113.1:2525"), ("AFTERSEND_WEB_LISTEN", "203.0.113.1:8025")]
+)
 def test_a_port_that_cannot_be_opened_is_told(tmp_path: Path, name: str, value: str) -> None:
     """An address that cannot be opened ends the start with a sentence that names it."""
-    variables = {"AFTERSEND_DATA_DIR": str(tmp_path), "AFTERSEND_SMTP_LISTEN": "127.0.0.1:0", "AFTERSEND_WEB_LISTEN": "127.0.0.1:0"}
-    done = subprocess.run([*COMMAND, "serve"], env=ENVIRONMENT | variables | {name: value}, capture_output=True, text=True, timeout=60)
-    assert 1 == done.returncode
+    variables = {
+        "AFTERSEND_DATA_DIR": str(tmp_path),
+        "AFTERSEND_SMTP_LISTEN": "127.0.0.1:0",
+        "AFTERSEND_WEB_LISTEN": "127.0.0.1:0",
+    }
+    done = subprocess.run(
+        [*COMMAND, "serve"], env=ENVIRONMENT | variables | {name: value}, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
     assert value in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
 
@@ -72,11 +81,18 @@ def test_a_port_that_cannot_be_opened_is_told(tmp_path: Path, name: str, value: 
 @pytest.mark.slow
 def test_demo_accounts_for_everybody(tmp_path: Path) -> None:
     """The demonstration ends with 0 only if everybody is accounted for, and says so for machines too."""
-    done = subprocess.run([*COMMAND, "demo", "--recipients", "100", "--json"], env=ENVIRONMENT, cwd=tmp_path, capture_output=True, text=True, timeout=240)
-    assert 0 == done.returncode, done.stderr[-2000:]
+    done = subprocess.run(
+        [*COMMAND, "demo", "--recipients", "100", "--json"],
+        env=ENVIRONMENT,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
     (line,) = done.stdout.splitlines()
     told = json.loads(line)
-    assert (100, True) == (told["audience"], told["conserved"])
+    assert (told["audience"], told["conserved"]) == (100, True)
     assert {"delivery_results", "life_cycle", "email_activity", "bounces", "icons"} == set(told["vocabularies"])
-    assert 100 == sum(told["vocabularies"]["delivery_results"].values())
-    assert [] == list(tmp_path.iterdir())
+    assert sum(told["vocabularies"]["delivery_results"].values()) == 100
+    assert list(tmp_path.iterdir()) == []

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from verbs_run import Run
+
 from aftersend.cli.verbs import DONE, FAILED, NOTHING, PARTLY, USAGE
-from conftest import Run
 
 HELLO = ("send", "--from", "Shop <shop@example.com>", "--subject", "Hello", "--text", "Hi")
 
@@ -15,7 +16,7 @@ HELLO = ("send", "--from", "Shop <shop@example.com>", "--subject", "Hello", "--t
 def sent(run: Run, *recipients: str, more: tuple[str, ...] = ()) -> list[str]:
     """Submit to these; return the ids of the deliveries."""
     said = run(*HELLO, *(part for r in recipients for part in ("--to", r)), "--json", *more)
-    assert DONE == said.status, said.err
+    assert said.status == DONE, said.err
     return [delivery["id"] for delivery in said.rows[0]["deliveries"]]
 
 
@@ -26,14 +27,16 @@ def test_help_names_every_verb(run: Run) -> None:
     """`aftersend --help` lists the verbs with a line each."""
     said = run("--help")
     verbs = "serve demo practice send log show results refusals queue suppress domain key stream account db config doctor diagnose version"
-    assert [] == [verb for verb in verbs.split() if f"\n  {verb} " not in said.out]
+    assert [verb for verb in verbs.split() if f"\n  {verb} " not in said.out] == []
 
 
-@pytest.mark.parametrize("arguments", [("sned",), ("log", "--no-such"), ("queue", "burn"), ("show",), ("send", "--to", "a@b.example")])
+@pytest.mark.parametrize(
+    "arguments", [("sned",), ("log", "--no-such"), ("queue", "burn"), ("show",), ("send", "--to", "a@b.example")]
+)
 def test_a_wrong_question_ends_with_two(run: Run, arguments: tuple[str, ...]) -> None:
     """Unknown verbs, options and missing arguments are usage errors, told on standard error."""
     said = run(*arguments)
-    assert (USAGE, "") == (said.status, said.out)
+    assert (said.status, said.out) == (USAGE, "")
     assert said.err
 
 
@@ -45,8 +48,8 @@ def test_a_near_miss_is_guessed(run: Run) -> None:
 def test_reading_makes_no_database(run: Run, tmp_path: Path) -> None:
     """Verbs that only read say that there is nothing yet, and make nothing."""
     said = run("log")
-    assert (FAILED, True) == (said.status, "aftersend db upgrade" in said.err)
-    assert [] == list(tmp_path.iterdir())
+    assert (said.status, "aftersend db upgrade" in said.err) == (FAILED, True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_errors_are_json_where_json_was_asked_for(run: Run) -> None:
@@ -54,14 +57,14 @@ def test_errors_are_json_where_json_was_asked_for(run: Run) -> None:
     run("db", "upgrade")
     said = run("log", "--status", "nonsense", "--json")
     error = msgspec.json.decode(said.err)
-    assert (USAGE, "#/status") == (said.status, error["errors"][0]["pointer"])
+    assert (said.status, error["errors"][0]["pointer"]) == (USAGE, "#/status")
 
 
 def test_a_broken_database_is_told_in_words(run: Run, tmp_path: Path) -> None:
     """What is no database is an error that names it, not a traceback."""
     (tmp_path / "aftersend.db").write_bytes(b"this is no database, and never was one" * 100)
     said = run("log")
-    assert (FAILED, True) == (said.status, "database" in said.err)
+    assert (said.status, "database" in said.err) == (FAILED, True)
 
 
 def test_what_others_wrote_cannot_steer_a_terminal(run: Run) -> None:
@@ -77,18 +80,18 @@ def test_what_others_wrote_cannot_steer_a_terminal(run: Run) -> None:
 def test_a_message_can_be_left_in_the_store(run: Run) -> None:
     """`send` works without a service: the message is durable, and a remark says that nobody delivers it yet."""
     said = run(*HELLO, "--to", "ann@example.net")
-    assert (DONE, True) == (said.status, "No service is at work" in said.err)
+    assert (said.status, "No service is at work" in said.err) == (DONE, True)
     (row,) = run("log", "--json").rows
-    assert ("ann@example.net", "Hello", False) == (row["recipient"], row["subject"], row["ended"])
+    assert (row["recipient"], row["subject"], row["ended"]) == ("ann@example.net", "Hello", False)
 
 
 def test_what_cannot_be_sent_is_refused_whole(run: Run) -> None:
     """Every wrong field is named at once, and nothing is kept."""
     said = run("send", "--from", "shop", "--to", "ann", "--to", "bob@example.net", "--text", "Hi")
-    assert USAGE == said.status
+    assert said.status == USAGE
     assert "from:" in said.err
     assert "to/0:" in said.err
-    assert NOTHING == run("log").status
+    assert run("log").status == NOTHING
 
 
 def test_attachments_headers_and_metadata_go_with_it(run: Run, tmp_path: Path) -> None:
@@ -100,7 +103,7 @@ def test_attachments_headers_and_metadata_go_with_it(run: Run, tmp_path: Path) -
         more=("--attach", str(file), "--header", "X-Order: 4711", "--metadata", "order=4711", "--tag", "receipt"),
     )  # fmt: skip
     row = run("show", delivery, "--json").rows[0]
-    assert ({"order": "4711"}, ["receipt"]) == (row["metadata"], row["tags"])
+    assert (row["metadata"], row["tags"]) == ({"order": "4711"}, ["receipt"])
     assert [delivery] == [r["id"] for r in run("log", "--metadata", "order=4711", "--json").rows]
 
 
@@ -109,16 +112,18 @@ def test_a_whole_message_is_sent_as_it_is(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "message.eml"
     file.write_bytes(b"From: shop@example.com\nTo: ann@example.net\nSubject: As it is\n\nHi\n")
     said = run("send", "--raw", str(file), "--from", "shop@example.com", "--to", "ann@example.net")
-    assert DONE == said.status
-    assert "As it is" == run("log", "--json").rows[0]["subject"]
-    assert USAGE == run("send", "--raw", str(file), "--from", "a@b.example", "--to", "c@d.example", "--text", "x").status
+    assert said.status == DONE
+    assert run("log", "--json").rows[0]["subject"] == "As it is"
+    assert (
+        run("send", "--raw", str(file), "--from", "a@b.example", "--to", "c@d.example", "--text", "x").status == USAGE
+    )
 
 
 def test_the_same_key_sends_once(run: Run) -> None:
     """Repeating a submission with its idempotency key gives the first receipt again."""
     first, second = (sent(run, "ann@example.net", more=("--idempotency-key", "order-1")) for _ in range(2))
     assert first == second
-    assert 1 == len(run("log", "--json").rows)
+    assert len(run("log", "--json").rows) == 1
 
 
 def test_the_log_is_searched_with_the_words_of_the_api(run: Run) -> None:
@@ -126,8 +131,8 @@ def test_the_log_is_searched_with_the_words_of_the_api(run: Run) -> None:
     ids = sent(run, "ann@example.net", "bob@example.org", "cid@example.com")
     found = [row["id"] for row in run("log", "--domain", "example.net", "--domain", "example.org", "--json").rows]
     assert [ids[1], ids[0]] == found
-    assert NOTHING == run("log", "--domain", "example.net", "--recipient", "bob@example.org").status
-    assert 2 == len(run("log", "-n", "2", "--json").rows)
+    assert run("log", "--domain", "example.net", "--recipient", "bob@example.org").status == NOTHING
+    assert len(run("log", "-n", "2", "--json").rows) == 2
 
 
 def test_long_lists_are_read_page_by_page(run: Run) -> None:
@@ -142,42 +147,47 @@ def test_show_tells_all_of_a_message(run: Run) -> None:
     message = run("log", "--json").rows[0]["message_id"]
     said = run("show", message)
     assert all(f"to {name}@example.net" in said.out for name in ("ann", "bob"))
-    assert NOTHING == run("show", "dlv_0000000000000").status
+    assert run("show", "dlv_0000000000000").status == NOTHING
 
 
 def test_the_queue_is_held_released_and_cancelled(run: Run) -> None:
     """Verbs act on what matches, and the history says who did it and why."""
     ids = sent(run, "ann@example.net", "bob@example.net", "cid@example.org")
-    assert 3 == run("queue", "summary", "--json").rows[0]["deliveries"]
-    assert {"action": "hold", "would_touch": 2} == run("queue", "hold", "--domain", "example.net", "--dry-run", "--json").rows[0]
-    assert {"action": "hold", "done": 2, "skipped": {}} == run(
-        "queue", "hold", "--domain", "example.net", "--why", "a test", "--json"
-    ).rows[0]
+    assert run("queue", "summary", "--json").rows[0]["deliveries"] == 3
+    assert run("queue", "hold", "--domain", "example.net", "--dry-run", "--json").rows[0] == {
+        "action": "hold",
+        "would_touch": 2,
+    }
+    assert run("queue", "hold", "--domain", "example.net", "--why", "a test", "--json").rows[0] == {
+        "action": "hold",
+        "done": 2,
+        "skipped": {},
+    }
     half = run("queue", "release", "--all", "--json")
-    assert (PARTLY, 2, 1) == (half.status, half.rows[0]["done"], half.rows[0]["skipped"]["not_held"])
-    assert DONE == run("queue", "cancel", ids[0]).status
+    assert (half.status, half.rows[0]["done"], half.rows[0]["skipped"]["not_held"]) == (PARTLY, 2, 1)
+    assert run("queue", "cancel", ids[0]).status == DONE
     shown = run("show", ids[0], "--json").rows[0]
-    assert ("Unsent", True) == (shown["status"]["result"], shown["ended"])
+    assert (shown["status"]["result"], shown["ended"]) == ("Unsent", True)
     assert "a test" in msgspec.json.encode(shown["events"]).decode()
-    assert 2 == len(run("queue", "list", "--json").rows)
-    assert NOTHING == run("queue", "cancel", ids[0]).status
+    assert len(run("queue", "list", "--json").rows) == 2
+    assert run("queue", "cancel", ids[0]).status == NOTHING
 
 
 @pytest.mark.parametrize("arguments", [(), ("nonsense",), ("evt_0000000000000",)])
 def test_a_verb_on_the_queue_needs_to_know_which(run: Run, arguments: tuple[str, ...]) -> None:
     """Without a target nothing is touched: all of the queue must be asked for by name."""
     sent(run, "ann@example.net")
-    assert USAGE == run("queue", "cancel", *arguments).status
-    assert 1 == len(run("queue", "list", "--json").rows)
+    assert run("queue", "cancel", *arguments).status == USAGE
+    assert len(run("queue", "list", "--json").rows) == 1
 
 
 def test_results_count_and_conserve(run: Run) -> None:
     """All five vocabularies are counted, and everybody is accounted for."""
     sent(run, "ann@example.net", "bob@example.net")
     rows = run("results", "--json").rows
-    assert ["results", "lifecycle", "activity", "bounces", "icons", "conservation"] == [row["report"] for row in rows]
-    assert (2, True) == (rows[-1]["audience"], rows[-1]["conserved"])
-    assert DONE == run("results", "activity", "--since", "1h").status
+    assert [row["report"] for row in rows] == ["results", "lifecycle", "activity", "bounces", "icons", "conservation"]
+    assert (rows[-1]["audience"], rows[-1]["conserved"]) == (2, True)
+    assert run("results", "activity", "--since", "1h").status == DONE
 
 
 # ---- administration ------------------------------------------------------------------------------------------------------
@@ -191,15 +201,15 @@ def test_a_key_is_shown_once(run: Run) -> None:
     (row,) = run("key", "list", "--json").rows
     assert secret not in str(row)
     assert ("shop", ["send"], secret[: len(row["prefix"])]) == (row["name"], row["scopes"], row["prefix"])
-    assert DONE == run("key", "revoke", row["id"]).status
+    assert run("key", "revoke", row["id"]).status == DONE
     assert run("key", "list", "--json").rows[0]["revoked_at"]
-    assert NOTHING == run("key", "revoke", row["id"]).status
+    assert run("key", "revoke", row["id"]).status == NOTHING
 
 
 @pytest.mark.parametrize("arguments", [("--scope", "everything"), ("--network", "nowhere")])
 def test_a_key_with_nonsense_is_refused(run: Run, arguments: tuple[str, ...]) -> None:
     """A scope or a network that is none is named."""
-    assert USAGE == run("key", "create", "shop", *arguments).status
+    assert run("key", "create", "shop", *arguments).status == USAGE
 
 
 def test_accounts_see_their_own_alone(run: Run) -> None:
@@ -207,40 +217,40 @@ def test_accounts_see_their_own_alone(run: Run) -> None:
     run("account", "create", "second")
     run("key", "create", "theirs", "--account", "second")
     run("suppress", "add", "ann@example.net", "--account", "second")
-    assert [] == run("key", "list", "--json").rows
-    assert NOTHING == run("suppress", "list").status
-    assert DONE == run("account", "rename", "second", "other").status
-    assert ["default", "other"] == [row["name"] for row in run("account", "list", "--json").rows]
-    assert NOTHING == run("log", "--account", "nobody").status
-    assert FAILED == run("account", "create", "other").status
+    assert run("key", "list", "--json").rows == []
+    assert run("suppress", "list").status == NOTHING
+    assert run("account", "rename", "second", "other").status == DONE
+    assert [row["name"] for row in run("account", "list", "--json").rows] == ["default", "other"]
+    assert run("log", "--account", "nobody").status == NOTHING
+    assert run("account", "create", "other").status == FAILED
 
 
 def test_changes_are_written_down(run: Run) -> None:
     """Who changed what is kept."""
     run("key", "create", "shop")
     run("domain", "add", "example.com")
-    assert ["added a domain", "made a key"] == [row["did"] for row in run("account", "audit", "--json").rows]
+    assert [row["did"] for row in run("account", "audit", "--json").rows] == ["added a domain", "made a key"]
 
 
 def test_a_domain_is_added_with_its_records(run: Run) -> None:
     """Adding a domain prints what to publish; the zone form has one record a line."""
     added = run("domain", "add", "Example.com", "--json").rows[0]
-    assert "example.com" == added["name"]
+    assert added["name"] == "example.com"
     assert {"dkim", "return_mx", "return_spf", "dmarc"} == {record["purpose"] for record in added["records"]}
     assert len(added["records"]) == len(run("domain", "records", "example.com", "--zone").out.splitlines())
-    assert FAILED == run("domain", "add", "example.com").status
-    assert DONE == run("domain", "rotate-key", "example.com").status
-    assert DONE == run("domain", "remove", "example.com").status
-    assert NOTHING == run("domain", "records", "example.com").status
+    assert run("domain", "add", "example.com").status == FAILED
+    assert run("domain", "rotate-key", "example.com").status == DONE
+    assert run("domain", "remove", "example.com").status == DONE
+    assert run("domain", "records", "example.com").status == NOTHING
 
 
 def test_a_stream_is_set_and_used(run: Run) -> None:
     """Mail can be sent in a stream once it is there."""
-    assert DONE == run("stream", "add", "news", "--kind", "broadcast", "--lifetime-hours", "6").status
-    assert 6.0 == next(row for row in run("stream", "list", "--json").rows if row["name"] == "news")["lifetime_hours"]
+    assert run("stream", "add", "news", "--kind", "broadcast", "--lifetime-hours", "6").status == DONE
+    assert next(row for row in run("stream", "list", "--json").rows if row["name"] == "news")["lifetime_hours"] == 6.0
     sent(run, "ann@example.net", more=("--stream", "news"))
-    assert 1 == len(run("log", "--stream", "news", "--json").rows)
-    assert USAGE == run("stream", "add", "Not A Name").status
+    assert len(run("log", "--stream", "news", "--json").rows) == 1
+    assert run("stream", "add", "Not A Name").status == USAGE
 
 
 def test_suppressions_are_imported_and_exported(run: Run, tmp_path: Path) -> None:
@@ -249,17 +259,20 @@ def test_suppressions_are_imported_and_exported(run: Run, tmp_path: Path) -> Non
     plain = tmp_path / "plain.txt"
     plain.write_text("ann@example.net\nBob@Example.net\nnot an address\n\n# a remark\n")
     said = run("suppress", "import", str(plain), "--json")
-    assert (PARTLY, {"imported": 2, "wrong": 1}) == (said.status, said.rows[0])
+    assert (said.status, said.rows[0]) == (PARTLY, {"imported": 2, "wrong": 1})
     assert "line 3" in said.err
     exported = tmp_path / "exported.csv"
     exported.write_text(run("suppress", "export").out)
-    assert DONE == run("suppress", "remove", "ann@example.net", "bob@example.net").status
-    assert NOTHING == run("suppress", "list").status
-    assert DONE == run("suppress", "import", str(exported)).status
-    assert ["ann@example.net", "bob@example.net"] == [row["recipient"] for row in run("suppress", "list", "--json").rows]
+    assert run("suppress", "remove", "ann@example.net", "bob@example.net").status == DONE
+    assert run("suppress", "list").status == NOTHING
+    assert run("suppress", "import", str(exported)).status == DONE
+    assert [row["recipient"] for row in run("suppress", "list", "--json").rows] == [
+        "ann@example.net",
+        "bob@example.net",
+    ]
     (why,) = run("suppress", "why", "BOB@example.net", "--json").rows
-    assert ("configured", "imported") == (why["origin"], why["cause"])
-    assert PARTLY == run("suppress", "remove", "ann@example.net", "nobody@example.net").status
+    assert (why["origin"], why["cause"]) == ("configured", "imported")
+    assert run("suppress", "remove", "ann@example.net", "nobody@example.net").status == PARTLY
 
 
 def test_exported_cells_are_no_formulas(run: Run, tmp_path: Path) -> None:
@@ -271,7 +284,9 @@ def test_exported_cells_are_no_formulas(run: Run, tmp_path: Path) -> None:
     run("suppress", "remove", "+1@example.net")
     (tmp_path / "exported.csv").write_text(exported)
     run("suppress", "import", str(tmp_path / "exported.csv"))
-    assert [("+1@example.net", "=cmd()")] == [(r["recipient"], r["cause"]) for r in run("suppress", "list", "--json").rows]
+    assert [(r["recipient"], r["cause"]) for r in run("suppress", "list", "--json").rows] == [
+        ("+1@example.net", "=cmd()")
+    ]
 
 
 # ---- the database, the settings --------------------------------------------------------------------------------------------
@@ -279,11 +294,11 @@ def test_exported_cells_are_no_formulas(run: Run, tmp_path: Path) -> None:
 
 def test_the_database_is_made_checked_and_measured(run: Run) -> None:
     """Upgrading twice is harmless; a fresh database is whole; its size is told."""
-    assert [None, "0001"] == [run("db", "upgrade", "--json").rows[0]["before"] for _ in range(2)]
+    assert [run("db", "upgrade", "--json").rows[0]["before"] for _ in range(2)] == [None, "0001"]
     sent(run, "ann@example.net")
-    assert {"whole": True, "deliveries": 1, "faults": []} == run("db", "check", "--json").rows[0]
-    assert 1 == run("db", "size", "--json").rows[0]["tables"]["deliveries"]["rows"]
-    assert DONE == run("db", "prune").status
+    assert run("db", "check", "--json").rows[0] == {"whole": True, "deliveries": 1, "faults": []}
+    assert run("db", "size", "--json").rows[0]["tables"]["deliveries"]["rows"] == 1
+    assert run("db", "prune").status == DONE
 
 
 def test_rebuild_finds_and_mends_what_was_tampered_with(run: Run, tmp_path: Path) -> None:
@@ -291,14 +306,14 @@ def test_rebuild_finds_and_mends_what_was_tampered_with(run: Run, tmp_path: Path
     from pysqlite3 import dbapi2 as sqlite
 
     sent(run, "ann@example.net")
-    assert DONE == run("db", "rebuild").status
+    assert run("db", "rebuild").status == DONE
     with sqlite.connect(tmp_path / "aftersend.db") as connection:
         connection.execute("UPDATE deliveries SET result = 90")
     connection.close()
-    assert FAILED == run("db", "rebuild").status
-    assert FAILED == run("db", "check").status
-    assert DONE == run("db", "rebuild", "--write").status
-    assert DONE == run("db", "rebuild").status
+    assert run("db", "rebuild").status == FAILED
+    assert run("db", "check").status == FAILED
+    assert run("db", "rebuild", "--write").status == DONE
+    assert run("db", "rebuild").status == DONE
 
 
 def test_settings_are_shown_without_secrets(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -319,16 +334,16 @@ def test_wrong_settings_are_named(run: Run, monkeypatch: pytest.MonkeyPatch, nam
     """A setting that cannot be used is an error in words."""
     monkeypatch.setenv(name, value)
     said = run("config", "check")
-    assert (FAILED, True) == (said.status, bool(said.err))
+    assert (said.status, bool(said.err)) == (FAILED, True)
 
 
 def test_unknown_settings_are_refused(run: Run, tmp_path: Path) -> None:
     """A misspelt setting in the file is found."""
     file = tmp_path / "aftersend.toml"
     file.write_text("[smtp]\nlissten = ['127.0.0.1:25']\n")
-    assert FAILED == run("config", "check", "--config", str(file)).status
+    assert run("config", "check", "--config", str(file)).status == FAILED
     file.write_text("[smtp]\nlisten = ['127.0.0.1:2526']\n")
-    assert DONE == run("config", "check", "--config", str(file)).status
+    assert run("config", "check", "--config", str(file)).status == DONE
 
 
 def test_every_setting_is_printed(run: Run) -> None:
@@ -348,7 +363,7 @@ def test_practice_addresses_say_where_they_lead(run: Run) -> None:
     rows = run("practice", "addresses", "--json").rows
     assert {"delivery_results", "life_cycle", "email_activity", "bounces", "icons"} == set(rows[0]["words"])
     assert "unknown" in run("practice", "addresses", "unknown").out
-    assert NOTHING == run("practice", "addresses", "no such thing").status
+    assert run("practice", "addresses", "no such thing").status == NOTHING
 
 
 # ---- diagnosis -----------------------------------------------------------------------------------------------------------
@@ -383,8 +398,11 @@ def test_files_are_diagnosed_in_order(run: Run, tmp_path: Path) -> None:
     said = run("diagnose", str(tmp_path / "none.eml"), str(file))
     assert (PARTLY, [str(tmp_path / "none.eml"), str(file)]) == (said.status, [row["id"] for row in said.rows])
     found = said.rows[1]
-    assert ("failed", "hard", "invalid_recipient", ["ann@example.net"]) == tuple(
-        found[name] for name in ("action", "category", "reason", "recipients")
+    assert tuple(found[name] for name in ("action", "category", "reason", "recipients")) == (
+        "failed",
+        "hard",
+        "invalid_recipient",
+        ["ann@example.net"],
     )
     wanted = {"recipient", "action", "category", "reason", "status", "who_must_act", "advice", "suppress", "evidence"}
     assert wanted <= set(found["per_recipient"][0])
@@ -409,6 +427,6 @@ def test_replies_are_diagnosed_line_by_line(
     text = b"\n".join(msgspec.json.encode(line) for line in lines) + b"\nnot json\n[]\n"
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text)))
     said = run("diagnose", "--jsonl")
-    assert (PARTLY, 7) == (said.status, len(said.rows))
-    assert ["invalid_recipient", "mailbox_full", "invalid_recipient"] == [row["reason"] for row in said.rows[:3]]
-    assert [True] * 4 == ["error" in row for row in said.rows[3:]]
+    assert (said.status, len(said.rows)) == (PARTLY, 7)
+    assert [row["reason"] for row in said.rows[:3]] == ["invalid_recipient", "mailbox_full", "invalid_recipient"]
+    assert ["error" in row for row in said.rows[3:]] == [True] * 4

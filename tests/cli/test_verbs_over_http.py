@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from verbs_run import Run, Running
+
+from aftersend import clock
 from aftersend.cli.verbs import DONE, FAILED, NOTHING, PARTLY, USAGE
-from conftest import Run, Running
 
 HELLO = ("send", "--from", "shop@example.com", "--subject", "Hello", "--text", "Hi")
 
@@ -25,14 +27,14 @@ def test_send_follows_a_message_to_its_end(far: Run, recipients: list[str], stat
 def test_send_follows_in_json_too(far: Run) -> None:
     """With `--json`, every line is an event or, at the end, a delivery."""
     rows = far(*HELLO, "--to", "ann@one.practice.test", "--wait", "--json").rows
-    assert ["delivery.received", "delivery"] == [rows[0]["type"], rows[-1]["type"]]
-    assert "Delivered" == rows[-1]["status"]["result"]
+    assert [rows[0]["type"], rows[-1]["type"]] == ["delivery.received", "delivery"]
+    assert rows[-1]["status"]["result"] == "Delivered"
 
 
 def test_the_api_names_every_wrong_field(far: Run) -> None:
     """What the service refuses is told field by field."""
     said = far("send", "--from", "shop", "--to", "ann", "--text", "Hi")
-    assert USAGE == said.status
+    assert said.status == USAGE
     assert "from:" in said.err
     assert "to/0:" in said.err
 
@@ -42,57 +44,46 @@ def test_questions_are_answered_over_http(far: Run) -> None:
     sent = far(*HELLO, "--to", "bob@one.practice.test", "--json").rows[0]["deliveries"][0]["id"]
     assert sent in [row["id"] for row in far("log", "--recipient", "bob@one.practice.test", "--json").rows]
     assert sent == far("show", sent, "--json").rows[0]["id"]
-    assert DONE == far("queue", "summary").status
-    assert DONE == far("results", "activity").status
+    assert far("queue", "summary").status == DONE
+    assert far("results", "activity").status == DONE
     assert far("refusals").status in (DONE, NOTHING)
-    assert NOTHING == far("show", "dlv_0000000000000").status
-    assert USAGE == far("log", "--status", "nonsense").status
+    assert far("show", "dlv_0000000000000").status == NOTHING
+    assert far("log", "--status", "nonsense").status == USAGE
 
 
 def test_the_queue_is_changed_over_http(far: Run) -> None:
     """A planned message can be held and cancelled from afar."""
-    planned = far(*HELLO, "--to", "cid@one.practice.test", "--at", "2099-01-01T00:00:00Z").status
-    assert USAGE == planned
-    import datetime
-
-    tomorrow = (datetime.datetime.fromtimestamp(0, datetime.UTC) + _since_then()).isoformat()
+    assert far(*HELLO, "--to", "cid@one.practice.test", "--at", "2099-01-01T00:00:00Z").status == USAGE
+    tomorrow = clock.iso(clock.now() + clock.DAY)
     sent = far(*HELLO, "--to", "cid@one.practice.test", "--at", tomorrow, "--json").rows[0]["deliveries"][0]["id"]
-    assert {"action": "cancel", "would_touch": 1} == far("queue", "cancel", sent, "--dry-run", "--json").rows[0]
-    assert DONE == far("queue", "cancel", sent).status
+    assert far("queue", "cancel", sent, "--dry-run", "--json").rows[0] == {"action": "cancel", "would_touch": 1}
+    assert far("queue", "cancel", sent).status == DONE
     assert far("show", sent, "--json").rows[0]["ended"]
-    assert NOTHING == far("queue", "cancel", sent).status
-
-
-def _since_then():  # type: ignore[no-untyped-def]
-    import datetime
-
-    from aftersend import clock
-
-    return datetime.timedelta(microseconds=clock.now() + clock.DAY)
+    assert far("queue", "cancel", sent).status == NOTHING
 
 
 def test_administration_works_over_http(far: Run) -> None:
     """Keys, streams, domains and suppressions are changed with the rights of the key."""
     assert far("key", "create", "far", "--json").rows[0]["key"].startswith("as_live_")
     assert "far" in [row["name"] for row in far("key", "list", "--json").rows]
-    assert DONE == far("stream", "add", "far", "--kind", "general").status
-    assert DONE == far("domain", "add", "far.example").status
-    assert FAILED == far("domain", "check", "far.example").status
-    assert DONE == far("domain", "list").status
-    assert DONE == far("domain", "remove", "far.example").status
-    assert DONE == far("suppress", "add", "far@example.net").status
+    assert far("stream", "add", "far", "--kind", "general").status == DONE
+    assert far("domain", "add", "far.example").status == DONE
+    assert far("domain", "check", "far.example").status == FAILED
+    assert far("domain", "list").status == DONE
+    assert far("domain", "remove", "far.example").status == DONE
+    assert far("suppress", "add", "far@example.net").status == DONE
     assert "far@example.net" in far("suppress", "export").out
-    assert DONE == far("suppress", "why", "far@example.net").status
-    assert DONE == far("suppress", "remove", "far@example.net").status
+    assert far("suppress", "why", "far@example.net").status == DONE
+    assert far("suppress", "remove", "far@example.net").status == DONE
 
 
 def test_a_wrong_key_is_told(far: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """A key that is none, or none at all, is an error in words."""
     monkeypatch.setenv("AFTERSEND_API_KEY", "as_live_nonsense")
-    assert FAILED == far("log").status
+    assert far("log").status == FAILED
     monkeypatch.delenv("AFTERSEND_API_KEY")
     said = far("log")
-    assert (FAILED, True) == (said.status, "aftersend key create" in said.err)
+    assert (said.status, "aftersend key create" in said.err) == (FAILED, True)
 
 
 def test_a_service_that_is_not_there_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +91,7 @@ def test_a_service_that_is_not_there_is_told(run: Run, monkeypatch: pytest.Monke
     monkeypatch.setenv("AFTERSEND_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("AFTERSEND_API_KEY", "as_live_nonsense")
     said = run("log")
-    assert (FAILED, True) == (said.status, "AFTERSEND_URL" in said.err)
+    assert (said.status, "AFTERSEND_URL" in said.err) == (FAILED, True)
 
 
 def test_local_overrules_the_address(far: Run, service: Running, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,5 +99,5 @@ def test_local_overrules_the_address(far: Run, service: Running, monkeypatch: py
     monkeypatch.setenv("AFTERSEND_DATA_DIR", service.folder)
     assert far("queue", "summary", "--local", "--json").rows[0]["nodes"]
     said = far(*HELLO, "--to", "dan@one.practice.test", "--wait", "--local", "--timeout", "60")
-    assert DONE == said.status
-    assert DONE == far("db", "check").status
+    assert said.status == DONE
+    assert far("db", "check").status == DONE

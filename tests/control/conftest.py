@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from aftersend import clock
 from aftersend.store import Engine, accounts, upgrade
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from names_table import Table
+
 from aftersend import clock
 from aftersend.control import domains, seal
 from aftersend.control.domains import Place, Record
@@ -12,7 +14,6 @@ from aftersend.control.secret import Secret
 from aftersend.errors import BadField, Conflict, NotFound
 from aftersend.mail import dkim
 from aftersend.store import Engine, accounts
-from names_table import Table
 
 SECRET = Secret("correct horse battery staple")
 PLACE = Place("mail.example.net", "bounces.example.net", ("192.0.2.7",))
@@ -61,20 +62,30 @@ def test_a_domain_gets_two_keys_that_open_and_sign(engine: Engine) -> None:
         assert b"PRIVATE KEY" not in row.sealed
 
 
-@pytest.mark.parametrize(("given", "kept"), [("Example.COM", "example.com"), ("example.com.", "example.com"), ("bücher.example", "xn--bcher-kva.example"), ("@example.com", "example.com")])
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("Example.COM", "example.com"),
+        ("example.com.", "example.com"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("@example.com", "example.com"),
+    ],
+)
 def test_names_are_kept_in_one_form(engine: Engine, given: str, kept: str) -> None:
     """A domain is kept in lower case and as A-labels, however it is written."""
     assert kept == added(engine, given)
 
 
-@pytest.mark.parametrize("name", ["", "example", "exa mple.com", "-a.example", "a..example", "x" * 64 + ".example", "192.0.2.1"])
+@pytest.mark.parametrize(
+    "name", ["", "example", "exa mple.com", "-a.example", "a..example", "x" * 64 + ".example", "192.0.2.1"]
+)
 def test_what_is_no_domain_is_refused(engine: Engine, name: str) -> None:
     """What cannot be a domain is refused by its field's name, and nothing is kept."""
     with pytest.raises(BadField) as refused:
         added(engine, name)
-    assert "#/name" == refused.value.pointer
+    assert refused.value.pointer == "#/name"
     with engine.reading() as connection:
-        assert [] == accounts.domains_of(connection, 1)
+        assert accounts.domains_of(connection, 1) == []
 
 
 def test_a_domain_is_added_once(engine: Engine) -> None:
@@ -98,8 +109,8 @@ def test_hosts_are_given_in_full_and_relative(engine: Engine) -> None:
     """Providers' forms want names without the domain; names of other domains stay whole."""
     added(engine)
     relative = {record.host: record.relative for record in wanted(engine)}
-    assert "_dmarc" == relative["_dmarc.example.com"]
-    assert "bounces.example.net" == relative["bounces.example.net"]
+    assert relative["_dmarc.example.com"] == "_dmarc"
+    assert relative["bounces.example.net"] == "bounces.example.net"
     with engine.reading() as connection:
         own = domains.records(connection, 1, "example.com", place=Place("example.com", "example.com"))
     assert "@" in {record.relative for record in own}
@@ -112,10 +123,7 @@ def test_zone_lines_are_read_by_dns_programs(engine: Engine) -> None:
     added(engine)
     lines = "\n".join(record.zone_line for record in wanted(engine))
     zone = dns.zone.from_text("$ORIGIN .\n@ 60 IN SOA a. b. 1 2 3 4 5\n@ 60 IN NS a.\n" + lines, origin=".")
-    texts = {
-        str(name).rstrip("."): b"".join(data.strings).decode()
-        for name, _, data in zone.iterate_rdatas("TXT")
-    }
+    texts = {str(name).rstrip("."): b"".join(data.strings).decode() for name, _, data in zone.iterate_rdatas("TXT")}
     assert {r.host: r.value for r in wanted(engine) if r.kind == "TXT"} == texts
 
 
@@ -155,18 +163,20 @@ def test_a_wrong_key_record_is_explained(engine: Engine, how: str, words: str) -
     names = published(records, txt={host: _cut(records, how)})
     findings = asyncio.run(domains.check(names, "example.com", records, PLACE))
     (finding,) = [f for f in findings if f.host == host]
-    assert ("different", True, True) == (finding.state, words in finding.said, bool(finding.found))
+    assert (finding.state, words in finding.said, bool(finding.found)) == ("different", True, True)
     assert not domains.is_verified(findings)
 
 
-@pytest.mark.parametrize("spelling", ["v=DKIM1;k=rsa;p={}", "k=rsa; p={} ", "p={}; n=a note; t=s", "v=DKIM1; h=sha256; k=rsa;\tp= {}"])
+@pytest.mark.parametrize(
+    "spelling", ["v=DKIM1;k=rsa;p={}", "k=rsa; p={} ", "p={}; n=a note; t=s", "v=DKIM1; h=sha256; k=rsa;\tp= {}"]
+)
 def test_spellings_of_one_key_are_the_same(engine: Engine, spelling: str) -> None:
     """Spaces, order and further tags do not matter (RFC 6376 §3.6.1)."""
     added(engine)
     records = wanted(engine)
     key = next(r for r in records if r.purpose == "dkim" and r.is_required)
     text = spelling.format(" ".join(key.value.split("p=")[1][i : i + 60] for i in range(0, 400, 60)))
-    assert "found" == checked(engine, published(records, txt={key.host: [text]}))[key.host]
+    assert checked(engine, published(records, txt={key.host: [text]}))[key.host] == "found"
 
 
 @pytest.mark.parametrize(("txt", "state"), [
@@ -176,7 +186,9 @@ def test_spellings_of_one_key_are_the_same(engine: Engine, spelling: str) -> Non
 def test_any_spf_record_that_lets_us_send_is_good(engine: Engine, txt: str, state: str) -> None:
     """The record need not be ours word by word: what counts is whether it answers pass for our address."""
     added(engine)
-    assert state == checked(engine, published(wanted(engine), txt={"bounces.example.net": [txt]}))["bounces.example.net"]
+    assert (
+        state == checked(engine, published(wanted(engine), txt={"bounces.example.net": [txt]}))["bounces.example.net"]
+    )
 
 
 def test_an_mx_elsewhere_is_told(engine: Engine) -> None:
@@ -186,7 +198,7 @@ def test_an_mx_elsewhere_is_told(engine: Engine) -> None:
     names.a = {**names.a, "mx.elsewhere.example": ["198.51.100.1"]}
     findings = asyncio.run(domains.check(names, "example.com", wanted(engine), PLACE))
     (finding,) = [f for f in findings if f.kind == "MX"]
-    assert ("different", ("mx.elsewhere.example",)) == (finding.state, finding.found)
+    assert (finding.state, finding.found) == ("different", ("mx.elsewhere.example",))
 
 
 def test_a_dmarc_record_above_is_enough(engine: Engine) -> None:
@@ -197,7 +209,7 @@ def test_a_dmarc_record_above_is_enough(engine: Engine) -> None:
     names = Table(txt={"_dmarc.example.com": ["v=DMARC1; p=reject; sp=quarantine"]})
     findings = asyncio.run(domains.check(names, "news.example.com", records, PLACE))
     (finding,) = [f for f in findings if f.purpose == "dmarc"]
-    assert ("found", True) == (finding.state, "quarantine" in finding.said)
+    assert (finding.state, "quarantine" in finding.said) == ("found", True)
 
 
 def test_a_silent_dns_takes_nothing_back(engine: Engine) -> None:
@@ -230,7 +242,9 @@ def test_new_keys_take_over_when_their_records_were_seen(engine: Engine) -> None
     checked(engine, published(wanted(engine)), now=later)
     assert fresh == _signing(engine)
     with engine.reading() as connection:
-        assert {f"{s}._domainkey.example.com" for s in old} == set(domains.retired(connection, 1, "example.com", now=later))
+        assert {f"{s}._domainkey.example.com" for s in old} == set(
+            domains.retired(connection, 1, "example.com", now=later)
+        )
 
 
 def test_rotating_twice_a_day_gives_other_selectors(engine: Engine) -> None:
@@ -241,7 +255,7 @@ def test_rotating_twice_a_day_gives_other_selectors(engine: Engine) -> None:
         with engine.writing() as connection:
             made += domains.rotate(connection, 1, "example.com", secret=SECRET, now=NOW)
     assert len(made) == len(set(made) | _signing(engine)) - 2
-    assert 4 == sum(r.purpose == "dkim" for r in wanted(engine))
+    assert sum(r.purpose == "dkim" for r in wanted(engine)) == 4
 
 
 def test_a_removed_domain_is_gone(engine: Engine) -> None:
@@ -250,7 +264,7 @@ def test_a_removed_domain_is_gone(engine: Engine) -> None:
     with engine.writing() as connection:
         domains.remove(connection, 1, "example.com")
     with engine.reading() as connection:
-        assert [] == accounts.dkim_keys_of(connection, 1, "example.com")
+        assert accounts.dkim_keys_of(connection, 1, "example.com") == []
         with pytest.raises(NotFound):
             domains.records(connection, 1, "example.com", place=PLACE)
 

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from aftersend.control.seal import seal, unseal
 from aftersend.control.secret import Secret, installation_secret
 from aftersend.errors import SettingsError
 from aftersend.store import Engine
-from hypothesis import given
-from hypothesis import strategies as st
 
 LONG = "correct horse battery staple"
 
@@ -28,7 +29,7 @@ def test_the_secret_is_made_once_and_only_its_owner_can_read_it(engine: Engine, 
     with engine.writing() as connection:
         second = installation_secret(Given("", str(tmp_path)), connection)
     assert first.fingerprint == second.fingerprint
-    assert 0o600 == stat.S_IMODE((tmp_path / "secret").stat().st_mode)
+    assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o600
 
 
 def test_another_secret_is_refused_with_the_remedy(engine: Engine, tmp_path: Path) -> None:
@@ -67,7 +68,7 @@ def test_derived_keys_follow_rfc_5869() -> None:
 
 def test_purposes_have_different_keys() -> None:
     """What one key signs, no other verifies."""
-    assert 3 == len({Secret(LONG).derive(purpose) for purpose in ("verp", "seal", "fingerprint")})
+    assert len({Secret(LONG).derive(purpose) for purpose in ("verp", "seal", "fingerprint")}) == 3
 
 
 def test_the_secret_has_no_text_form() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from aftersend.ledger.facts import Fact
 from aftersend.store import Engine
 from aftersend.store.queue import Stage
 from aftersend.store.rebuild import rebuild
-from aftersend.store.schema import bodies, deliveries, events, messages, queue, refusals
+from aftersend.store.schema import bodies, deliveries, events, messages, nodes, queue, refusals
 
 LOST_REPLY_S = 3.0
 """So long after the receiver's last answer may its outcome still be on its way to the disk, on a busy machine."""
@@ -46,11 +45,16 @@ def under_way(url: str) -> int:
         return int(connection.execute(waiting).scalar_one())
 
 
-def claimed_by(url: str) -> Counter[int]:
-    """How many deliveries each node holds."""
+def claimed_by(url: str) -> dict[str, int]:
+    """How many deliveries each node holds, by its name; "?" for a node that is not known (any more)."""
+    grouped = (
+        select(func.coalesce(nodes.c.name, "?"), func.count())
+        .select_from(queue.outerjoin(nodes, nodes.c.number == queue.c.holder))
+        .where(queue.c.holder != 0)
+        .group_by(nodes.c.name)
+    )
     with reading(url) as connection:
-        grouped = select(queue.c.holder, func.count()).where(queue.c.holder != 0).group_by(queue.c.holder)
-        return Counter(dict(connection.execute(grouped).tuples().all()))
+        return {name: number for name, number in connection.execute(grouped)}  # noqa: C416
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,8 @@ class Load:
     size: int = 1024
     pause_s: float = 0.0
     """Between two messages of a connection."""
-    stops_when_refused: bool = False
+    goes_on: bool = False
+    """Whether to go on when `wanted` messages were acknowledged; may be changed while it runs."""
     first: int = 0
     """The number of the first message."""
     acknowledged: dict[int, str] = field(default_factory=dict)
@@ -76,7 +77,7 @@ class Load:
 
     @property
     def _is_enough(self) -> bool:
-        return self._stopping or len(self.acknowledged) >= self.wanted
+        return self._stopping or (len(self.acknowledged) >= self.wanted and not self.goes_on)
 
     async def _client(self, index: int, numbers: itertools.count[int], body: bytes) -> None:
         attempt = index
@@ -128,8 +129,6 @@ class Load:
         self.unanswered.discard(number)
         self.refused[number] = reply
         self.replies[reply[:3]] += 1
-        if self.stops_when_refused:
-            self._stopping = True
         if reply.startswith("421"):
             raise _Closing
 

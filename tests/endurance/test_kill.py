@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from ledger_proofs import (
+    claimed_by,
     counts,
     prove_conservation,
     prove_rebuild_changes_nothing,
@@ -110,6 +111,14 @@ def kill_while_loading(load: Load, points: list[int], strike: Callable[[], float
     return moments
 
 
+def wait_until_holds(url: str, node: NodeProcess) -> None:
+    """Wait until a node has claimed something."""
+    end = time.monotonic() + 30
+    while not claimed_by(url).get(node.name):
+        assert time.monotonic() < end, f"{node.name} claims nothing: {claimed_by(url)}, {under_way(url)} to be tried"
+        time.sleep(0.05)
+
+
 def random_points(messages: int, kills: int, until: float) -> list[int]:
     """Choose random moments, counted in messages; the same in every run."""
     return sorted(random.Random(kills).sample(range(messages // 50, int(messages * until)), kills))
@@ -167,7 +176,7 @@ def run_two_nodes(
     nodes += pair
     for node in pair:
         node.start()
-    load = Load([node.smtp_port for node in pair], messages).start()
+    load = Load([node.smtp_port for node in pair], messages, goes_on=True).start()
     turn = 0
     waited = []
 
@@ -178,7 +187,7 @@ def run_two_nodes(
         before = len(other.events("claims_taken_over"))
         if patiently:  # so that the node certainly holds mail when it dies, and mail goes on coming while it is dead
             load.pause_s, receiver.manners.delay_s = 1.0, 3.0
-            time.sleep(2.0)
+            wait_until_holds(url, node)
         moment = time.monotonic()
         node.kill()
         receiver.manners.delay_s = 0.0
@@ -194,6 +203,7 @@ def run_two_nodes(
     moments = kill_while_loading(load, random_points(messages, kills - patient_kills, 0.68), strike)
     late = [int(messages * (0.7 + 0.28 * i / patient_kills)) for i in range(patient_kills)]
     moments += kill_while_loading(load, late, lambda: strike(patiently=True))
+    load.goes_on = False
     load.wait(SETTLE_S)
     settle(url, receiver, load)
     assert not load.refused, load.replies

@@ -18,7 +18,9 @@ LISTS = ("run", "test", "lint")
 def test_dev_uses_nothing_but_the_standard_library() -> None:
     """`dev.py` runs on a machine with Python alone."""
     tree = ast.parse((ROOT / "dev.py").read_text())
-    imported = {name.name.partition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
+    imported = {
+        name.name.partition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names
+    }
     imported |= {str(node.module).partition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert imported <= set(sys.stdlib_module_names)
 
@@ -32,12 +34,12 @@ def test_dev_is_short() -> None:
 def test_dev_says_what_it_does(arguments: list[str]) -> None:
     """Without a verb, `dev.py` prints its verbs."""
     done = subprocess.run([sys.executable, ROOT / "dev.py", *arguments], capture_output=True, text=True)
-    assert (0, True) == (done.returncode, all(f"dev.py {verb}" in done.stdout for verb in ("run", "test", "check")))
+    assert (done.returncode, all(f"dev.py {verb}" in done.stdout for verb in ("run", "test", "check"))) == (0, True)
 
 
 def test_dev_refuses_an_unknown_verb() -> None:
     """An unknown verb is a usage error."""
-    assert 2 == subprocess.run([sys.executable, ROOT / "dev.py", "bake"], capture_output=True).returncode
+    assert subprocess.run([sys.executable, ROOT / "dev.py", "bake"], capture_output=True).returncode == 2
 
 
 @pytest.mark.parametrize("name", LISTS)
@@ -46,7 +48,7 @@ def test_every_requirement_is_pinned_and_hashed(name: str) -> None:
     text = (ROOT / "requirements" / f"{name}.txt").read_text().replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line.strip()]
     assert lines
-    assert [] == [line[:80] for line in lines if not re.match(r"[a-z0-9._-]+==\S+ .*--hash=sha256:[0-9a-f]{64}", line)]
+    assert [line[:80] for line in lines if not re.match(r"[a-z0-9._-]+==\S+ .*--hash=sha256:[0-9a-f]{64}", line)] == []
 
 
 @pytest.mark.parametrize("name", LISTS)
@@ -58,12 +60,12 @@ def test_no_requirement_names_an_address(name: str) -> None:
 def test_lists_agree_about_what_runs() -> None:
     """Tests and lint see the same versions as the service."""
     pins = {name: _pins(name) for name in LISTS}
-    assert [] == [
+    assert [
         (name, package)
         for name in ("test", "lint")
         for package, version in pins["run"].items()
         if pins[name].get(package, version) != version
-    ]
+    ] == []
 
 
 def _pins(name: str) -> dict[str, str]:
@@ -75,7 +77,7 @@ def test_the_gate_can_be_run() -> None:
     """`.ci/run` is executable and free of syntax errors."""
     gate = ROOT / ".ci" / "run"
     assert os.access(gate, os.X_OK)
-    assert 0 == subprocess.run(["bash", "-n", gate]).returncode
+    assert subprocess.run(["bash", "-n", gate]).returncode == 0
 
 
 def test_decision_records_are_short() -> None:
@@ -97,4 +99,6 @@ def test_decision_records_are_numbered_without_gaps() -> None:
 def test_changes_have_a_known_kind() -> None:
     """A fragment of the changelog is named number-words.kind.md."""
     fragments = [path.name for path in (ROOT / "changelog.d").glob("*.md") if path.name != "README.md"]
-    assert [] == [n for n in fragments if not re.fullmatch(r"\d{4}-[a-z0-9-]+\.(new|changed|fixed|removed|security)\.md", n)]
+    assert [
+        n for n in fragments if not re.fullmatch(r"\d{4}-[a-z0-9-]+\.(new|changed|fixed|removed|security)\.md", n)
+    ] == []

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 import pytest
+
 from aftersend import config
 from aftersend.cli.verbs import aftersend
 
@@ -27,7 +28,7 @@ COMMANDS = dict(_commands(aftersend, "", click.Context(aftersend)))
 
 def test_every_verb_says_what_it_does() -> None:
     """Each verb has a sentence of help, and each of its options too."""
-    assert [] == [name for name, command in COMMANDS.items() if not (command.help or "").strip()]
+    assert [name for name, command in COMMANDS.items() if not (command.help or "").strip()] == []
     plain = {"subject", "text", "kind"}
     silent = [
         (name, option.name)
@@ -35,12 +36,12 @@ def test_every_verb_says_what_it_does() -> None:
         for option in command.params
         if isinstance(option, click.Option) and not option.help and option.name not in plain
     ]
-    assert [] == silent
+    assert silent == []
 
 
 def test_every_setting_says_what_it_means() -> None:
     """Each setting has its meaning in `aftersend config docs`."""
-    assert [] == [name for name, _, _, meaning in config.docs() if len(meaning) < 10]
+    assert [name for name, _, _, meaning in config.docs() if len(meaning) < 10] == []
 
 
 def test_settings_stay_few() -> None:
@@ -55,4 +56,4 @@ def test_settings_stay_few() -> None:
 def test_pages_name_everything(page: str, names: list[str]) -> None:
     """The pages about settings and verbs leave none out."""
     text = (ROOT / page).read_text()
-    assert [] == [name for name in names if name not in text]
+    assert [name for name in names if name not in text] == []

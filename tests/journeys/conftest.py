@@ -42,6 +42,7 @@ async def _world_and_service(url: str, folder: str) -> AsyncIterator[tuple[World
         smtp__listen=["127.0.0.1:0"],
         smtp__hostname="mail.practice.test",
         smtp__trusted_networks=["127.0.0.0/8"],
+        web__listen=["127.0.0.1:0"],
         delivery__port=world.port,
         delivery__routes=world.routes,
         delivery__time_scale=SCALE,
@@ -49,7 +50,7 @@ async def _world_and_service(url: str, folder: str) -> AsyncIterator[tuple[World
         dns__server=f"{world.dns[0]}:{world.dns[1]}",
     )
     try:
-        async with app.running(settings, only=("smtp", "treatment", "delivery", "upkeep")) as service:
+        async with app.running(settings, only=("smtp", "web", "treatment", "delivery", "upkeep")) as service:
             yield world, service
     finally:
         await world.stop()

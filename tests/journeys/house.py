@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from aftersend import app, ids
-from aftersend.control import queue_verbs
+from aftersend.control import keys, queue_verbs
 from aftersend.ledger.facts import BY_WORD, Fact
 from aftersend.mail import address as addresses
 from aftersend.practice import World
@@ -61,6 +61,11 @@ class House:
             return function()
 
         return asyncio.run_coroutine_threadsafe(there(), self._loop).result(30)
+
+    def key(self) -> str:
+        """A key that may do everything."""
+        made = keys.practice_key(self.service.store, self.service.clock(), self.service.ids())
+        return asyncio.run_coroutine_threadsafe(made, self._loop).result(30)
 
     # ---- what a customer does ------------------------------------------------------------------------------------
 

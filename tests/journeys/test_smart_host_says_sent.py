@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from house import House, facts, is_explained, kinds
-
 from aftersend.ledger.facts import Fact
+from house import House, facts, is_explained, kinds
 
 
 def test_it_is_sent_and_not_yet_delivered(house: House) -> None:
@@ -30,4 +29,3 @@ def test_the_relay_is_asked_for_reports(house: House) -> None:
     (copy,) = house.received(recipient)
     assert copy.recipient_parameters is not None
     assert "SUCCESS" in copy.recipient_parameters.notify
-    assert copy.recipient_parameters.orcpt

@@ -24,10 +24,11 @@ EXAMPLES = [
     for line in (Path(__file__).parent / "replies.tsv").read_text("utf-8").splitlines()
     if line and not line.startswith("#")
 ]
-WORDS = (
-    "user unknown mailbox full sender rejected host blocked spam quota exceeded relay denied not found please try later "
-    "550 5.1.1 4.7.1 policy dmarc spf listed account disabled address connection timed out message too large <a@b.example>"
-).split()
+WORDS = [
+    *("user unknown", "mailbox full", "sender rejected", "host blocked", "spam", "quota exceeded", "relay denied"),
+    *("not found", "please try later", "550", "5.1.1", "4.7.1", "policy", "dmarc", "spf", "listed", "account disabled"),
+    *("address", "connection timed out", "message too large", "<a@b.example>", "recipient", "is not", "invalid", "."),
+]
 texts = st.one_of(st.text(max_size=300), st.lists(st.sampled_from(WORDS), max_size=30).map(" ".join))
 codes = st.integers(400, 599)
 statuses = st.one_of(

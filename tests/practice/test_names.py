@@ -88,7 +88,9 @@ def test_a_domain_may_have_an_address_and_no_mail_server() -> None:
     assert asked("a-only.practice.test", "A") == ["127.0.10.4"]
 
 
-@pytest.mark.parametrize("name", ["no-such-domain.practice.test", "no-such17.practice.test", "a.b.practice.test", "example.com", "test."])
+@pytest.mark.parametrize(
+    "name", ["no-such-domain.practice.test", "no-such17.practice.test", "a.b.practice.test", "example.com", "test."]
+)
 def test_what_is_not_there_does_not_exist(name: str) -> None:
     """Outside the table there is NXDOMAIN; a name above known names exists without records."""
     expected = dns.resolver.NoAnswer if name == "test." else dns.resolver.NXDOMAIN

@@ -64,7 +64,7 @@ DIALOGUES: dict[str, tuple[server.Profile, bool, list[tuple[str, str]]]] = {
                                        ("DATA", "503 5.5.1"), MAIL]),
     "arguments where none belong": (PROFILE, True, [EHLO, ("RSET x", "501 5.5.4"), ("QUIT x", "501 5.5.4"), MAIL, RCPT,
                                                     ("DATA x", "501 5.5.4")]),
-    "small commands": (PROFILE, True, [("NOOP", "250 2.0.0"), ("NOOP x y", "250 2.0.0"), ("VRFY a", "252 2.5.2"),
+    "small commands": (PROFILE, True, [("NOOP", "250 2.0.0"), ("NOOP x y", "250 2.0.0"), ("NOOP x\x00", "500 5.5.2"), ("VRFY a", "252 2.5.2"),
                                        ("HELP", "214 2.0.0"), ("EXPN a", "502 5.5.1")]),
     "unknown commands": (PROFILE, True, [("ETRN x", "500 5.5.1"), ("", "500 5.5.1"), (" EHLO me", "500 5.5.1"), ("EHLOme", "500 5.5.1")]),
     "control characters": (PROFILE, True, [("EHLO a\x00b", "500 5.5.2"), ("EHLO a\tb", "500 5.5.2"), ("E\x1bHLO", "500 5.5.2"), EHLO,
@@ -347,6 +347,14 @@ def test_refused_recipients_are_no_errors() -> None:
     listener = begun()
     said = listener.hear(b"RCPT TO:<no@d.example>\r\n" * 30)
     assert codes(said) == ["550 5.1.1"] * 30
+
+
+def test_guessing_recipients_is_bounded() -> None:
+    """Somebody who tries one address after the other is turned away at last."""
+    listener = begun(replace(PROFILE, max_idle_commands=5, max_recipients=5))
+    said = codes(listener.hear(b"RCPT TO:<no@d.example>\r\n" * 100))
+    assert said[-1] == "421 4.7.0"
+    assert len(said) < 15
 
 
 @pytest.mark.parametrize(

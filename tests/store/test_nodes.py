@@ -60,13 +60,13 @@ def test_a_dead_nodes_claims_are_freed(write: Callable[..., Any], clock: Clock, 
     dead, _ = write(nodes.enter, "dead", "d", now=clock(), take_over=False)
     alive, _ = write(nodes.enter, "alive", "a", now=clock(), take_over=False)
     write(record.accepted, [submission(ids, clock(), *(f"{i}@example.net" for i in range(5)))])
-    write(queue.claim, [ClaimRequest(Stage.DELIVERY, clock(), dead, 3)])
+    (held,) = write(queue.claim, [ClaimRequest(Stage.DELIVERY, clock(), dead, 2)])
     write(queue.claim, [ClaimRequest(Stage.DELIVERY, clock(), alive, 1)])
     clock.forward(nodes.LEASE_US + 1)
     write(nodes.renew, alive, "a", now=clock())
-    assert write(nodes.free_dead, now=clock()) == 3
+    assert write(nodes.free_dead, now=clock()) == 2
     (claimed,) = write(queue.claim, [ClaimRequest(Stage.DELIVERY, clock(), alive, 10)])
-    assert len(claimed) == 4
+    assert {c.delivery_id for c in claimed} >= {c.delivery_id for c in held}
 
 
 def test_leaving_in_good_order(

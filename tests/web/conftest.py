@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -13,26 +15,41 @@ import msgspec
 import pytest
 
 from aftersend import clock, ids, web
-from aftersend.config import Settings, load
 from aftersend.control import keys as api_keys
 from aftersend.control.keys import Keys
 from aftersend.control.secret import Secret
 from aftersend.intake import Intake
 from aftersend.ledger.facts import Fact
 from aftersend.ledger.reasons import Reason, pair
-from aftersend.store import Engine, Store, accounts, record, upgrade
+from aftersend.store import Engine, Store, accounts, record
 from aftersend.store.queue import Stage
 
 HELLO = {"from": "Shop <shop@example.com>", "to": ["Ann <ann@example.net>"], "subject": "Hello", "text": "Hi"}
 
 
+class NoNames:
+    """A DNS in which there is nothing."""
+
+    async def texts(self, name: str) -> list[str]:
+        """No TXT record."""
+        return []
+
+    async def servers(self, domain: str) -> SimpleNamespace:
+        """No server."""
+        return SimpleNamespace(hosts=[], trouble="no_such_domain", asked="MX")
+
+    async def addresses(self, host: str) -> SimpleNamespace:
+        """No address."""
+        return SimpleNamespace(name=host, addresses=())
+
+
 class House:
     """The service's parts that stand behind the HTTP face, on a loop of its own, and keys to come in with."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
-        self.settings: Settings = load(
-            None, {}, data_dir=str(folder), smtp__hostname="mx.example.org", web__listen=["127.0.0.1:0"], **settings
-        )
+    def __init__(self, url: str, *, max_size: int = 10_000_000, **rules: Any) -> None:
+        self._url = url
+        self._max_size = max_size
+        self._rules = rules
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -53,25 +70,29 @@ class House:
         return self.call(self.store.ask(function, *args, **kwargs))
 
     async def _start(self) -> None:
-        self.engine = Engine(self.settings.store_url)
-        upgrade.upgrade(self.engine)
+        self.engine = Engine(self._url)
         with self.engine.writing() as connection:
-            accounts.ensure_first(connection, now=clock.now())
-            accounts.create(connection, 2, "other", now=clock.now())
+            if accounts.ensure_first(connection, now=clock.now()):
+                accounts.create(connection, 2, "other", now=clock.now())
         self.store = Store(self.engine, node=1)
         self.ids = ids.IdSource(lambda: self.now(), 1)
         self.intake = Intake(
-            self.store,
-            lambda: self.now(),
-            self.ids,
-            hostname=self.settings.hostname,
-            max_size=self.settings.smtp.max_size,
+            self.store, lambda: self.now(), self.ids, hostname="mx.example.org", max_size=self._max_size
         )
         self.keys = Keys(self.store, lambda: self.now())
         self.desk = web.Desk(
-            self.settings, self.store, self.engine, lambda: self.now(), self.ids, self.intake, self.keys, "0.0.0",
-            refresh=self._refresh, secret=Secret("a secret of the tests"),
-        )  # fmt: skip
+            rules=web.Rules("mx.example.org", "mx.example.org", **self._rules),
+            store=self.store,
+            engine=self.engine,
+            clock=lambda: self.now(),
+            ids=self.ids,
+            intake=self.intake,
+            keys=self.keys,
+            version="0.0.0",
+            refresh=self._refresh,
+            secret=Secret("a secret of the tests"),
+            resolver=NoNames(),
+        )
         await self._refresh()
         self.server = await web.serve(web.application(self.desk), [("127.0.0.1", 0)])
 
@@ -133,22 +154,30 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    """A house that is closed at the end."""
-    made = House(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def make_house(tmp_path: Path) -> Iterator[Callable[..., House]]:
-    """Build a house with settings of one's own."""
+def make_house(tmp_path: Path, _sqlite_made: Path) -> Iterator[Callable[..., House]]:
+    """Build a house with rules of one's own; it is closed at the end."""
     made: list[House] = []
 
-    def build(**settings: Any) -> House:
-        made.append(House(tmp_path / str(len(made)), **settings))
+    def build(**rules: Any) -> House:
+        database = tmp_path / f"{len(made)}.db"
+        shutil.copyfile(_sqlite_made, database)
+        made.append(House(f"sqlite:///{database}", **rules))
         return made[-1]
 
     yield build
     for house in made:
         house.close()
+
+
+@pytest.fixture
+def house(make_house: Callable[..., House]) -> House:
+    """A house with the usual rules."""
+    return make_house()
+
+
+@pytest.fixture
+def house_on_each_engine(store_url: str) -> Iterator[House]:
+    """A house with the usual rules, on SQLite and on PostgreSQL."""
+    made = House(store_url)
+    yield made
+    made.close()

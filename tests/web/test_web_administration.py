@@ -75,9 +75,9 @@ def test_a_bad_stream_is_refused(house, change):
     assert [error["pointer"] for error in answer.json()["errors"]] == [f"#/{next(iter(change))}"]
 
 
-def test_a_suppressed_address_says_why(house):
+def test_a_suppressed_address_says_why(house_on_each_engine):
     """Put on the list, looked up, listed, taken off; each change is in the audit."""
-    client = house.client()
+    client = house_on_each_engine.client()
     put = client.put("/v1/suppressions/Ann%40Example.net", json={"why": "asked by phone"})
     assert put.status_code == 200
     told = msgspec.convert(put.json(), shapes.Suppression)
@@ -85,7 +85,7 @@ def test_a_suppressed_address_says_why(house):
     assert told.evidence == {"by": "key test", "why": "asked by phone"}
     assert client.get("/v1/suppressions/ann@example.net").json()["data"] == [put.json()]
     assert client.put("/v1/suppressions/ann@example.net").status_code == 200
-    assert house.client(account_id=2).get("/v1/suppressions/ann@example.net").status_code == 404
+    assert house_on_each_engine.client(account_id=2).get("/v1/suppressions/ann@example.net").status_code == 404
     assert client.delete("/v1/suppressions/ann@example.net").status_code == 204
     assert client.delete("/v1/suppressions/ann@example.net").status_code == 404
     assert [row["did"] for row in client.get("/v1/audit").json()["data"]] == [
@@ -131,9 +131,9 @@ def test_a_bad_suppression_is_refused(house, address, body, pointer):
     assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
 
 
-def test_suppressions_go_by_pages_and_by_filters(house):
+def test_suppressions_go_by_pages_and_by_filters(house_on_each_engine):
     """By address, each once."""
-    client = house.client()
+    client = house_on_each_engine.client()
     for name in "edcba":
         client.put(f"/v1/suppressions/{name}@example.net")
     client.put("/v1/suppressions/c@example.net", json={"stream": "general"})
@@ -164,6 +164,10 @@ def test_a_domain_is_added_and_says_what_to_publish(house):
     assert other.get("/v1/domains/example.com").status_code == 404
     assert other.get("/v1/domains/example.com/records").status_code == 404
     assert other.delete("/v1/domains/example.com").status_code == 404
+    checked = client.post("/v1/domains/example.com/check")
+    assert checked.status_code == 200, checked.text
+    assert msgspec.convert(checked.json(), shapes.DomainOut).verified_at is None
+    assert "missing" in {finding["state"] for finding in checked.json()["findings"]}
     assert len(client.post("/v1/domains/example.com/keys/rotate").json()["selectors"]) == 2
     assert client.delete("/v1/domains/example.com").status_code == 204
     assert client.get("/v1/domains").json()["data"] == []

@@ -16,6 +16,12 @@ from aftersend.web import shapes
 HELLO: dict[str, Any] = {"from": "shop@example.com", "subject": "Hello", "text": "Hi"}
 
 
+@pytest.fixture
+def house(house_on_each_engine):
+    """What is asked of the store is asked of both engines."""
+    return house_on_each_engine
+
+
 def send(client, *recipients: str, **more: Any) -> list[str]:
     """Send a message; return the ids of its deliveries."""
     answer = client.post("/v1/messages", json=HELLO | {"to": list(recipients)} | more)

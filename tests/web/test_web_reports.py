@@ -17,6 +17,12 @@ HELLO = {"from": "shop@example.com", "subject": "Hello", "text": "Hi"}
 
 
 @pytest.fixture
+def house(house_on_each_engine):
+    """What is asked of the store is asked of both engines."""
+    return house_on_each_engine
+
+
+@pytest.fixture
 def client(house):
     """A client of an account in which a little of everything has happened."""
     client = house.client()

@@ -233,7 +233,7 @@ class Here:
         from aftersend.ledger.facts import Facts
         from aftersend.store import Store
         from aftersend.web.calls import Call
-        from aftersend.web.desk import Desk
+        from aftersend.web.desk import Desk, Rules
 
         smtp = self.settings.smtp
         store = Store(self.engine)
@@ -245,9 +245,8 @@ class Here:
             intake.streams = await store.ask(accounts.all_streams)
             intake.domains = await store.ask(accounts.all_domains)
             key = accounts.Key(self.account, 0, self.who, "", ("*",), (), 0, None, None)
-            desk = Desk(
-                self.settings, store, self.engine, clock.now, self.ids, intake, Keys(store, clock.now), __version__
-            )
+            rules = Rules(self.settings.hostname, self.settings.return_domain, max_recipients=smtp.max_recipients)
+            desk = Desk(rules, store, self.engine, clock.now, self.ids, intake, Keys(store, clock.now), __version__)
             call = Call(
                 desk,
                 "",

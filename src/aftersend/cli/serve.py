@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+
 import click
 
 from aftersend.cli.places import config_option
 from aftersend.cli.verbs import Ended
+from aftersend.errors import SettingsError
 
 
 @click.command()
@@ -23,4 +26,15 @@ def serve(practice: bool, only: str, workers: int, config: str | None) -> None:
     from aftersend.config import load
 
     parts = [part.strip() for part in only.split(",") if part.strip()]
-    raise Ended(app.serve(load(config), practice=practice, only=parts, workers=workers))
+    settings = load(config)
+    try:
+        status = app.serve(settings, practice=practice, only=parts, workers=workers)
+    except OSError as error:
+        if error.errno not in (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES):
+            raise
+        from aftersend.cli.doctor import installation_of
+        from aftersend.control.doctor import unavailable
+
+        said = unavailable(installation_of(settings).listen) or f"An address cannot be opened: {error}."
+        raise SettingsError(f"{said} Choose another, or end the program that has it.") from None
+    raise Ended(status)

@@ -19,11 +19,8 @@ EVIDENCE_MOST = 2000
 @place_option
 def show(place: Any, delivery: str, evidence: bool, as_json: bool) -> None:
     """Tell all about one delivery (dlv_…), or about each recipient of a message (msg_…)."""
-    if delivery.startswith("msg_"):
-        found = [place.delivery(row["id"]) for row in place.message_deliveries(delivery)]
-    else:
-        found = [place.delivery(delivery)]
-    for number, one in enumerate(found):
+    named = [row["id"] for row in place.message_deliveries(delivery)] if delivery.startswith("msg_") else [delivery]
+    for number, one in enumerate(map(place.delivery, named)):
         if as_json:
             emit(one)
             continue

@@ -87,7 +87,7 @@ class There:
                 answer = connection.getresponse()
                 return answer.status, answer.read(ANSWER_MOST)
             except (http.client.HTTPException, OSError) as error:
-                self._connection = None
+                self.close()
                 # A kept connection may have been closed meanwhile; only then is it tried again, and only what is harmless.
                 if is_last or fresh or method != "GET":
                     place = f"{self._parts.scheme}://{self._parts.netloc}"

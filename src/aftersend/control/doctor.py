@@ -280,6 +280,15 @@ def _asked(engine: Engine, connection: Any, now: Instant) -> list[Finding]:
 # ---- ports, names ----------------------------------------------------------------------------------------------------
 
 
+def unavailable(listen: Sequence[tuple[str, str, int]]) -> str | None:
+    """Name the first of these (setting, host, port) that cannot be opened now, and why; None if all can."""
+    for setting, host, port in listen:
+        said = _taken(host, port)
+        if said is not None:
+            return f"{host}:{port} ({setting}) cannot be opened: {said}."
+    return None
+
+
 async def _ports(installation: Installation) -> list[Finding]:
     found = []
     for setting, host, port in installation.listen:

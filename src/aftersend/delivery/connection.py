@@ -48,7 +48,9 @@ class Office(Protocol):
     def untried(self, parcel: Parcel, site: Site) -> None:
         """A parcel comes back that had not been begun."""
 
-    def unreachable(self, site: Site, why: str, *, timed_out: bool, evidence: dict[str, Any]) -> None:
+    def unreachable(
+        self, site: Site, why: str, *, timed_out: bool, refusal: Reply | None, evidence: dict[str, Any]
+    ) -> None:
         """None of the site's hosts could be reached."""
 
     def connection_ended(self, site: Site) -> None:
@@ -59,6 +61,7 @@ async def connect(courier: Office, site: Site) -> None:
     """Connect to the first host of a site that answers; tell the site if none does."""
     tried = []
     timed_out = False
+    refusal: Reply | None = None
     loop = asyncio.get_running_loop()
     route = site.route
     places = [(host, place) for host in site.hosts for place in host.addresses]
@@ -84,8 +87,9 @@ async def connect(courier: Office, site: Site) -> None:
             except (OSError, ssl.SSLError) as error:
                 tried.append(f"{host.name}[{place}]:{route.port}: {_plain(error)}")
             else:
-                if await connection.ready:
+                if await _is_ready(connection):
                     return
+                refusal = connection.refusal or refusal
                 tried.append(f"{host.name}[{place}]:{route.port}: {connection.trouble}")
             if not connection.tls_failed:
                 break
@@ -93,10 +97,18 @@ async def connect(courier: Office, site: Site) -> None:
     site.connecting -= 1
     if not site.connections:
         why = "; ".join(tried)[:SAID_MOST] or "no address to connect to"
-        courier.unreachable(
-            site, why, timed_out=timed_out, evidence={"kind": "connection", "site": site.name, "tried": tried}
-        )
+        evidence = {"kind": "connection", "site": site.name, "tried": tried}
+        courier.unreachable(site, why, timed_out=timed_out, refusal=refusal, evidence=evidence)
     courier.connection_ended(site)
+
+
+async def _is_ready(connection: Connection) -> bool:
+    """Wait for the greeting and all that comes before mail; a server that says nothing is given up."""
+    try:
+        return await asyncio.wait_for(asyncio.shield(connection.ready), COMMAND_TIMEOUT_S)
+    except TimeoutError:
+        connection.give_up("the server said nothing")
+        return False
 
 
 def _local(sources: tuple[str, ...], place: str) -> tuple[str, int] | None:
@@ -253,10 +265,12 @@ class Connection(asyncio.Protocol):
         reply: Reply | None = event.reply
         self.trouble = f"{reply.code} {reply.text}" if reply is not None else event.why
         if reply is not None:
-            diagnosis = diagnose_reply(reply)
+            self.refusal = reply
+            diagnosis = diagnose_reply(reply, command=event.stage)
             pause = outcomes.pushback_s(reply.code, reply.status, diagnosis.reason, diagnosis.detail, event.stage)
             if pause is not None:
-                self._site.pushed_back(f"{self._host} said {self.trouble}"[:SAID_MOST], pause)
+                of_rate = diagnosis.detail == "rate_limited"
+                self._site.pushed_back(f"{self._host} said {self.trouble}"[:SAID_MOST], pause, of_rate=of_rate)
         self._is_ready = False
         self._close()
 
@@ -278,7 +292,8 @@ class Connection(asyncio.Protocol):
         """See whether a refusal speaks of us rather than of the message."""
         pause = outcomes.pushback_s(reply.code, reply.status, meaning.reason, meaning.detail, stage)
         if pause is not None:
-            self._site.pushed_back(f"{self._host} said {reply.code} {reply.text}"[:SAID_MOST], pause)
+            why = f"{self._host} said {reply.code} {reply.text}"[:SAID_MOST]
+            self._site.pushed_back(why, pause, of_rate=True)
 
     def _attempt(self, event: smtp.Outcome, stage: str, reply: Reply | None, parcel: Parcel) -> Attempt:
         evidence: dict[str, Any] = {
@@ -314,6 +329,12 @@ class Connection(asyncio.Protocol):
             self._flush()
             self._close()
 
+    def give_up(self, why: str) -> None:
+        """End it at once."""
+        self.trouble = why
+        if self._transport is not None:
+            self._transport.abort()
+
     def _close(self) -> None:
         if self._transport is not None:
             self._transport.close()
@@ -324,13 +345,9 @@ class Connection(asyncio.Protocol):
         if self._parcels:
             limit = FINAL_TIMEOUT_S if self._session.awaits_final else COMMAND_TIMEOUT_S
             if silent > limit:
-                self.trouble = f"The server was silent for {int(silent)} s."
-                if self._transport is not None:
-                    self._transport.abort()
+                self.give_up(f"The server was silent for {int(silent)} s.")
         elif self._is_ready and (silent > self._courier.rules.limits.idle_s or self._finishing):
             self.finish()
-        elif not self._is_ready and silent > COMMAND_TIMEOUT_S and self._transport is not None:
-            self._transport.abort()
 
 
 _TAKEN = frozenset({Fact.DELIVERED, Fact.RELAYED})

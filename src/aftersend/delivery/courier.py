@@ -28,11 +28,14 @@ from aftersend.delivery.tls import TlsContexts
 from aftersend.errors import TryLater
 from aftersend.ids import IdSource
 from aftersend.ledger.facts import Fact
+from aftersend.ledger.reasons import Reason
 from aftersend.logs import Logger
 from aftersend.mail import headers as mail_headers
 from aftersend.mail import verp
 from aftersend.policy import gates, outcomes
+from aftersend.policy.diagnosis import diagnose_reply
 from aftersend.policy.verdict import Refuse
+from aftersend.smtp.reply import Reply
 from aftersend.store import Store, content, queue, record
 from aftersend.store.queue import Claim, ClaimRequest, PutOff, Stage
 from aftersend.store.sites import Lesson
@@ -402,12 +405,21 @@ class Courier:
         for parcel in site.take_waiting():
             self._put_off(parcel, site, until, site.state.why)
 
-    def unreachable(self, site: Site, why: str, *, timed_out: bool, evidence: dict[str, Any]) -> None:
-        """None of a site's hosts could be reached: everything that waits for it has had its try."""
-        site.could_not_be_reached(why, timed_out=timed_out)
+    def unreachable(
+        self, site: Site, why: str, *, timed_out: bool, refusal: Reply | None, evidence: dict[str, Any]
+    ) -> None:
+        """None of a site's hosts could be reached, or none wanted to talk: everything that waits for it has had its try."""
+        meaning, status = outcomes.of_no_connection(), ""
+        if refusal is None:
+            site.could_not_be_reached(why, timed_out=timed_out)
+        else:
+            found = diagnose_reply(refusal, command="connect")
+            meaning, status = (
+                outcomes.of_closed_door(Reason(found.reason), found.detail, found.retry_after_s),
+                refusal.status,
+            )
         for parcel in site.take_waiting():
-            attempt = Attempt(outcomes.of_no_connection(), why, evidence)
-            self.finished(parcel, attempt, site)
+            self.finished(parcel, Attempt(meaning, why, evidence, status), site)
 
     async def _sweep(self) -> None:
         """Once a second: end connections that are silent for too long, forget sites that are quiet."""

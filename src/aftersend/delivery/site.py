@@ -15,6 +15,7 @@ from aftersend.policy import limits
 from aftersend.policy.limits import Limits, SiteState
 from aftersend.store.sites import Lesson
 
+FIRST_RATE = 20.0
 DEPTH = 4
 """So many parcels for each connection before another one is opened."""
 BROKEN_TLS_REMEMBERED_US = 3600 * SECOND
@@ -103,6 +104,10 @@ class Site:
         """Let idle connections fetch, then open as many as the line deserves and the limit allows."""
         if not self.waiting:
             return
+        closed = self.closed_until()
+        if closed:
+            self._again_at((closed - self._clock()) / SECOND)
+            return
         for connection in list(self.connections):
             if not self.waiting:
                 return
@@ -120,6 +125,10 @@ class Site:
     def pull(self) -> Parcel | None:
         """Give the next parcel to a connection, or None when there is none or the site's rate forbids one now."""
         if not self.waiting:
+            return None
+        closed = self.closed_until()
+        if closed:
+            self._again_at((closed - self._clock()) / SECOND)
             return None
         rate = self.state.rate_per_s
         if rate is not None:
@@ -158,14 +167,14 @@ class Site:
             good=0,
         )
 
-    def pushed_back(self, why: str, pause_s: float) -> None:
-        """The site said that we are too much."""
+    def pushed_back(self, why: str, pause_s: float, *, of_rate: bool) -> None:
+        """The site said that we are too much; `of_rate` when it spoke of messages rather than of connections."""
         self.has_news = True
         self.state = limits.after_pushback(
             self.state,
             now=self._clock(),
             open_connections=len(self.connections),
-            seen_rate=self._rate_seen(),
+            seen_rate=self._rate_seen() if of_rate else None,
             why=why,
             pause_s=pause_s * self._rules.pause_scale,
         )
@@ -178,10 +187,11 @@ class Site:
         )
 
     def _rate_seen(self) -> float:
-        if len(self._sent) < 2:
-            return 0.0
-        seconds = (self._sent[-1] - self._sent[0]) / SECOND
-        return len(self._sent) / seconds if seconds > 0 else 0.0
+        """Messages a second that the site took lately; a guess where it has taken too few to tell."""
+        if len(self._sent) < 10:
+            return FIRST_RATE
+        seconds = (self._clock() - self._sent[0]) / SECOND
+        return len(self._sent) / max(seconds, 0.001)
 
     def take_waiting(self) -> list[Parcel]:
         """Empty the line and return what stood in it."""

@@ -10,7 +10,13 @@ from aftersend.ledger.facts import ALL, Fact, Facts, Phase
 
 _MACHINES = (Fact.OPENED_BY_MACHINE, Fact.CLICKED_BY_MACHINE)
 
-CAME_BACK_BITS = Fact.GAVE_UP.bit | Fact.BOUNCED.bit | Fact.BOUNCED_INVALID.bit | Fact.REJECTED_AS_SPAM.bit
+CAME_BACK_BITS = (
+    Fact.GAVE_UP.bit
+    | Fact.BOUNCED.bit
+    | Fact.BOUNCED_INVALID.bit
+    | Fact.REJECTED_AS_SPAM.bit
+    | Fact.THIRD_SOFT_BOUNCE.bit
+)
 """It was given up or sent back."""
 NOT_SENT_BITS = sum(fact.bit for fact in ALL if fact.phase is Phase.NOT_SENT) | Fact.REFUSED.bit
 """It ended before it was sent."""

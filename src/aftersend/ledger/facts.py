@@ -134,6 +134,12 @@ class Fact(IntEnum):
     COMPLAINED = 32, Phase.READ, "The recipient reported it as spam."
     AUTO_REPLIED = 33, Phase.READ, "An automatic answer came back, such as an out-of-office note."
 
+    THIRD_SOFT_BOUNCE = (
+        34,
+        Phase.FINISHED,
+        "It was one of several in a row that came back from this address, so we pause writing to it.",
+    )
+
 
 ALL: tuple[Fact, ...] = tuple(Fact)
 """Every fact, in the order of the life cycle."""

@@ -101,6 +101,9 @@ SAYINGS: dict[Fact, Saying] = {
     Fact.AUTO_REPLIED: _S("automatic answer", "answered automatically",
         "An automatic answer came back, such as an out-of-office note.", _A.NOBODY,
         "Read the answer: it may name somebody else to write to."),
+    Fact.THIRD_SOFT_BOUNCE: _S("one of several in a row that came back", "one of several in a row that came back",
+        "Several emails in a row to this address came back, with no delivery between them.", _A.RECIPIENT_ADDRESS,
+        "Ask the recipient in another way whether they still use this address."),
 }  # fmt: skip
 """Covers every fact."""
 

@@ -10,6 +10,7 @@ import binascii
 import html
 import re
 from base64 import b64decode
+from functools import lru_cache
 from typing import NamedTuple
 
 HEAD_LIMIT, TAIL_LIMIT = 1 << 20, 1 << 18
@@ -18,7 +19,7 @@ PART_LIMIT = 200
 DEPTH_LIMIT = 12
 TEXT_LIMIT, FIELDS_LIMIT = 1 << 16, 1 << 19
 """Bytes of one part that are decoded: of words for people, and of fields for machines (a thousand recipients and more)."""
-HEADER_LIMIT, HEAD_OF_RETURNED = 1 << 18, 1 << 14
+HEADER_LIMIT, HEAD_OF_RETURNED, TYPE_LIMIT = 1 << 18, 1 << 14, 1_000
 
 _CHARSETS = {
     name: codec
@@ -102,7 +103,7 @@ def read_mail(raw: bytes) -> Mail:
         raw = raw[raw.find(b"\n") + 1 :]
     raw = raw.lstrip(b"\n")
     headers, start = _headers(raw, 0, len(raw))
-    media, parameters = _content_type(headers.get("content-type", "text/plain"))
+    media, parameters = _content_type(headers.get("content-type", "text/plain")[:TYPE_LIMIT])
     parts: list[Part] = []
     _collect(raw, start, len(raw), headers, media, parameters, parts, frozenset())
     return Mail(headers, media, parameters, tuple(parts))
@@ -139,7 +140,7 @@ def _collect(
                 return
             inner, begin = _headers(raw, first, last)
             default = "message/rfc822" if media == "multipart/digest" else "text/plain"
-            kind, own = _content_type(inner.get("content-type", default))
+            kind, own = _content_type(inner.get("content-type", default)[:TYPE_LIMIT])
             _collect(raw, begin, last, inner, kind, own, parts, outer | {boundary})
         if spans:
             return
@@ -181,8 +182,9 @@ def _headers(raw: bytes, start: int, end: int) -> tuple[dict[str, str], int]:
     return read_fields(block.decode("utf-8", "replace")), body
 
 
+@lru_cache(maxsize=256)
 def _content_type(value: str) -> tuple[str, dict[str, str]]:
-    media, _, rest = value[:2000].partition(";")
+    media, _, rest = value.partition(";")
     media = media.strip().lower()
     if not rest:
         return media or "text/plain", {}

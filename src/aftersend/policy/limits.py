@@ -73,17 +73,24 @@ def after_success(state: SiteState, limits: Limits) -> SiteState:
 
 
 def after_pushback(
-    state: SiteState, *, now: int, open_connections: int, seen_rate: float, why: str, pause_s: float
+    state: SiteState, *, now: int, open_connections: int, seen_rate: float | None, why: str, pause_s: float
 ) -> SiteState:
-    """The site says that we are too much: half of what we do now, never less than one connection, and a pause."""
-    connections = max(1.0, min(state.connections, max(1, open_connections)) / 2)
-    rate = max(0.1, min(state.rate_per_s or seen_rate or 10.0, seen_rate or 10.0) / 2)
+    """The site says that we are too much: half the connections that it has borne, never less than one, and a pause.
+
+    `seen_rate` is given where it spoke of messages rather than of connections; the rate is then halved too. What comes
+    while we already pause is the echo of what we did before, and counts once.
+    """
+    if state.closed_until_us > now:
+        return replace(state, why=why)
+    rate = state.rate_per_s
+    if seen_rate is not None:
+        rate = max(0.1, min(rate or seen_rate, seen_rate) / 2)
     return replace(
         state,
-        connections=connections,
+        connections=max(1.0, min(state.connections, max(1, open_connections)) / 2),
         good=0,
         rate_per_s=rate,
-        closed_until_us=max(state.closed_until_us, now + int(pause_s * SECOND_US)),
+        closed_until_us=now + int(pause_s * SECOND_US),
         why=why,
     )
 

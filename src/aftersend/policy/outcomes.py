@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from aftersend.ledger.facts import Fact
 from aftersend.ledger.reasons import Category, Reason, is_content_or_reputation
-from aftersend.policy.retry import Hints
+from aftersend.policy.retry import NO_HINTS, Hints
 
 PUSHBACK = frozenset({Reason.SERVER_BUSY, Reason.POLICY_BLOCKED, Reason.SPAM_REJECTED})
 PAUSE_S = 30.0
@@ -25,7 +25,7 @@ class Meaning:
     detail: str | None
     goes_on: bool
     """Whether somebody tries again or still waits."""
-    hints: Hints = Hints()
+    hints: Hints = NO_HINTS
 
 
 def of_acceptance(*, smart_host: bool) -> Meaning:
@@ -53,6 +53,11 @@ def final_fact(reason: Reason, detail: str | None) -> Fact:
 def of_no_connection() -> Meaning:
     """Nobody could be reached, or the connection broke before the message was handed over."""
     return Meaning(Fact.DEFERRED, Reason.NETWORK_ERROR, None, goes_on=True)
+
+
+def of_closed_door(reason: Reason, detail: str | None, retry_after_s: float | None = None) -> Meaning:
+    """The server refused the connection, not the message: whatever the number, it is tried again (RFC 5321 §3.1)."""
+    return Meaning(Fact.DEFERRED, reason, detail, goes_on=True, hints=Hints(retry_after_s=retry_after_s))
 
 
 def of_lost_reply(*, lost_before: bool) -> Meaning:

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Target:
+    """A running service: where it listens, and a key for it."""
+
+    smtp: tuple[str, int]
+    url: str
+    """`http://host:port` of the API."""
+    key: str
+    has_relay: bool = False
+    """Whether the service routes the domain `relayed.practice.test` through the practice smart host."""
 
 
 class Answer(NamedTuple):
@@ -20,13 +33,21 @@ class Answer(NamedTuple):
 
 
 class Api:
-    """Calls the service with a key. One thread at a time."""
+    """Calls the service with a key. One thread at a time; to be closed by `with`."""
 
     def __init__(self, url: str, key: str) -> None:
         parts = urlsplit(url)
         self._place = (parts.hostname or "127.0.0.1", parts.port or 80)
         self._key = key
         self._connection: HTTPConnection | None = None
+
+    def __enter__(self) -> Api:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def call(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
         """Make one request; tried once more when the connection had been closed. Raises OSError."""

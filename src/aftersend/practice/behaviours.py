@@ -109,8 +109,9 @@ class Behaviour:
     not_before_s: float = 0.0
     """The first answer is repeated until this long after the first attempt (scaled), as greylists do."""
     later: tuple[Later, ...] = ()
-    slows_site: bool = False
-    """Whether a sender will, and should, slow down for everybody on the same servers."""
+    site: str = "one"
+    """Where best to try it, the first label below practice.test: what slows a sender down, or cuts connections, has
+    servers of its own, so that others do not suffer."""
 
     def answer(self, attempt: int) -> Answer:
         """Return the answer to the attempt of that number, from 0."""
@@ -199,12 +200,12 @@ _TABLE: tuple[Behaviour, ...] = (
     Behaviour("greylist", "Never seen before: refused for five minutes, then accepted.",
         (_GREY, _ACCEPTS), _SECOND_TRY, _R.SERVER_BUSY, "greylisted", not_before_s=270.0),
     Behaviour("busy", "The server is too busy at every try, until we give up.",
-        (_BUSY,), _GAVE_UP, _R.SERVER_BUSY, slows_site=True),
+        (_BUSY,), _GAVE_UP, _R.SERVER_BUSY, site="slowing"),
     Behaviour("busy-then-ok", "The server is too busy at first.",
-        (_BUSY, _ACCEPTS), _SECOND_TRY, _R.SERVER_BUSY, slows_site=True),
+        (_BUSY, _ACCEPTS), _SECOND_TRY, _R.SERVER_BUSY, site="slowing"),
     Behaviour("rate-limited", "We are told to slow down and try again in 30 seconds.",
         (_says(_AT, 450, "4.7.28", "You are sending too fast; try again in 30 seconds"), _ACCEPTS), _SECOND_TRY,
-        _R.SERVER_BUSY, "rate_limited", slows_site=True),
+        _R.SERVER_BUSY, "rate_limited", site="limiting"),
     Behaviour("system-full", "The server's disk is full at first.",
         (_says(_AT, 452, "4.3.1", "Mail system full"), _ACCEPTS), _SECOND_TRY,
         _R.OTHER_RECEIVER_ERROR, "system_error"),
@@ -240,16 +241,16 @@ _TABLE: tuple[Behaviour, ...] = (
     Behaviour("slow", "Answers after two seconds.",
         (Answer(_CONTENT, _ACCEPTS.reply, after_s=2.0, keeps=True),), _DELIVERED),
     Behaviour("drop", "Cuts the connection at every try before it has the message, until we give up.",
-        (Answer(_AT, Reply(421, "4.3.0", "Cut"), Ending.DROPS),), _GAVE_UP, _R.NETWORK_ERROR),
+        (Answer(_AT, Reply(421, "4.3.0", "Cut"), Ending.DROPS),), _GAVE_UP, _R.NETWORK_ERROR, site="cutting"),
     Behaviour("drop-then-ok", "Cuts the connection at the first try, then accepts.",
-        (Answer(_AT, Reply(421, "4.3.0", "Cut"), Ending.DROPS), _ACCEPTS), _SECOND_TRY, _R.NETWORK_ERROR),
+        (Answer(_AT, Reply(421, "4.3.0", "Cut"), Ending.DROPS), _ACCEPTS), _SECOND_TRY, _R.NETWORK_ERROR, site="cutting"),
     Behaviour("drop-mid-data", "Cuts the connection while the content is coming in, once; nothing is kept.",
         (Answer(_AT, Reply(250, "2.1.5", "Go on"), Ending.CUTS_CONTENT), _ACCEPTS), _DELIVERED | Fact.UNCERTAIN,
-        _R.NETWORK_ERROR),
+        _R.NETWORK_ERROR, site="cutting"),
     Behaviour("drop-after-dot", "Keeps the message, but cuts the connection before it says so, once.",
-        (_CUT, _ACCEPTS), _DELIVERED | Fact.UNCERTAIN, _R.NETWORK_ERROR),
+        (_CUT, _ACCEPTS), _DELIVERED | Fact.UNCERTAIN, _R.NETWORK_ERROR, site="cutting"),
     Behaviour("drop-after-dot-always", "Keeps the message each time, and never says so.",
-        (_CUT,), _SENT | Fact.UNCERTAIN, _R.NETWORK_ERROR),
+        (_CUT,), _SENT | Fact.UNCERTAIN, _R.NETWORK_ERROR, site="cutting"),
     # Accepted, and then something comes back.
     _accepts("late-bounce", "Accepts; two days later a report says that there is no such mailbox.",
         Later(Then.FAILURE_REPORT, 2 * DAY_S, Fact.BOUNCED_INVALID)),

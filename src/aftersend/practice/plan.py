@@ -90,8 +90,7 @@ def plan_for(recipients: int, *, has_relay: bool = False) -> Plan:
 def _special(*, has_relay: bool) -> Iterator[str]:
     """One address for every behaviour and every domain, and what a list of addresses usually holds."""
     for behaviour in BEHAVIOURS.values():
-        domain = "slowing" if behaviour.slows_site else "two" if "drop" in behaviour.name else "one"
-        yield f"{behaviour.name}@{domain}.{ZONE}"
+        yield f"{behaviour.name}@{behaviour.site}.{ZONE}"
     for domain_ in DOMAINS.values():
         name = domain_.name.replace("*", "any")
         if domain_.name in TOO_SLOW or (name == RELAYED and not has_relay):

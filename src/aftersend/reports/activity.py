@@ -15,7 +15,7 @@ from aftersend.ledger.facts import BY_WORD
 from aftersend.ledger.vocabularies import VOCABULARIES, tally
 from aftersend.reports.history import told_sums
 from aftersend.reports.telling import moment
-from aftersend.store import deliveries, retention
+from aftersend.store import condition, deliveries, retention
 from aftersend.store.connection import Connection
 
 REPORTS = {
@@ -111,8 +111,10 @@ def conservation(connection: Connection, account_id: int, period: Period) -> dic
     """Check that everybody is accounted for: the audience that was counted when mail came in equals the sum over the rows
     of what has ended and what is under way, and nothing waits without an end.
 
-    Looks only at the time from which no row has been pruned, and says from when that is.
+    Looks only at the time from which no row has been pruned, and says from when that is. The connection sees one moment
+    from here on; ask nothing of it before.
     """
+    condition.freeze(connection)
     period = period.hours
     pruned = -(-retention.pruned_before(connection) // HOUR) * HOUR
     since = max(period.since or 0, pruned) or None

@@ -561,6 +561,8 @@ class ServerSession:
     def _content(self, content: bytes) -> Event:
         """Hand over a whole message, or refuse it."""
         self._read = ServerSession._command
+        self._text = None
+        self._chunks = None
         profile = self.profile
         if len(content) > profile.max_size:
             return self._refuse_message(self._too_large())

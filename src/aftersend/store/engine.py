@@ -370,15 +370,20 @@ class Listener(threading.Thread):
                     connection.execute(f"LISTEN {CHANNEL}")
                     while not self._stopping.is_set():
                         for notice in connection.notifies(timeout=0.5):
-                            self._heard(notice.payload)
                             if self._stopping.is_set():
                                 return
+                            if notice.payload:
+                                self._heard(notice.payload)
             except psycopg.Error:
                 self._stopping.wait(1.0)
 
     def stop(self) -> None:
-        """Stop within a second."""
+        """Stop within a second; at once if the database is there to wake the thread."""
+        import psycopg
+
         self._stopping.set()
+        with contextlib.suppress(psycopg.Error), psycopg.connect(self._url, autocommit=True, connect_timeout=2) as own:
+            own.execute("SELECT pg_notify(%s, '')", (CHANNEL,))
         self.join(2.0)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, literal_column, select, update
 
 from aftersend.clock import Instant
-from aftersend.store.engine import Statement, many, query, rows
+from aftersend.store.engine import Statement, many, query, rows, run
 from aftersend.store.schema import deliveries, messages, queue, suppressions
 
 
@@ -134,25 +134,58 @@ def claim(connection: Connection, requests: Sequence[ClaimRequest]) -> list[list
 
 
 _SUPPRESSED = query(
-    select(suppressions.c.stream, suppressions.c.cause, suppressions.c.origin, suppressions.c.expires_us).where(
-        suppressions.c.account_id == bindparam("account"), suppressions.c.folded == bindparam("folded")
-    ),
+    select(
+        suppressions.c.stream, suppressions.c.cause, suppressions.c.origin, suppressions.c.expires_us,
+        suppressions.c.probe_id, suppressions.c.probe_until_us,
+    ).where(suppressions.c.account_id == bindparam("account"), suppressions.c.folded == bindparam("folded")),
     "account", "folded",
 )  # fmt: skip
+_PROBE = Statement(
+    update(suppressions)
+    .where(
+        suppressions.c.account_id == bindparam("account"),
+        suppressions.c.folded == bindparam("folded"),
+        suppressions.c.stream == bindparam("its_stream"),
+        func.coalesce(suppressions.c.probe_until_us, literal_column("0")) <= bindparam("now"),
+    )
+    .values(probe_id=bindparam("delivery"), probe_until_us=bindparam("until")),
+    "delivery", "until", "account", "folded", "its_stream", "now",
+)  # fmt: skip
+PROBE_LASTS_US = 7 * 24 * 3600 * 1_000_000
+"""For so long the fate of the one message that is let through after an entry has ended is awaited, before another is."""
 _ANY_SUPPRESSION = query(select(suppressions.c.folded).limit(literal_column("1")))
 
 
 def claim_for_treatment(connection: Connection, requests: Sequence[ClaimRequest]) -> list[list[Claim]]:
-    """As `claim`, and each item knows whether its recipient is suppressed at this moment."""
+    """As `claim`, and each item knows whether its recipient is suppressed at this moment.
+
+    When a learned entry has ended, one delivery is let through, and the others wait for what becomes of it.
+    """
     taken = claim(connection, requests)
     if not rows(connection, _ANY_SUPPRESSION):
         return taken
     for request, found in zip(requests, taken, strict=True):
         for item in found:
-            for stream, cause, origin, until in rows(connection, _SUPPRESSED, (item.account_id, item.folded)):
-                if stream in ("", item.stream) and _outlasts(until, request.now, item):
+            for stream, cause, origin, until, *probe in rows(connection, _SUPPRESSED, (item.account_id, item.folded)):
+                if stream not in ("", item.stream):
+                    continue
+                if origin == "learned" and until is not None and until <= request.now:
+                    until = _probed(connection, item, stream, probe, request.now)
+                if _outlasts(until, request.now, item):
                     item.suppressed, item.suppression_origin, item.suppressed_until = cause, origin, until
     return taken
+
+
+def _probed(connection: Connection, item: Claim, stream: str, probe: list[int | None], now: Instant) -> Instant:
+    """Let this delivery through if it is the one to see how things are (0), or say until when it is stopped."""
+    probe_id, until = probe
+    if probe_id == item.delivery_id:
+        return 0
+    if until is not None and until > now:
+        return until
+    ends = now + PROBE_LASTS_US
+    is_first = run(connection, _PROBE, (item.delivery_id, ends, item.account_id, item.folded, stream, now))
+    return 0 if is_first else ends
 
 
 def _outlasts(until: Instant | None, now: Instant, item: Claim) -> bool:

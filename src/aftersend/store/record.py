@@ -16,7 +16,9 @@ from sqlalchemy import Connection, bindparam, case, delete, literal_column, sele
 from aftersend.clock import HOUR, Instant
 from aftersend.errors import Conflict, TryLater
 from aftersend.ledger.facts import Fact
+from aftersend.ledger.standing import Judge
 from aftersend.ledger.vocabularies import delivery_results, life_cycle
+from aftersend.store import standings
 from aftersend.store.counting import changes
 from aftersend.store.engine import (
     Statement,
@@ -287,6 +289,14 @@ class Step:
     tries: int = 0
     pairs: list[tuple[str, str]] = field(default_factory=list)
     """The (category, reason) of 002 for each bounce event among the events."""
+    judge: Judge | None = None
+    """Decides what follows for the address. Asked in the same transaction; of good news only if there was bad before."""
+    is_leap: bool = False
+    """Whether the judge wants to know if the address took mail before."""
+    site: str | None = None
+    """Who said it, for the entry that may follow."""
+    is_note: bool = False
+    """Whether what is to be done next stays as it is."""
 
 
 def event_row(
@@ -307,9 +317,9 @@ def event_row(
 
 
 def _facts(engine_name: str) -> Any:
-    found = select(deliveries.c.id, deliveries.c.facts, deliveries.c.created_us, deliveries.c.stream).where(
-        deliveries.c.account_id == bindparam("account"), among(deliveries.c.id, engine_name)
-    )
+    found = select(
+        deliveries.c.id, deliveries.c.facts, deliveries.c.created_us, deliveries.c.stream, deliveries.c.folded
+    ).where(deliveries.c.account_id == bindparam("account"), among(deliveries.c.id, engine_name))
     if engine_name == "sqlite":
         return found
     # Locked, always in this order: were another node to add facts between our reading and our writing, both would count
@@ -391,15 +401,16 @@ def steps(connection: Connection, items: Sequence[Step]) -> list[bool]:
     known = [(item.account_id, item.delivery_id) in before for item in items]
     items = [item for item, is_known in zip(items, known, strict=True) if is_known]
     items = _not_yet_recorded(connection, items, before)
+    items = [*items, *_consequences(connection, items, before)]
     many(connection, _EVENT, [row for item in items for row in item.events])
     tally: Counter[Row] = Counter()
     bounced: Counter[Row] = Counter()
     explained, bare, done, go_on, move_on = [], [], [], [], []
     for item in items:
         place = (item.account_id, item.delivery_id)
-        bits, created_us, stream = before[place]
+        bits, created_us, stream, folded = before[place]
         new = bits | item.facts
-        before[place] = (new, created_us, stream)
+        before[place] = (new, created_us, stream, folded)
         bucket = created_us - created_us % HOUR
         if new != bits:
             tally[item.account_id, bucket, stream, bits, new] += 1
@@ -412,6 +423,8 @@ def steps(connection: Connection, items: Sequence[Step]) -> list[bool]:
             explained.append(
                 (item.facts, rank, life, item.reason, item.detail, item.said, item.tries, item.now, *place)
             )
+        if item.is_note:
+            continue
         if item.next is None:
             done.append((*place, item.holder))
             continue
@@ -432,23 +445,47 @@ def steps(connection: Connection, items: Sequence[Step]) -> list[bool]:
     return known
 
 
-def _before(connection: Connection, items: Sequence[Step]) -> dict[tuple[int, int], tuple[int, Instant, str]]:
-    """The facts so far of the deliveries concerned, and what their counters are filed under."""
+def _consequences(connection: Connection, items: Sequence[Step], before: Before) -> list[Step]:
+    """See to what follows for the addresses; return what further facts about the deliveries that makes."""
+    judged = [item for item in items if item.judge is not None]
+    if not judged:
+        return []
+    heard = [
+        standings.Heard(
+            item.account_id, before[item.account_id, item.delivery_id][3], item.delivery_id, item.now, item.judge,
+            is_good=bool(item.facts & _DELIVERED_BIT), is_leap=item.is_leap, event_key=item.events[-1][2],
+            reason=item.reason, site=item.site, said=item.said,
+        )
+        for item in judged if item.judge is not None
+    ]  # fmt: skip
+    further = []
+    for item, fact, key, why in standings.follow(connection, heard):
+        row = event_row(item.account_id, item.delivery_id, key, fact.word, int(fact), item.now, item.now, evidence=why)
+        further.append(Step(item.account_id, item.delivery_id, [row], fact.bit, item.now, is_note=True))
+    return further
+
+
+_DELIVERED_BIT = Fact.DELIVERED.bit
+Before = dict[tuple[int, int], tuple[int, Instant, str, str]]
+
+
+def _before(connection: Connection, items: Sequence[Step]) -> Before:
+    """The facts so far of the deliveries concerned, what their counters are filed under, and the address."""
     wanted: dict[int, list[int]] = {}
     for item in items:
         wanted.setdefault(item.account_id, []).append(item.delivery_id)
     return {
-        (account_id, delivery_id): (facts, created_us, stream)
+        (account_id, delivery_id): (facts, created_us, stream, folded)
         for account_id, ids in sorted(wanted.items())
-        for delivery_id, facts, created_us, stream in rows(connection, _FACTS, (account_id, packed(connection, ids)))
+        for delivery_id, facts, created_us, stream, folded in rows(
+            connection, _FACTS, (account_id, packed(connection, ids))
+        )
     }
 
 
-def _not_yet_recorded(
-    connection: Connection, items: Sequence[Step], before: dict[tuple[int, int], tuple[int, Instant, str]]
-) -> Sequence[Step]:
+def _not_yet_recorded(connection: Connection, items: Sequence[Step], before: Before) -> Sequence[Step]:
     """Leave out the steps that were recorded before. Only what adds no fact can be one, so mostly nothing is asked."""
-    bits = {place: facts for place, (facts, _, _) in before.items()}
+    bits = {place: facts for place, (facts, *_) in before.items()}
     doubtful: dict[int, set[int]] = {}
     for item in items:
         place = (item.account_id, item.delivery_id)

@@ -36,13 +36,14 @@ def prune(connection: Connection, *, now: Instant, days: Mapping[str, int], idem
 
 
 def _bodies(connection: Connection, before: Instant) -> int:
-    # Not asked for each body anew: the queue is walked through once, and only if there is an old body at all.
-    needed = select(messages.c.account_id, messages.c.body).select_from(
-        queue.join(
-            deliveries, (deliveries.c.account_id == queue.c.account_id) & (deliveries.c.id == queue.c.delivery_id)
-        ).join(
-            messages, (messages.c.account_id == deliveries.c.account_id) & (messages.c.id == deliveries.c.message_id)
-        )
+    # Not asked for each body anew: the queue is walked through once, and only if there is an old body at all. Written as
+    # lists in lists, since of a join SQLite may take the longest table first.
+    waiting = select(queue.c.account_id, queue.c.delivery_id)
+    theirs = select(deliveries.c.account_id, deliveries.c.message_id).where(
+        tuple_(deliveries.c.account_id, deliveries.c.id).in_(waiting)
+    )
+    needed = select(messages.c.account_id, messages.c.body).where(
+        tuple_(messages.c.account_id, messages.c.id).in_(theirs)
     )
     place = tuple_(bodies.c.account_id, bodies.c.hash)
     old = connection.execute(

@@ -292,10 +292,65 @@ suppressions = _table(
     _int("expires_us", nullable=True),
     _int("delivery_id", nullable=True),
     _text("evidence"),
+    _text("reason"),
+    _text("site"),
+    _small("tier", default=0),
+    _small("provisional", default=0),
+    _int("probe_id", nullable=True),
+    _int("probe_until_us", nullable=True),
     PrimaryKeyConstraint("account_id", "folded", "stream"),
     clustered=True,
 )
-"""Addresses that are not to be mailed: `origin` is `learned` (Rejected, Dropped) or `configured` (Filtered). Stream '' is all."""
+"""Addresses that are not to be mailed: `origin` is `learned` (Rejected, Dropped) or `configured` (Filtered). Stream '' is all.
+When a learned entry has ended, one delivery (`probe_id`) is let through to see how things are."""
+
+streaks = _table(
+    "streaks",
+    _int("account_id"),
+    _text("folded", nullable=False),
+    _text("counter", nullable=False),
+    _int("number"),
+    _int("first_us"),
+    _int("last_us"),
+    _int("last_delivery"),
+    _int("reset_us", nullable=True),
+    _int("reset_by", nullable=True),
+    PrimaryKeyConstraint("account_id", "folded", "counter"),
+    clustered=True,
+)
+"""What is counted for an address until a delivery comes in between. An address of which nothing bad was heard has no row."""
+
+returned = _table(
+    "returned",
+    _int("account_id"),
+    _int("id"),
+    _text("recipient", nullable=False),
+    _text("sender", nullable=False),
+    _text("peer", nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    _int("received_us"),
+    _small("faults", default=0),
+    PrimaryKeyConstraint("account_id", "id"),
+    clustered=True,
+)
+"""Mail that came back and has not been read yet; a row goes in the transaction that writes down what follows from it."""
+
+unread_returns = _table(
+    "unread_returns",
+    _int("account_id"),
+    _int("id"),
+    _int("delivery_id", nullable=True),
+    _text("recipient", nullable=False),
+    _text("sender", nullable=False),
+    _text("subject", nullable=False),
+    _text("peer", nullable=False),
+    _text("why", nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    _int("received_us"),
+    PrimaryKeyConstraint("account_id", "id"),
+    clustered=True,
+)
+"""Mail that came back and that no rule understands, or that is for a person; kept for a while, with the original."""
 
 idempotency = _table(
     "idempotency",

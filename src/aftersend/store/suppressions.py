@@ -14,7 +14,7 @@ from sqlalchemy import Connection, delete, select, tuple_
 from aftersend.clock import Instant
 from aftersend.errors import NotFound
 from aftersend.store.engine import upsert
-from aftersend.store.schema import suppressions
+from aftersend.store.schema import streaks, suppressions
 
 LEARNED = "learned"
 CONFIGURED = "configured"
@@ -33,8 +33,12 @@ def put(
     expires_us: Instant | None = None,
     delivery_id: int | None = None,
     evidence: Mapping[str, Any] | None = None,
+    reason: str | None = None,
+    site: str | None = None,
+    tier: int = 0,
+    is_provisional: bool = False,
 ) -> None:
-    """Put an address on a list, or replace what was known of it there."""
+    """Put an address on a list, or replace what was known of it there. `site` is who said what was learned."""
     new = upsert(suppressions, connection.dialect.name).values(
         account_id=account_id,
         folded=folded,
@@ -45,8 +49,15 @@ def put(
         expires_us=expires_us,
         delivery_id=delivery_id,
         evidence=msgspec.json.encode(evidence).decode() if evidence else None,
+        reason=reason,
+        site=site,
+        tier=tier,
+        provisional=int(is_provisional),
+        probe_id=None,
+        probe_until_us=None,
     )
-    replaced = ("cause", "origin", "created_us", "expires_us", "delivery_id", "evidence")
+    kept = ("account_id", "folded", "stream")
+    replaced = [column.name for column in suppressions.columns if column.name not in kept]
     connection.execute(
         new.on_conflict_do_update(
             index_elements=["account_id", "folded", "stream"],
@@ -56,13 +67,17 @@ def put(
 
 
 def remove(connection: Connection, account_id: int, folded: str, *, stream: str | None = None) -> int:
-    """Take an address off a stream's list, or off all; return from how many. Raise NotFound if it was on none."""
+    """Take an address off a stream's list, or off all, and forget what was counted against it; return from how many.
+
+    Raise NotFound if it was on none.
+    """
     doomed = delete(suppressions).where(suppressions.c.account_id == account_id, suppressions.c.folded == folded)
     if stream is not None:
         doomed = doomed.where(suppressions.c.stream == stream)
     gone = int(connection.execute(doomed).rowcount)
     if not gone:
         raise NotFound(f"{folded[:320]} is not on a list of this account; mail to it is not stopped.")
+    connection.execute(delete(streaks).where(streaks.c.account_id == account_id, streaks.c.folded == folded))
     return gone
 
 

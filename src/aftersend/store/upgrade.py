@@ -55,5 +55,7 @@ def migrate(engine: Engine, target: str = "head") -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
     with engine.writing() as connection:
+        if not connection.in_transaction():
+            connection.begin()  # else Alembic would see no transaction, and commit after each step
         config.attributes["connection"] = connection
         command.upgrade(config, target)

@@ -1,5 +1,6 @@
 """Treatment: everything between "received" and "treated". Claims what is due, asks the gates, writes their answer down."""
 
 from aftersend.treatment.loop import treat_due
+from aftersend.treatment.overdue import end_overdue
 
-__all__ = ["treat_due"]
+__all__ = ["end_overdue", "treat_due"]

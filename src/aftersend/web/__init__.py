@@ -8,9 +8,9 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from aftersend import __version__
-from aftersend.config import address
+from aftersend.errors import SettingsError
 from aftersend.web.calls import Door
-from aftersend.web.desk import Desk
+from aftersend.web.desk import Desk, Rules
 from aftersend.web.routes import ROUTES
 from aftersend.web.serving import WebServer
 
@@ -30,8 +30,21 @@ async def serve(app: ASGIApp, addresses: Sequence[tuple[str, int]]) -> WebServer
 async def start(service: Any) -> WebServer:
     """Start the HTTP face of a running service, as `aftersend.app` wires it."""
     settings = service.settings
+    resolver = service.resolver
+    if resolver is None:
+        from aftersend.delivery import Resolver
+
+        resolver = Resolver(service.clock, _address(settings.dns.server) if settings.dns.server else None)
+    submission = service.addresses.get("smtp")
     desk = Desk(
-        settings=settings,
+        rules=Rules(
+            hostname=settings.hostname,
+            return_domain=settings.return_domain,
+            url=settings.web.url.rstrip("/"),
+            smtp=f"{submission[0]}:{submission[1]}" if submission else ", ".join(settings.smtp.listen),
+            max_body=settings.web.max_body,
+            max_recipients=settings.smtp.max_recipients,
+        ),
         store=service.store,
         engine=service.engine,
         clock=service.clock,
@@ -43,10 +56,16 @@ async def start(service: Any) -> WebServer:
         started_us=service.clock(),
         refresh=service.refresh,
         secret=service.secret,
-        resolver=service.resolver,
-        url=settings.web.url.rstrip("/"),
+        resolver=resolver,
     )
-    return await serve(application(desk), [address(text) for text in settings.web.listen])
+    return await serve(application(desk), [_address(text) for text in settings.web.listen])
 
 
-__all__ = ["Desk", "WebServer", "application", "serve", "start"]
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise SettingsError(f"{text!r} is not an address of the form host:port.")
+    return host.strip("[]"), int(port)
+
+
+__all__ = ["Desk", "Rules", "WebServer", "application", "serve", "start"]

@@ -19,7 +19,6 @@ from aftersend.store.accounts import Key
 from aftersend.store.connection import Connection
 from aftersend.web import lists, reading
 from aftersend.web.calls import Answer, Call, Parameter
-from aftersend.web.desk import Desk
 from aftersend.web.shapes import DomainIn, KeyIn, StreamIn, SuppressionIn
 
 T = TypeVar("T")
@@ -151,21 +150,12 @@ async def check_domain(call: Call) -> Answer:
     desk, place = call.desk, _place(call)
     name = _domain(call)
     wanted = await desk.store.ask(domains.records, call.account_id, name, place=place)
-    findings = await domains.check(_names(desk), name, wanted, place)
+    if desk.resolver is None:
+        raise TryLater("This node cannot ask the DNS; use “aftersend domain check”.")
+    findings = await domains.check(desk.resolver, name, wanted, place)
     await desk.store.run(domains.keep, call.account_id, name, findings, now=desk.clock())
     await desk.changed()
     return Answer(_told_domain(await desk.store.ask(domains.one, call.account_id, name)))
-
-
-def _names(desk: Desk) -> Any:
-    """Whom to ask about names: the resolver of delivery, or one of our own on a node that delivers nothing."""
-    if desk.resolver is not None:
-        return desk.resolver
-    from aftersend.config import address as host_and_port
-    from aftersend.delivery import Resolver
-
-    server = desk.settings.dns.server
-    return Resolver(desk.clock, host_and_port(server) if server else None)
 
 
 def _domain(call: Call) -> str:
@@ -176,8 +166,8 @@ def _domain(call: Call) -> str:
 
 
 def _place(call: Call) -> Place:
-    settings = call.desk.settings
-    return Place(settings.hostname, settings.return_domain)
+    rules = call.desk.rules
+    return Place(rules.hostname, rules.return_domain)
 
 
 def _secret(call: Call) -> Any:

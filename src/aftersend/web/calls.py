@@ -13,19 +13,19 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
-import structlog
 from starlette.routing import Route as StarletteRoute
 from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from aftersend import ids
 from aftersend.errors import AftersendError, NotFound, TooLarge, TryLater, Unauthenticated
+from aftersend.logs import Logger
 from aftersend.store.accounts import Key
 from aftersend.web import problems
 from aftersend.web.desk import Desk
 from aftersend.web.problems import BadRequest, WrongMediaType, WrongMethod
 
-log = structlog.get_logger(room="web")
+log = Logger("web")
 
 JSON = "application/json"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
@@ -196,7 +196,7 @@ class Door:
             path=scope.get("path_params", {}),
             headers=headers,
             peer=client[0] if client else "unknown",
-            origin=desk.url or f"{scope.get('scheme', 'http')}://{_host(headers.get('host', ''))}",
+            origin=desk.rules.url or f"{scope.get('scheme', 'http')}://{_host(headers.get('host', ''))}",
             query_string=scope["query_string"],
         )
 
@@ -216,7 +216,7 @@ class Door:
 
     async def _with_body(self, call: Call, receive: Receive, route: Route) -> Answer:
         """Read the body within its bounds, then answer; what is held counts against all requests together."""
-        most = self._desk.settings.web.max_body
+        most = self._desk.rules.max_body
         expected = call.headers.get("content-length", "")
         if expected.isdigit() and int(expected) > most:
             raise _too_large(most)

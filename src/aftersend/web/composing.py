@@ -33,7 +33,7 @@ def from_json(call: Call, found: Any, *, idempotency_key: str | None) -> Request
     )
     reply_to = check.mailboxes(asked.reply_to, "reply_to")
     recipients = _recipients([mailbox.address for mailbox in (*to, *cc, *bcc)])
-    check.recipients(recipients, call.desk.settings.smtp.max_recipients)
+    check.recipients(recipients, call.desk.rules.max_recipients)
     check.subject(asked.subject)
     check.headers(asked.headers)
     check.content(asked)
@@ -47,7 +47,7 @@ def from_json(call: Call, found: Any, *, idempotency_key: str | None) -> Request
         with check:
             content = mime.write(
                 draft,
-                message_id=f"<{ids.encode(desk.ids())}@{desk.settings.hostname}>",
+                message_id=f"<{ids.encode(desk.ids())}@{desk.rules.hostname}>",
                 date=dates.rfc5322(desk.clock()),
             )
     if wrong or sender is None:
@@ -97,7 +97,7 @@ def from_mime(call: Call, *, idempotency_key: str | None) -> Request:
     is_null = named["from"] == [""]
     found = [check.address(text, f"#/to/{i}") for i, text in enumerate(named["to"])]
     recipients = _recipients([each for each in found if each is not None])
-    check.recipients(recipients, call.desk.settings.smtp.max_recipients)
+    check.recipients(recipients, call.desk.rules.max_recipients)
     content = call.body
     if not content.strip():
         wrong.append(BadField("#", "The body is empty; it should be the message.", code="no-content"))

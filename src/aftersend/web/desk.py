@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from aftersend.clock import Clock
-from aftersend.config import Settings
 from aftersend.control.keys import Keys
 from aftersend.ids import IdSource
 from aftersend.intake import Intake
@@ -15,10 +14,28 @@ from aftersend.store import Engine, Store
 
 
 @dataclass(frozen=True, slots=True)
+class Rules:
+    """How the HTTP face is offered."""
+
+    hostname: str
+    """The name of this server."""
+    return_domain: str
+    """The domain of return paths."""
+    url: str = ""
+    """How people reach this server, without a slash at the end; "" for what a request says itself."""
+    smtp: str = ""
+    """Where mail can be submitted by SMTP, for people to read; "" for nowhere."""
+    max_body: int = 40 * 1024 * 1024
+    """The largest request taken, in bytes."""
+    max_recipients: int = 1000
+    """The most recipients of one message."""
+
+
+@dataclass(frozen=True, slots=True)
 class Desk:
     """All that requests need: where things are kept, who may ask, and how mail is taken in."""
 
-    settings: Settings
+    rules: Rules
     store: Store
     engine: Engine
     clock: Clock
@@ -34,8 +51,6 @@ class Desk:
     """The installation's secret, which seals signing keys."""
     resolver: Any = None
     """Answers questions of names, for the check of a sending domain."""
-    url: str = ""
-    """How people reach this server, without a slash at the end; "" for what a request says itself."""
 
     async def changed(self) -> None:
         """Make a change of streams, domains or keys felt at once in this process."""

@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import structlog
-
 from aftersend import ids
 from aftersend.control import queue_verbs
 from aftersend.control.queue_verbs import Actor
 from aftersend.errors import AftersendError, BadField, TryLater
 from aftersend.intake import Request
 from aftersend.ledger.facts import Fact, Facts
+from aftersend.logs import Logger
 from aftersend.reports import history
 from aftersend.store import content, record
 from aftersend.web import composing, lists, problems, reading
 from aftersend.web.calls import Answer, Call
 
-log = structlog.get_logger(room="web")
+log = Logger("web")
 
 MIME = "message/rfc822"
 KEY_MOST = 240

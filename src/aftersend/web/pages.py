@@ -37,7 +37,7 @@ def page(title: str, body: str, status: int = 200) -> Answer:
 async def home(call: Call) -> Answer:
     """Show how to send a first mail."""
     url = escape(call.origin)
-    smtp = escape(", ".join(call.desk.settings.smtp.listen) or "not offered by this server")
+    smtp = escape(call.desk.rules.smtp or "not offered by this server")
     body = f"""<h1>Aftersend</h1>
 <p>This server sends email and tells the truth about every message: what happened, why, who must act, what happens next.</p>
 <h2>Send a first mail</h2>

@@ -6,6 +6,7 @@ import difflib
 import re
 import types
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import msgspec
@@ -55,9 +56,12 @@ def convert_all(found: Any, kind: type[S], pointer: str = "#") -> tuple[S, list[
     """Make a value of `kind` of plain data, and return with it every fault. A field with a fault has its default, or "";
     so whoever checks further can name what else is wrong in the same answer.
     """
-    wrong: list[BadField] = []
-    made = _struct(found, kind, pointer, wrong)
-    return made, wrong
+    try:
+        return msgspec.convert(found, kind), []
+    except msgspec.ValidationError as error:
+        wrong: list[BadField] = []
+        made = _struct(found, kind, pointer, wrong)
+        return made, wrong or [_fault(str(error), pointer)]
 
 
 def escaped(name: str) -> str:
@@ -66,7 +70,7 @@ def escaped(name: str) -> str:
 
 
 def _struct(found: Any, kind: type[S], pointer: str, wrong: list[BadField]) -> S:
-    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    fields = _fields(kind)
     if not isinstance(found, dict):
         wrong.append(BadField(pointer, f"Expected an object with fields, got {_named(found)}."))
         found = {}
@@ -88,6 +92,11 @@ def _struct(found: Any, kind: type[S], pointer: str, wrong: list[BadField]) -> S
         if field.required:
             values[field.name] = ""
     return kind(**values)
+
+
+@lru_cache(maxsize=100)
+def _fields(kind: type[Struct]) -> dict[str, msgspec.structs.FieldInfo]:
+    return {field.encode_name: field for field in msgspec.structs.fields(kind)}
 
 
 def _unknown(name: str, pointer: str, known: list[str]) -> BadField:

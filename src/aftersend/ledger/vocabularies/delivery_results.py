@@ -66,6 +66,8 @@ RESULT_OF: dict[Fact, DeliveryResult] = {
     Fact.UNSUBSCRIBED: _D.DELIVERED,
     Fact.COMPLAINED: _D.DELIVERED,
     Fact.AUTO_REPLIED: _D.DELIVERED,
+    # Stands beside the bounce that it was, which says how far it came.
+    Fact.THIRD_SOFT_BOUNCE: _D.UNSENT,
 }
 """The furthest that each fact alone brings a delivery."""
 

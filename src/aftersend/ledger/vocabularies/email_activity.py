@@ -71,6 +71,7 @@ BOXES_OF: dict[Fact, tuple[Box, ...]] = {
     Fact.UNSUBSCRIBED: _ARRIVED,
     Fact.COMPLAINED: (*_ARRIVED, _B.SPAM),
     Fact.AUTO_REPLIED: _ARRIVED,
+    Fact.THIRD_SOFT_BOUNCE: (_B.REQUESTS, _B.SPAM),
 }
 """The boxes that each fact alone puts a delivery in. Unopened follows from two of them: Delivered and not Opened."""
 

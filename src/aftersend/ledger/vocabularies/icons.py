@@ -61,6 +61,7 @@ ICON_OF: dict[Fact, Icon] = {
     Fact.UNSUBSCRIBED: _I.SENT,
     Fact.COMPLAINED: _I.SENT,
     Fact.AUTO_REPLIED: _I.SENT,
+    Fact.THIRD_SOFT_BOUNCE: _I.NONE,
 }
 """The icon that each fact alone gives."""
 

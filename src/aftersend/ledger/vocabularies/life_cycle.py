@@ -108,6 +108,7 @@ STATUS_OF: dict[Fact, LifeCycle | None] = {
     Fact.UNSUBSCRIBED: _L.UNSUBSCRIBED,
     Fact.COMPLAINED: _L.COMPLAINT,
     Fact.AUTO_REPLIED: _L.DELIVERED,
+    Fact.THIRD_SOFT_BOUNCE: None,
 }
 """The status that each fact alone gives; None where 004 has nothing to say."""
 

@@ -64,6 +64,10 @@ class Diagnosis:
             "evidence": list(self.evidence),
         }
 
+    def each(self) -> tuple[Diagnosis, ...]:
+        """Return the finding once for each recipient; as it is, if it names none."""
+        return tuple(self.of((recipient,)) for recipient in self.recipients) or (self,)
+
     def of(self, recipients: tuple[str, ...]) -> Diagnosis:
         """Return the same finding for these recipients."""
         if recipients == self.recipients:

@@ -11,6 +11,7 @@ from functools import cache, lru_cache
 
 from aftersend.mail.returned import Mail, decoded_header
 from aftersend.policy.diagnosis.phrases import Match, notices, strongest
+from aftersend.policy.diagnosis.readings import without_lines_about
 from aftersend.policy.diagnosis.tables import uses
 from aftersend.policy.diagnosis.words import any_of, flatten
 
@@ -19,6 +20,8 @@ _OPENING = 800
 _CLEAR, _DECISIVE = 9, 10
 _ENOUGH = 6
 """So many signs make a notice; its words alone give three, and so do those of its subject."""
+_CERTAIN = 8
+"""Signs so many, before the body is read, that no word in it makes the mail anything but a notice."""
 _BOUNCED = frozenset({"failed", "delayed"})
 _ANSWERING = re.compile(r"\s*(?:re|fwd?|aw|wg|tr|rv|sv|antw)\s*:", re.IGNORECASE)
 _QUOTED = re.compile(r"^[ \t]*>.*$", re.MULTILINE)
@@ -27,7 +30,7 @@ _REPLY_LINE = re.compile(r"(?<![\d.])[45]\d\d[ -]{1,3}(?:[45]\.\d+\.\d+|[A-Za-z<
 
 def is_from_daemon(mail: Mail) -> bool:
     """Say whether the mail claims to come from a mail system: by its author, or by the empty return path."""
-    return bool(_daemon().search(_author(mail).lower())) or _is_null(mail)
+    return _is_daemon(mail) or _is_null(mail)
 
 
 def kind_of(mail: Mail, words: str) -> str:
@@ -38,17 +41,21 @@ def kind_of(mail: Mail, words: str) -> str:
     if subject_says == "other":
         return "other"
     is_clear = by_subject is not None and by_subject.weight >= _CLEAR
-    signs = _signs_of_notice(mail) - 2 * (not is_clear and bool(_ANSWERING.match(subject)))
+    is_daemon = _is_daemon(mail)
+    signs = _signs_of_notice(mail, is_daemon) - 2 * (not is_clear and bool(_ANSWERING.match(subject)))
     signs += 3 * (subject_says in _BOUNCED)
     by_body = None
-    if signs >= _ENOUGH - 5 or subject_says or _is_answer(mail):
-        by_body = strongest(notices(), flatten(_QUOTED.sub("", words[:_OPENING]))[0], ("body",))
+    if is_daemon or signs >= _ENOUGH - 5 or subject_says or _is_answer(mail):
+        opening = words[:_OPENING]
+        if ">" in opening:
+            opening = _QUOTED.sub("", opening)
+        by_body = strongest(notices(), flatten(without_lines_about(opening))[0], ("body",))
     body_says = by_body.reason if by_body else ""
-    if by_body and by_body.weight >= _DECISIVE and body_says == "other":
+    if by_body and by_body.weight >= _DECISIVE and body_says == "other" and signs < _CERTAIN:
         return "other"
     signs += 3 * (body_says in _BOUNCED)
-    if signs < _ENOUGH <= signs + 2 and _REPLY_LINE.search(words, 0, 2 * _OPENING):
-        signs += 2
+    if signs < _ENOUGH and _REPLY_LINE.search(words, 0, 2 * _OPENING):
+        signs += 4 if is_daemon else 2
     if signs >= _ENOUGH and (subject_says in _BOUNCED or body_says in _BOUNCED):
         return _outcome(subject_says, body_says)
     if subject_says == "autoreply" and not is_clear and body_says != "autoreply" and not _is_by_machine(mail):
@@ -62,9 +69,8 @@ def _said_in_subject(flat: str) -> Match | None:
     return strongest(notices(), flat, ("subject",))
 
 
-def _signs_of_notice(mail: Mail) -> int:
+def _signs_of_notice(mail: Mail, is_daemon: bool) -> int:
     headers = mail.headers
-    is_daemon = bool(_daemon().search(_author(mail).lower()))
     signs = 5 * ("x-failed-recipients" in headers)
     signs += 3 * is_daemon
     signs += 2 * _is_null(mail)
@@ -115,8 +121,9 @@ def _daemon() -> re.Pattern[str]:
     return re.compile(any_of(_names("author")))
 
 
-def _author(mail: Mail) -> str:
-    return f"{decoded_header(mail.headers.get('from', ''))} {mail.headers.get('sender', '')}"
+def _is_daemon(mail: Mail) -> bool:
+    author = f"{decoded_header(mail.headers.get('from', ''))} {mail.headers.get('sender', '')}"
+    return bool(_daemon().search(author.lower()))
 
 
 def _is_null(mail: Mail) -> bool:

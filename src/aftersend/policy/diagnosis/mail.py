@@ -32,6 +32,8 @@ _WANTED = re.compile(
 _MESSAGE_ID = re.compile(r"\s*<([^<>\s]{3,300})>")
 _QUOTED_HEADER_LIMIT = 16_000
 _WORDY_PARTS = 4
+_WITHOUT_RECIPIENTS = (Action.AUTOREPLY, Action.NOT_A_BOUNCE)
+_GRAVEST_FIRST = (Action.FAILED, Action.DELAYED, Action.DELIVERED)
 _WRAPPINGS = 2
 """How often gateways may have wrapped a report into another mail."""
 
@@ -41,7 +43,7 @@ class Report:
     """What a returned mail says: one Diagnosis for the whole, and one for each recipient that it names."""
 
     kind: str
-    """feedback_report, delivery_status, notice, answer, receipt or other."""
+    """feedback_report, delivery_status, notice, answer, receipt, other; or reply, for what was no mail."""
     whole: Diagnosis
     per_recipient: tuple[Diagnosis, ...] = ()
     original_message_id: str = ""
@@ -50,8 +52,13 @@ class Report:
     """Fields of the report about the message (original-envelope-id, arrival-date, feedback-type …), names lower case."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the report as the interfaces print it, without the id that the caller knows."""
+        """Return the report as the interfaces print it, without the id that the caller knows.
+
+        Trouble whose recipient is not named has one entry under `per_recipient` all the same, with null for the address:
+        it is there that the advice stands.
+        """
         whole = self.whole
+        each = self.per_recipient or (whole.each() if whole.action not in _WITHOUT_RECIPIENTS else ())
         return {
             "action": whole.action.value,
             "category": whole.category.value,
@@ -60,8 +67,13 @@ class Report:
             "status": whole.status,
             "recipients": list(whole.recipients),
             "sentence": whole.sentence,
-            "per_recipient": [one.to_json() for one in self.per_recipient or (whole,)],
+            "per_recipient": [one.to_json() for one in each],
         }
+
+
+def as_report(found: Diagnosis) -> Report:
+    """Return the diagnosis of a reply, or of a text, in the form of a report."""
+    return Report("reply", found)
 
 
 def diagnose_mail(raw: bytes) -> Report:
@@ -236,14 +248,15 @@ def _unnamed(incoming: _Incoming) -> str:
 
 def _beside(incoming: _Incoming, entry: reports.RecipientReport, is_single: bool) -> str:
     """Return what the notice for people says of the recipient of an entry."""
+    if is_single:
+        return incoming.notice.words
     said = incoming.said_of
-    whole = incoming.notice.words if is_single or not said else ""
-    return said.get(entry.recipient) or said.get(entry.final) or whole
+    return said.get(entry.recipient) or said.get(entry.final) or ("" if said else incoming.notice.words)
 
 
 def _summed(kind: str, each: list[Diagnosis], message_id: str, fields: dict[str, str]) -> Report:
     """Sum up: the whole failed if it failed for one, is delayed if it is for one, else was delivered."""
-    whole = next(one for action in Action for one in each if one.action is action)
+    whole = next(one for action in _GRAVEST_FIRST for one in each if one.action is action)
     trouble = [one for one in each if one.action is not Action.DELIVERED] or each
     return Report(kind, whole.of(_once(trouble)), tuple(each), message_id, fields)
 

@@ -38,12 +38,13 @@ class Match(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table, compiled: `needs` are the word beginnings without which it cannot match."""
+    """One line of the table, compiled: it is looked up by its `anchor`, and cannot match without its other `needs`."""
 
     reason: str
     detail: str | None
     weight: int
     when: frozenset[str]
+    anchor: frozenset[str]
     needs: tuple[frozenset[str], ...]
     is_unspaced: bool
     """Some of its words stand in a script without spaces, so that word beginnings do not find them."""
@@ -72,6 +73,7 @@ def strongest(table: Table, flat: str, context: Iterable[str], *, above: int = 0
     if not found:
         return None
     context = frozenset(context)
+    padded = f" {flat} "
     rows = table.rows
     for index in sorted(found):
         row = rows[index]
@@ -80,10 +82,10 @@ def strongest(table: Table, flat: str, context: Iterable[str], *, above: int = 0
         if row.when and row.when.isdisjoint(context):
             continue
         for need in row.needs:
-            if need.isdisjoint(keys) and not row.is_unspaced:
+            if need.isdisjoint(keys):
                 break
         else:
-            if match := row.pattern.search(flat):
+            if match := row.pattern.search(padded):
                 return Match(row.reason, row.detail, row.weight, match[0].strip())
     return None
 
@@ -117,7 +119,7 @@ def compile_table(table: Iterable[str]) -> Table:
     rows.sort(key=lambda row: -row.weight)
     by_key: dict[str, list[int]] = {}
     for index, row in enumerate(rows):
-        for key in min(row.needs, key=_commonness, default=_NOTHING):
+        for key in row.anchor:
             by_key.setdefault(key, []).append(index)
     unspaced = tuple(index for index, row in enumerate(rows) if row.is_unspaced)
     return Table(tuple(rows), {key: tuple(at) for key, at in by_key.items()}, unspaced)
@@ -141,13 +143,15 @@ def _row(reason: str, detail: str, weight: str, when: str, words: str, *, classe
             pattern += glue + (f"{choice}(?: {choice}){{0,2}}" if slot.endswith("+") else choice)
             needs.append(frozenset(_key(option) for option in options))
         glue = " "
-    choices = [f"(?:^| ){pattern}(?= |$)"] if pattern else []
+    choices = [f" {pattern}(?= )"] if pattern else []
+    anchor = min(needs, key=_commonness, default=_NOTHING)
     return Row(
         reason,
         None if detail == "-" else detail,
         int(weight),
         _NOTHING if when == "-" else frozenset(when.split(",")),
-        tuple(needs),
+        anchor,
+        () if unspaced else tuple(need for need in needs if need is not anchor),
         bool(unspaced),
         re.compile("|".join(choices + [re.escape(option) for option in unspaced])),
     )

@@ -36,12 +36,12 @@ _IN_REPLY = re.compile(
     r"(?:in reply to|after|during|did not like our)\s+(?:the |our |final |end of )*"
     r"(rcpt|mail|data|ehlo|helo|starttls|text|end|auth)\b"
 )
+_SUBJECTS = ("subject", "betreff", "objet", "asunto", "assunto", "oggetto", "onderwerp")
 _ABOUT_MESSAGE = re.compile(
-    r"^[ \t]*(?:the )?(?:subject|betreff|objet|asunto|assunto|oggetto|onderwerp|to|cc|sent|date|from|message-id)"
-    r"(?: of the message is)?[ \t]*:.*$",
+    rf"^[ \t]*(?:the )?(?:{'|'.join(_SUBJECTS)}|to|cc|sent|date|from|message-id)(?: of the message is)?[ \t]*:.*$",
     re.MULTILINE | re.IGNORECASE,
 )
-"""Lines that describe the message returned; its subject must not be read for a cause."""
+_COMMAND_HINTS = (" command", "after ", "during ", "did not like")
 
 
 class Reading(NamedTuple):
@@ -75,9 +75,7 @@ def readings(text: str, *, is_delayed: bool) -> Iterator[Reading]:
     if quoted := reply_within(text):
         code, status, said = parted(quoted)
         yield _read(code, status, said, command, is_delayed, is_quoted=True)
-    if ":" in text:
-        text = _ABOUT_MESSAGE.sub("", text)
-    yield _read(0, "", text, _LOCAL, is_delayed)._replace(command=command)
+    yield _read(0, "", without_lines_about(text), _LOCAL, is_delayed)._replace(command=command)
 
 
 def parted(text: str) -> tuple[int, str, str]:
@@ -86,6 +84,14 @@ def parted(text: str) -> tuple[int, str, str]:
     if lead is None:
         return 0, "", text
     return int(lead[1] or 0), lead[2] or "", text[lead.end() :]
+
+
+def without_lines_about(text: str) -> str:
+    """Leave out the lines that describe the message returned: its subject must not be read for a cause."""
+    low = text.lower()
+    if any(name in low for name in _SUBJECTS):
+        return _ABOUT_MESSAGE.sub("", text)
+    return text
 
 
 def reply_within(text: str) -> str:
@@ -157,7 +163,7 @@ def _without_codes(code: int, status: str, text: str) -> str:
 
 def _command_in(text: str) -> str:
     """Return the command that was answered, where the text says it: "in reply to RCPT TO", "after MAIL FROM"."""
-    found = _IN_REPLY.search(text.lower())
-    if found is None:
+    low = text.lower()
+    if not any(hint in low for hint in _COMMAND_HINTS) or (found := _IN_REPLY.search(low)) is None:
         return ""
     return "DATA" if found[1] in ("end", "text") else found[1].upper()

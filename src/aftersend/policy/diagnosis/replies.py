@@ -93,7 +93,7 @@ def diagnose_words(
         return finding(action, Reason.DELIVERED, status=status, recipients=recipients)
     best: Reading | None = None
     for source in (words, beside, subject):
-        if best is not None and best.weight > WEAK:
+        if best is not None and best.weight > BARE_CODE:
             break
         for reading in readings(source if isinstance(source, str) else source(), is_delayed=action is Action.DELAYED):
             if best is None or reading.weight > best.weight:

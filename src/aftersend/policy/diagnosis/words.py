@@ -23,7 +23,8 @@ _DELIMITERS = " \t\n<>\"'(),;:[]"
 _DOMAIN = re.compile(r"[^\s<>\"'(),;:\[\]]{1,255}")
 _LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"]{1,500}")
 _QUOTE = re.compile(r"'(?:(?<![^\W_]')|(?![^\W_]))")
-_NUMBER = re.compile(r"\d+(?:\.\d+)+")
+_IP = re.compile(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}")
+_NUMBER = re.compile(r"\d{1,9}(?:\.\d{1,9})+")
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?|[|;!?]|[.](?=\s)")
 _SPACED = {
     code: BREAK if chr(code) in ";!?|" else chr(code) if chr(code).isalnum() or chr(code) == "'" else " "
@@ -55,10 +56,10 @@ def words_of(text: str) -> str:
     read_as = _read_as().get
     if text.isascii():
         if "." in text:
-            text = _NUMBER.sub(_number_word, text).replace(". ", " | ").replace(".\n", " | ")
+            text = _without_numbers(text).replace(". ", " | ").replace(".\n", " | ")
         words = text.translate(_SPACED).replace(BREAK, " | ").split()
     else:
-        words = _WORD.findall(_NUMBER.sub(_number_word, text))
+        words = _WORD.findall(_without_numbers(text))
     return " ".join(filter(None, [read_as(word, word) for word in words]))
 
 
@@ -112,10 +113,9 @@ def _without_addresses(text: str) -> str:
     return "".join(kept)
 
 
-def _number_word(number: re.Match[str]) -> str:
-    """Return what stands for a number with points: an IP address, a code, or a number of no interest."""
-    dots = number[0].count(".")
-    return f" {IP_WORD} " if dots == 3 else " | " if dots == 2 and number[0][0] in "245" else " "
+def _without_numbers(text: str) -> str:
+    """Put one word in the place of each IP address, and the end of a sentence in that of every other number with points."""
+    return _NUMBER.sub(" | ", _IP.sub(f" {IP_WORD} ", text))
 
 
 @cache

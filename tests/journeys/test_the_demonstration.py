@@ -1,0 +1,40 @@
+"""The demonstration, as `aftersend demo` runs it, against a service that is at work already."""
+
+from __future__ import annotations
+
+import pytest
+
+from aftersend.ledger.vocabularies import VOCABULARIES
+from aftersend.practice.demo import Target, demonstrate
+from house import House
+
+LATER = {
+    "delivery_results": {"No Email Selected", "Duplicate", "Opened"},
+    "life_cycle": {
+        "Pending moderation", "Quarantine", "Accepted", "Depleted", "Deferred",
+        "Opened", "Read", "Clicked", "Unsubscribed", "Complaint",
+    },
+    "email_activity": {"Opened", "Links Clicked"},
+    "bounces": set(),
+    "icons": {"Opened by a machine", "Opened"},
+}  # fmt: skip
+"""Words that belong to broadcasts, moderation, credits and reading, which a first submission cannot reach."""
+
+
+@pytest.mark.slow
+def test_everything_that_can_happen_happens_and_everybody_is_accounted_for(house: House) -> None:
+    """Every word that can be reached is seen, the sums are exact, and the service's reports agree with its log."""
+    stages: dict[str, int] = {}
+    host, port = house.service.addresses["web"]
+    target = Target(house.service.addresses["smtp"], f"http://{host}:{port}", house.key(), has_relay=True)
+    result = demonstrate(target, recipients=250, on_progress=lambda stage, done, of: stages.__setitem__(stage, done))
+    assert result["faults"] == []
+    assert result["conserved"]
+    assert result["audience"] == 250 == sum(result["outcomes"].values())
+    assert sum(result["vocabularies"]["delivery_results"].values()) == 250
+    assert sum(result["vocabularies"]["icons"].values()) == 250
+    assert result["vocabularies"]["email_activity"]["Requests"] == 250
+    unseen = {name: {word for word, number in words.items() if not number} for name, words in result["seen"].items()}
+    assert unseen == LATER
+    assert set(unseen) == set(VOCABULARIES)
+    assert stages == {"submitting": 250, "delivering": 250}
