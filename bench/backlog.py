@@ -63,7 +63,11 @@ def measure(kind: type[Contestant], recipients: int) -> None:
         empty = contestant.memory_mib()
         began = time.monotonic()
         submit(
-            contestant.port, messages=recipients // RECIPIENTS_EACH, connections=10, size=2048, recipients=RECIPIENTS_EACH
+            contestant.port,
+            messages=recipients // RECIPIENTS_EACH,
+            connections=10,
+            size=2048,
+            recipients=RECIPIENTS_EACH,
         )
         while waiting(contestant) < recipients:
             if time.monotonic() - began > 900:
@@ -71,7 +75,9 @@ def measure(kind: type[Contestant], recipients: int) -> None:
             time.sleep(1)
         took = time.monotonic() - began
         time.sleep(3)
-        print(f"  {kind.name:14s} {recipients} deferred in {took:.0f} s, {contestant.memory_mib() - empty:.1f} MiB more than with 50")
+        print(
+            f"  {kind.name:14s} {recipients} deferred in {took:.0f} s, {contestant.memory_mib() - empty:.1f} MiB more than with 50"
+        )
         contestant.stop()
         defers.stop()
         again = contestant.start()

@@ -31,9 +31,7 @@ def main() -> None:
                 peak = Peak(contestant)
                 peak.start()
                 began = time.monotonic()
-                submit(
-                    contestant.port, messages=wanted.messages, connections=wanted.connections, size=wanted.size
-                )
+                submit(contestant.port, messages=wanted.messages, connections=wanted.connections, size=wanted.size)
                 if not sink.wait(wanted.messages, 300):
                     raise SystemExit(f"{kind.name}: {sink.messages} of {wanted.messages} have arrived")
                 took = sink.last_at - began

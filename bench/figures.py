@@ -36,7 +36,9 @@ def rounds(kinds: Sequence[type[Contestant]], number: int, measure: Callable[[ty
         )
         if kind is not kinds[0]:
             rate = statistics.median(a.rate / b.rate for a, b in zip(mine, first, strict=True))
-            cpu = statistics.median(a.cpu_s_per_1000 / b.cpu_s_per_1000 for a, b in zip(mine, first, strict=True) if b.cpu_s_per_1000)
+            cpu = statistics.median(
+                a.cpu_s_per_1000 / b.cpu_s_per_1000 for a, b in zip(mine, first, strict=True) if b.cpu_s_per_1000
+            )
             line += f"   ×{rate:.2f} the rate, ×{cpu:.2f} the CPU"
         print(line, flush=True)
 

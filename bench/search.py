@@ -68,7 +68,9 @@ def fill(engine: Engine, rows: int) -> None:
     print(f"{rows} rows written in {time.monotonic() - began:.0f} s, {engine.size_bytes() / 1024 / 1024:.0f} MiB")
 
 
-def written(number: int, moment: int, source: ids.IdSource, chance: random.Random) -> Iterator[tuple[str, tuple[object, ...]]]:
+def written(
+    number: int, moment: int, source: ids.IdSource, chance: random.Random
+) -> Iterator[tuple[str, tuple[object, ...]]]:
     """The rows of one message to one recipient, by table."""
     account = accounts.FIRST_ACCOUNT
     message, delivery = source(), source()
@@ -121,7 +123,10 @@ def ask(engine: Engine, name: str, words: list[tuple[str, str]], times: int, **p
             wanted = search.read(words, now=clock.now())
             found = len(log.page(connection, accounts.FIRST_ACCOUNT, wanted, **place).rows)
         taken.append((time.perf_counter() - began) * 1000)
-    print(f"  {name:46s} {found:3d} rows  median {statistics.median(taken):8.1f} ms  worst {max(taken):8.1f} ms", flush=True)
+    print(
+        f"  {name:46s} {found:3d} rows  median {statistics.median(taken):8.1f} ms  worst {max(taken):8.1f} ms",
+        flush=True,
+    )
 
 
 def main() -> None:

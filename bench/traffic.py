@@ -54,7 +54,9 @@ class Sink:
         ]  # fmt: skip
         if tool and os.geteuid() == 0:
             command[1:1] = ["-u", "nobody"]
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         while not greets(self.port):
@@ -97,7 +99,9 @@ async def source(port: int, messages: int, connections: int, size: int, recipien
     """Submit in lock step, as smtp-source does."""
     left = iter(range(messages))
     line = b"x" * 76 + b"\r\n"
-    content = b"From: news@sender.test\r\nTo: ann@dest.test\r\nSubject: bench\r\n\r\n" + line * (size // len(line)) + b".\r\n"
+    content = (
+        b"From: news@sender.test\r\nTo: ann@dest.test\r\nSubject: bench\r\n\r\n" + line * (size // len(line)) + b".\r\n"
+    )
 
     async def connection() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -65,7 +65,16 @@ def submission(
         len(headers) + len(body), 0, None, tags, metadata, None, "{}", None, None, now, scheduled,
     )  # fmt: skip
     entries = [
-        record.Entry(ids(), r, r.lower(), r.rpartition("@")[2], None, None, passed and scheduled is None, ids())
+        record.Entry(
+            ids(),
+            r,
+            r.lower(),
+            r.rpartition("@")[2] if "@" in r else "",
+            None,
+            None,
+            passed and scheduled is None,
+            ids(),
+        )
         for r in recipients or ("ann@example.net",)
     ]
     return record.Submission(

@@ -25,10 +25,12 @@ from aftersend.store import Engine, Store, accounts, nodes, retention, sites, up
 
 log = Logger("app")
 
-PARTS = ("smtp", "web", "treatment", "delivery", "upkeep")
+PARTS = ("smtp", "web", "treatment", "delivery", "returns", "upkeep")
 TREATMENT_BATCH = 500
 UPKEEP_EVERY_S = 5.0
 PRUNE_EVERY_S = 600.0
+STREAKS_KEPT_DAYS = 400
+"""For so long an address is remembered of which nothing was heard any more."""
 LOOK_AROUND_S = 0.02
 
 
@@ -161,6 +163,8 @@ async def _start(service: Service, parts: Sequence[str]) -> None:
     await service.refresh()
     if "smtp" in parts:
         await _start_smtp(service)
+    if "returns" in parts:
+        await _start_returns(service)
     if "treatment" in parts:
         service.spawn(_treat(service))
     if service.courier is not None:
@@ -205,6 +209,51 @@ async def _start_smtp(service: Service) -> None:
     service.closers.append(server.stop)
 
 
+async def _start_returns(service: Service) -> None:
+    """Read what comes back; listen for it where an address is set, look into a mailbox where one is."""
+    from aftersend.returns import Returns, ReturnsServer, Rules
+    from aftersend.returns.imap import Poller, account
+
+    settings = service.settings
+    place = return_place(settings, service.secret)
+    returns = Returns(service.store, service.clock, place, suppression_rules(settings))
+    service.spawn(returns.run())
+    if settings.returns.listen:
+        from aftersend.smtpd.certificate import server_context
+
+        smtp = settings.smtp
+        context = server_context(
+            smtp.tls_certificate, smtp.tls_key, data_dir=settings.data_dir, hostname=settings.hostname
+        )
+        server = ReturnsServer(Rules(settings.hostname, context), place, service.store, service.clock, service.ids)
+        bound = await server.start([address(a) for a in settings.returns.listen])
+        service.addresses["returns"] = bound[0]
+        service.closers.append(server.stop)
+    if settings.returns.imap:
+        service.spawn(Poller(account(settings.returns.imap), service.store, service.clock, service.ids).run())
+
+
+def return_place(settings: Settings, secret: Any) -> Any:
+    """Say which return paths are ours."""
+    from aftersend.returns.tokens import Place
+
+    domains = frozenset({settings.return_domain.lower(), settings.hostname.lower()})
+    return Place((secret.derive("verp"),), domains)
+
+
+def suppression_rules(settings: Settings) -> Any:
+    """Say when the platform stops writing to an address by itself."""
+    from aftersend.policy.counters import SuppressionRules
+
+    chosen = settings.suppression
+    return SuppressionRules(
+        soft_bounces=chosen.soft_bounces,
+        soft_apart_us=int(chosen.soft_apart_hours * clock.HOUR),
+        soft_lasts_us=int(chosen.soft_days * clock.DAY),
+        hard_lasts_us=int(chosen.hard_days * clock.DAY),
+    )
+
+
 def _start_delivery(service: Service) -> None:
     from aftersend.delivery import Courier, Routes, Rules, Signer
     from aftersend.delivery.outcome import Attempt
@@ -227,6 +276,7 @@ def _start_delivery(service: Service) -> None:
         connections=delivery.connections,
         source_addresses=delivery.source_addresses,
         verify_tls=delivery.verify_tls,
+        suppression=suppression_rules(service.settings),
         suffix=_public_suffix,
     )
     service.signer = Signer()
@@ -361,6 +411,12 @@ async def _prune(service: Service) -> None:
                 went = await service.store.run(
                     retention.prune, now=service.clock(), days=days, idempotency_us=clock.DAY
                 )
+                went["returns"] = await service.store.run(
+                    returned.prune, before=service.clock() - kept.returns * clock.DAY
+                )
+                went["streaks"] = await service.store.run(
+                    standings.prune, before=service.clock() - STREAKS_KEPT_DAYS * clock.DAY
+                )
                 removed += sum(went.values())
                 if not any(went.values()):
                     break
@@ -479,9 +535,17 @@ async def practised(settings: Settings) -> AsyncIterator[Settings]:
     from aftersend.practice import World
 
     world = await World.start()
+    listen = settings.returns.listen or (f"{world.network}.{RETURNS_OCTET}:{world.port}",)
+    host, port = address(listen[0])
+    world.returns = ("127.0.0.1" if host in ("0.0.0.0", "::") else host, port)
+    suppression = settings.suppression
     try:
         yield msgspec.structs.replace(
             settings,
+            returns=msgspec.structs.replace(settings.returns, listen=listen),
+            suppression=msgspec.structs.replace(
+                suppression, soft_apart_hours=suppression.soft_apart_hours * PRACTICE_SCALE
+            ),
             delivery=msgspec.structs.replace(
                 settings.delivery,
                 port=world.port,
@@ -495,6 +559,8 @@ async def practised(settings: Settings) -> AsyncIterator[Settings]:
         await world.stop()
 
 
+RETURNS_OCTET = 250
+"""In the practice world we take what comes back at an address of our own, on the port that everybody uses."""
 PRACTICE_SCALE = 1 / 600
 """In the practice world ten minutes take a second."""
 PRACTICE_LIFETIMES = {name: hours * PRACTICE_SCALE for name, hours in (("transactional", 4.0), ("general", 4.0), ("broadcast", 4.0))}  # fmt: skip

@@ -77,6 +77,23 @@ class ReturnsSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     listen: Annotated[tuple[str, ...], _doc("Addresses for bounces and reports (25).")] = ()
     domain: Annotated[str, _doc("The domain of return paths; its MX must be this server. Empty: the hostname.")] = ""
+    imap: Annotated[
+        str,
+        _doc("A mailbox to look into for bounces, `imaps://user:password@host:993/INBOX`; nothing is deleted there."),
+    ] = ""
+
+
+class SuppressionSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """When the platform stops writing to an address by itself, and for how long."""
+
+    soft_bounces: Annotated[int, _doc("So many soft bounces in a row, with no delivery between; 0: never.", ge=0)] = 3
+    soft_apart_hours: Annotated[
+        float, _doc("Soft bounces of one address that come sooner than this after each other count as one.", ge=0)
+    ] = 24.0
+    soft_days: Annotated[float, _doc("For how long after soft bounces; then one message is tried.", gt=0)] = 30.0
+    hard_days: Annotated[
+        float, _doc("For how long an address that does not exist; then one message is tried.", gt=0)
+    ] = 180.0
 
 
 class WebSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -124,6 +141,7 @@ class RetentionSettings(Struct, frozen=True, forbid_unknown_fields=True):
     events: Annotated[int, _doc("Events, deliveries and messages.", ge=1)] = 395
     hits: Annotated[int, _doc("Single tracking hits.", ge=0)] = 60
     refusals: Annotated[int, _doc("Submissions that got an error reply.", ge=0)] = 30
+    returns: Annotated[int, _doc("Returned mail that nobody understands.", ge=0)] = 30
 
 
 class LogSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -151,6 +169,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     store: StoreSettings = StoreSettings()
     smtp: SmtpSettings = SmtpSettings()
     returns: ReturnsSettings = ReturnsSettings()
+    suppression: SuppressionSettings = SuppressionSettings()
     web: WebSettings = WebSettings()
     delivery: DeliverySettings = DeliverySettings()
     dns: DnsSettings = DnsSettings()

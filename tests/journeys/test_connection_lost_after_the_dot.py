@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from house import House, facts, has_settled, kinds
-
 from aftersend.ledger.facts import Fact
+from house import House, facts, has_settled, kinds
 
 
 def test_one_further_copy_is_tried_under_the_same_message_id(house: House) -> None:
     """It is said aloud that it is uncertain; the second copy is answered; both carry one Message-ID."""
-    recipient = "drop-after-dot@one.practice.test"
+    recipient = "drop-after-dot@cutting.practice.test"
     sent = house.send(recipient)
     waiting = house.wait(sent, lambda row: "uncertain" in row["facts"])[0]
     if not has_settled(waiting):
@@ -27,7 +26,7 @@ def test_one_further_copy_is_tried_under_the_same_message_id(house: House) -> No
 
 def test_there_is_never_a_third_copy(house: House) -> None:
     """Lost twice: it rests as Sent, said to be uncertain, and nothing more is sent."""
-    recipient = "drop-after-dot-always@one.practice.test"
+    recipient = "drop-after-dot-always@cutting.practice.test"
     row = house.end_of(house.send(recipient))
     assert kinds(row) == ["received", "treated", "uncertain", "uncertain"]
     assert facts(row) == {Fact.RECEIVED, Fact.TREATED, Fact.UNCERTAIN}

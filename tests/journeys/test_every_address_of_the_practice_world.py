@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from house import House, Sent, facts
 
 from aftersend.ledger.facts import Fact
 from aftersend.practice.behaviours import BEHAVIOURS, words_for
+from house import House, Sent, facts
 
 
 @pytest.fixture(scope="module")
@@ -18,9 +18,7 @@ def everybody() -> dict[int, Sent]:
 def sent_to_all(house: House, everybody: dict[int, Sent]) -> Sent:
     """Send once for each service; all behaviours run side by side."""
     if id(house) not in everybody:
-        everybody[id(house)] = house.send(
-            *(f"{b.name}-99@{'slowing' if b.slows_site else 'two'}.practice.test" for b in BEHAVIOURS.values())
-        )
+        everybody[id(house)] = house.send(*(f"{b.name}-99@{b.site}.practice.test" for b in BEHAVIOURS.values()))
         house.wait(everybody[id(house)])
         house.conserves(everybody[id(house)])
     return everybody[id(house)]

@@ -7,7 +7,7 @@ from house import House, kinds
 
 def test_a_rate_limit_is_a_pause_and_not_a_bounce(house: House) -> None:
     """Deferred once, then delivered; the reason is kept."""
-    row = house.end_of(house.send("rate-limited@slowing.practice.test"))
+    row = house.end_of(house.send("rate-limited@limiting.practice.test"))
     assert kinds(row) == ["received", "treated", "deferred", "delivered"]
     assert row["events"][2]["detail"] == "rate_limited"
 

@@ -12,8 +12,8 @@ from aftersend.errors import OutOfSpace, SettingsError, TryLater
 from aftersend.store import Engine, meta
 from aftersend.store import engine as engines
 from aftersend.store.engine import Statement, among, insert_rows, many, packed, query, rows, run
+from aftersend.store.schema import audit
 from aftersend.store.schema import meta as meta_table
-from aftersend.store.schema import suppressions
 
 Do = Callable[..., Any]
 
@@ -71,12 +71,9 @@ def test_among_a_list_of_texts(engine: Engine, wanted: list[str]) -> None:
 def test_among_a_list_of_numbers(engine: Engine) -> None:
     """Numbers of 63 bits are found exactly."""
     big = (1 << 62) + 12345
-    found = query(
-        lambda name: select(suppressions.c.created_us).where(among(suppressions.c.created_us, name, "wanted")), "wanted"
-    )
+    found = query(lambda name: select(audit.c.id).where(among(audit.c.id, name, "wanted")), "wanted")
     with engine.writing() as connection:
-        made = [(1, f"{n}@example.net", "", "c", "learned", n, None, None, None) for n in (big, big + 1, 7)]
-        many(connection, insert_rows(suppressions), made)
+        many(connection, insert_rows(audit), [(1, n, "me", "did", "it", n) for n in (big, big + 1, 7)])
         got = {row[0] for row in rows(connection, found, (packed(connection, [big, 7, 8]),))}
     assert got == {big, 7}
 

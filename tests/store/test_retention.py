@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from aftersend.clock import DAY, HOUR, MINUTE
+from aftersend.clock import DAY, HOUR
 from aftersend.errors import NotFound
 from aftersend.ids import IdSource
 from aftersend.ledger.facts import Fact
@@ -175,6 +175,6 @@ def test_a_pass_with_nothing_to_do_reads_next_to_nothing(
             for statement in asked if statement.startswith("SELECT")
             for line in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")
         ]  # fmt: skip
+    # The queue itself is small, and is walked through only when there is an old body.
     scans = [plan for plan in plans if plan.startswith("SCAN") and not plan.startswith(("SCAN accounts", "SCAN queue"))]
     assert scans == []
-    assert clock() + MINUTE  # the queue itself is small, and is walked through only when there is an old body

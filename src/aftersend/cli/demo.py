@@ -58,7 +58,8 @@ async def _demonstrated(folder: str, recipients: int, on_progress: Progress) -> 
         secret = await keys.practice_key(service.store, service.clock(), service.ids())
         host, port = service.addresses["web"]
         has_relay = any(name.startswith("relayed.") for name in practised.delivery.routes)
-        target = Target(service.addresses["smtp"], f"http://{host}:{port}", secret, has_relay)
+        has_returns = "returns" in service.addresses
+        target = Target(service.addresses["smtp"], f"http://{host}:{port}", secret, has_relay, has_returns)
         return await asyncio.to_thread(demonstrate, target, recipients=recipients, on_progress=on_progress)
 
 

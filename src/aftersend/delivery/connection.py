@@ -12,16 +12,16 @@ import ssl
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
+from aftersend.delivery.lane import Lane
 from aftersend.delivery.outcome import Attempt
 from aftersend.delivery.parcel import FLAG_UTF8, Parcel
 from aftersend.delivery.rules import Rules
-from aftersend.delivery.site import Site
 from aftersend.delivery.tls import TlsContexts
 from aftersend.ledger.facts import Fact
 from aftersend.ledger.reasons import Reason
 from aftersend.logs import Logger
 from aftersend.policy import outcomes
-from aftersend.policy.diagnosis import diagnose_reply
+from aftersend.policy.diagnosis import Suppress, diagnose_reply
 from aftersend.smtp import client as smtp
 from aftersend.smtp.reply import Reply
 
@@ -42,32 +42,38 @@ class Office(Protocol):
     rules: Rules
     tls: TlsContexts
 
-    def finished(self, parcel: Parcel, attempt: Attempt, site: Site | None) -> None:
+    def finished(self, parcel: Parcel, attempt: Attempt, lane: Lane | None) -> None:
         """An attempt has ended."""
 
-    def untried(self, parcel: Parcel, site: Site) -> None:
+    def untried(self, parcel: Parcel, lane: Lane) -> None:
         """A parcel comes back that had not been begun."""
 
+    def our_fault(self, parcel: Parcel) -> None:
+        """A bug of ours met this parcel; called while the exception is at hand."""
+
+    def too_wide(self, parcel: Parcel, lane: Lane) -> None:
+        """The server takes no 8-bit content: it comes again, rewritten."""
+
     def unreachable(
-        self, site: Site, why: str, *, timed_out: bool, refusal: Reply | None, evidence: dict[str, Any]
+        self, lane: Lane, why: str, *, timed_out: bool, refusal: Reply | None, evidence: dict[str, Any]
     ) -> None:
         """None of the site's hosts could be reached."""
 
-    def connection_ended(self, site: Site) -> None:
+    def connection_ended(self, lane: Lane) -> None:
         """A connection is gone, or never came to be."""
 
 
-async def connect(courier: Office, site: Site) -> None:
-    """Connect to the first host of a site that answers; tell the site if none does."""
+async def connect(courier: Office, lane: Lane) -> None:
+    """Connect to the first host of a lane that answers; tell the courier if none does."""
     tried = []
     timed_out = False
     refusal: Reply | None = None
     loop = asyncio.get_running_loop()
-    route = site.route
-    places = [(host, place) for host in site.hosts for place in host.addresses]
+    route = lane.route
+    places = [(host, place) for host in lane.hosts for place in host.addresses]
     for host, place in places:
-        for in_clear in site.ways(place):
-            connection = Connection(courier, site, host.name, place, in_clear=in_clear)
+        for in_clear in lane.ways(place):
+            connection = Connection(courier, lane, host.name, place, in_clear=in_clear)
             context = courier.tls.strict() if route.tls == "implicit" else None
             try:
                 await asyncio.wait_for(
@@ -93,13 +99,13 @@ async def connect(courier: Office, site: Site) -> None:
                 tried.append(f"{host.name}[{place}]:{route.port}: {connection.trouble}")
             if not connection.tls_failed:
                 break
-            site.tls_failed(place)
-    site.connecting -= 1
-    if not site.connections:
+            lane.tls_failed(place)
+    lane.connecting -= 1
+    if not lane.connections:
         why = "; ".join(tried)[:SAID_MOST] or "no address to connect to"
-        evidence = {"kind": "connection", "site": site.name, "tried": tried}
-        courier.unreachable(site, why, timed_out=timed_out, refusal=refusal, evidence=evidence)
-    courier.connection_ended(site)
+        evidence = {"kind": "connection", "site": lane.name, "tried": tried}
+        courier.unreachable(lane, why, timed_out=timed_out, refusal=refusal, evidence=evidence)
+    courier.connection_ended(lane)
 
 
 async def _is_ready(connection: Connection) -> bool:
@@ -125,11 +131,11 @@ def _plain(error: BaseException) -> str:
 
 
 class Connection(asyncio.Protocol):
-    """A connection that fetches parcels from its site as long as the server takes them."""
+    """A connection that fetches parcels from its lane as long as the server takes them."""
 
-    def __init__(self, courier: Office, site: Site, host: str, place: str, *, in_clear: bool = False) -> None:
+    def __init__(self, courier: Office, lane: Lane, host: str, place: str, *, in_clear: bool = False) -> None:
         self._courier = courier
-        self._site = site
+        self._lane = lane
         self._host = host
         self._place = place
         self._loop = asyncio.get_running_loop()
@@ -147,7 +153,7 @@ class Connection(asyncio.Protocol):
         """Whether the server offered TLS that does not work."""
         self.ready: asyncio.Future[bool] = self._loop.create_future()
         """Resolved once: True when the server is ready for mail, False when it is not to be had."""
-        route = site.route
+        route = lane.route
         self._session = smtp.ClientSession(
             courier.rules.hostname,
             start_tls="must" if route.tls == "must" else "never" if route.tls == "implicit" or in_clear else "may",
@@ -176,9 +182,9 @@ class Connection(asyncio.Protocol):
         if not self.ready.done():
             self.trouble = self.trouble or (_plain(error) if error else "the server closed the connection")
             self.ready.set_result(False)
-        if self in self._site.connections:
-            self._site.connections.discard(self)
-            self._courier.connection_ended(self._site)
+        if self in self._lane.connections:
+            self._lane.connections.discard(self)
+            self._courier.connection_ended(self._lane)
 
     # ---- the conversation ----------------------------------------------------------------------------------------
 
@@ -191,29 +197,38 @@ class Connection(asyncio.Protocol):
     def _width(self) -> int:
         return IN_FLIGHT if self._session.pipelining else 1
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is on the wire."""
+        return not self._parcels
+
     def fetch(self) -> None:
-        """Take parcels from the site's line and send them."""
-        self._top_up()
-        self._flush()
+        """Take parcels from the lane and send them."""
+        self._work()
 
     def _work(self) -> None:
+        """See what has happened, take more parcels, until neither brings anything new; then send."""
         session = self._session
-        while (event := session.next_event()) is not None:
-            _DOES[type(event)](self, event)
-        self._top_up()
+        while True:
+            while (event := session.next_event()) is not None:
+                _DOES[type(event)](self, event)
+            if not self._top_up():
+                break
         self._flush()
 
-    def _top_up(self) -> None:
-        if not self._is_ready or self._finishing:
-            return
-        while len(self._parcels) < self._width:
+    def _top_up(self) -> bool:
+        """Take as many parcels as the connection has room for; whether there were any."""
+        taken = False
+        while self._is_ready and not self._finishing and len(self._parcels) < self._width:
             if self._sent >= MESSAGES_MOST:
                 self.finish()
-                return
-            parcel = self._site.pull()
+                break
+            parcel = self._lane.pull()
             if parcel is None:
-                return
+                break
             self._send(parcel)
+            taken = True
+        return taken
 
     def _send(self, parcel: Parcel) -> None:
         claim = parcel.claim
@@ -221,7 +236,7 @@ class Connection(asyncio.Protocol):
             self._since = self._loop.time()
         self._parcels[claim.delivery_id] = parcel
         self._sent += 1
-        self._session.send(envelope_of(parcel, smart_host=self._site.route.is_smart_host))
+        self._session.send(envelope_of(parcel, smart_host=self._lane.route.is_smart_host))
 
     def _flush(self) -> None:
         said = self._session.output()
@@ -230,8 +245,8 @@ class Connection(asyncio.Protocol):
 
     def _ready(self, event: smtp.Ready) -> None:
         self._is_ready = True
-        self._site.connections.add(self)
-        self._site.connecting -= 1
+        self._lane.connections.add(self)
+        self._lane.connecting -= 1
         self.ready.set_result(True)
 
     def _tls_ready(self, event: smtp.StartTls) -> None:
@@ -240,7 +255,7 @@ class Connection(asyncio.Protocol):
 
     async def _start_tls(self) -> None:
         assert self._transport is not None
-        must = self._site.route.tls == "must"
+        must = self._lane.route.tls == "must"
         context = self._courier.tls.strict() if must else self._courier.tls.opportunistic()
         try:
             transport = await self._loop.start_tls(
@@ -264,36 +279,45 @@ class Connection(asyncio.Protocol):
         """The server does not want us, or breaks the protocol."""
         reply: Reply | None = event.reply
         self.trouble = f"{reply.code} {reply.text}" if reply is not None else event.why
+        self._is_ready = False
+        self._close()
         if reply is not None:
             self.refusal = reply
             diagnosis = diagnose_reply(reply, command=event.stage)
             pause = outcomes.pushback_s(reply.code, reply.status, diagnosis.reason, diagnosis.detail, event.stage)
             if pause is not None:
                 of_rate = diagnosis.detail == "rate_limited"
-                self._site.pushed_back(f"{self._host} said {self.trouble}"[:SAID_MOST], pause, of_rate=of_rate)
-        self._is_ready = False
-        self._close()
+                self._lane.site.pushed_back(f"{self._host} said {self.trouble}"[:SAID_MOST], pause, of_rate=of_rate)
 
     def _outcome(self, event: smtp.Outcome) -> None:
         parcel = self._parcels.pop(event.tag)
         self._since = self._loop.time()
+        try:
+            self._ended(event, parcel)
+        except Exception:
+            self._courier.our_fault(parcel)
+
+    def _ended(self, event: smtp.Outcome, parcel: Parcel) -> None:
         if event.untried:
-            self._courier.untried(parcel, self._site)
+            self._courier.untried(parcel, self._lane)
             return
         stage, reply = event.of(0)
+        if stage == "local" and reply is not None and reply.status == NEEDS_8BIT and not parcel.is_7bit:
+            self._courier.too_wide(parcel, self._lane)
+            return
         attempt = self._attempt(event, stage, reply, parcel)
         if attempt.meaning.fact in _TAKEN:
-            self._site.went_well()
+            self._lane.site.went_well()
         elif reply is not None:
             self._heed(stage, reply, attempt.meaning)
-        self._courier.finished(parcel, attempt, self._site)
+        self._courier.finished(parcel, attempt, self._lane)
 
     def _heed(self, stage: str, reply: Reply, meaning: outcomes.Meaning) -> None:
         """See whether a refusal speaks of us rather than of the message."""
         pause = outcomes.pushback_s(reply.code, reply.status, meaning.reason, meaning.detail, stage)
         if pause is not None:
             why = f"{self._host} said {reply.code} {reply.text}"[:SAID_MOST]
-            self._site.pushed_back(why, pause, of_rate=True)
+            self._lane.site.pushed_back(why, pause, of_rate=True)
 
     def _attempt(self, event: smtp.Outcome, stage: str, reply: Reply | None, parcel: Parcel) -> Attempt:
         evidence: dict[str, Any] = {
@@ -310,14 +334,15 @@ class Connection(asyncio.Protocol):
         said = f"{reply.code} {reply.status} {reply.text}"[:SAID_MOST]
         if reply.code < 300:
             return Attempt(
-                outcomes.of_acceptance(smart_host=self._site.route.is_smart_host), said, evidence, reply.status
+                outcomes.of_acceptance(smart_host=self._lane.route.is_smart_host), said, evidence, reply.status
             )
         diagnosis = diagnose_reply(reply, command=stage)
         evidence["dialogue"] = "\n".join(event.dialogue())
         meaning = outcomes.of_refusal(
             reply.code, Reason(diagnosis.reason), diagnosis.detail, retry_after_s=diagnosis.retry_after_s
         )
-        return Attempt(meaning, said, evidence, diagnosis.status or reply.status)
+        is_weak = diagnosis.suppress is not Suppress.NOW
+        return Attempt(meaning, said, evidence, diagnosis.status or reply.status, is_weak=is_weak, command=stage)
 
     # ---- ends ----------------------------------------------------------------------------------------------------
 
@@ -371,6 +396,7 @@ def envelope_of(parcel: Parcel, *, smart_host: bool) -> smtp.Envelope:
 
 
 MESSAGES_MOST = 1000
+NEEDS_8BIT = "5.6.3"
 _DOES: dict[type, Callable[[Connection, Any], None]] = {
     smtp.Ready: Connection._ready,
     smtp.StartTls: Connection._tls_ready,

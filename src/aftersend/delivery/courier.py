@@ -7,6 +7,8 @@ Outcomes go to the store as they come, and are kept until it takes them: a full 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import hashlib
 import random
 import traceback
 from collections import OrderedDict
@@ -17,6 +19,7 @@ from typing import Any
 from aftersend.clock import SECOND, Clock, Instant
 from aftersend.delivery import outcome
 from aftersend.delivery.connection import connect
+from aftersend.delivery.lane import Lane
 from aftersend.delivery.names import MailServers, Resolver, site_of
 from aftersend.delivery.outcome import Attempt
 from aftersend.delivery.parcel import Parcel
@@ -25,7 +28,7 @@ from aftersend.delivery.rules import Rules
 from aftersend.delivery.signing import Signer
 from aftersend.delivery.site import Site
 from aftersend.delivery.tls import TlsContexts
-from aftersend.errors import TryLater
+from aftersend.errors import SubmissionError, TryLater
 from aftersend.ids import IdSource
 from aftersend.ledger.facts import Fact
 from aftersend.ledger.reasons import Reason
@@ -33,10 +36,11 @@ from aftersend.logs import Logger
 from aftersend.mail import headers as mail_headers
 from aftersend.mail import verp
 from aftersend.policy import gates, outcomes
+from aftersend.policy.breaker import Breaker
 from aftersend.policy.diagnosis import diagnose_reply
 from aftersend.policy.verdict import Refuse
 from aftersend.smtp.reply import Reply
-from aftersend.store import Store, content, queue, record
+from aftersend.store import Store, content, queue, record, standings
 from aftersend.store.queue import Claim, ClaimRequest, PutOff, Stage
 from aftersend.store.sites import Lesson
 
@@ -48,6 +52,7 @@ BYTES_IN_HAND = 64 * 1024 * 1024
 BODIES_REMEMBERED = 16 * 1024 * 1024
 LINE_MOST = 400
 """So many parcels wait for one site in memory; what is more goes back into the queue for a while."""
+LANES_MOST = 10_000
 IDLE_LOOK_S = 5.0
 DAY_US = 24 * 3600 * SECOND
 
@@ -74,7 +79,8 @@ class Courier:
         self.rules = rules
         self.tls = TlsContexts(verify=rules.verify_tls)
         self.sites: dict[str, Site] = {}
-        self._by_domain: dict[str, tuple[MailServers | None, Site]] = {}
+        self._lanes: dict[object, Lane] = {}
+        self._by_domain: dict[str, tuple[MailServers | None, Lane]] = {}
         self._resolving: dict[str, list[Parcel]] = {}
         self._bodies: OrderedDict[tuple[int, bytes], bytes] = OrderedDict()
         self._bodies_size = 0
@@ -88,6 +94,7 @@ class Courier:
         self.on_outcome: Callable[[Claim, record.Step, Attempt, bytes], None] | None = None
         """Told of every outcome in the same breath as the store; `bytes` is the body, empty if it is no longer at hand."""
         self.nodes = 1
+        self.breaker = Breaker()
 
     # ---- the loop --------------------------------------------------------------------------------------------------
 
@@ -176,7 +183,7 @@ class Courier:
             return
         known = self._by_domain.get(claim.domain)
         if known is not None and (known[0] is None or self._resolver.known(claim.domain) is known[0]):
-            self._to_site(parcel, known[1])
+            self._to_lane(parcel, known[1])
             return
         waiting = self._resolving.get(claim.domain)
         if waiting is not None:
@@ -191,17 +198,18 @@ class Courier:
             self._finish(claim, self._no_content(claim), "")
             return None
         self._forget_bodies()
-        signature = b""
-        if self._signer:
-            domain = mail_headers.domain_of(claim.header_from)
-            signature = self._signer.signature(
-                claim.account_id, claim.message_id, domain, claim.headers, claim.body, body, now // SECOND
-            )
+        signature = self._signature(claim, claim.headers, claim.body, body, now)
         sender = claim.sender
         if sender:
             token = verp.make(self.rules.verp_secret, claim.delivery_id, now // DAY_US)
             sender = f"{token}@{self.rules.return_domain}"
         return Parcel(claim, sender, (signature, claim.headers, b"\r\n", body), now)
+
+    def _signature(self, claim: Claim, headers: bytes, body_id: bytes, body: bytes, now: Instant) -> bytes:
+        if not self._signer:
+            return b""
+        domain = mail_headers.domain_of(claim.header_from)
+        return self._signer.signature(claim.account_id, claim.message_id, domain, headers, body_id, body, now // SECOND)
 
     def _no_content(self, claim: Claim) -> Attempt:
         meaning = outcomes.Meaning(Fact.MALFORMED, None, None, goes_on=False)
@@ -225,43 +233,46 @@ class Courier:
             for parcel in parcels:
                 self._no_servers(parcel, servers)
             return
-        site = self._site(servers, route)
-        self._by_domain[domain] = (None if route.is_smart_host else servers, site)
+        lane = self._lane(servers, route)
+        self._by_domain[domain] = (None if route.is_smart_host else servers, lane)
         if len(self._by_domain) > 100_000:
             self._by_domain.clear()
         for parcel in parcels:
-            self._to_site(parcel, site)
+            self._to_lane(parcel, lane)
 
-    def _site(self, servers: MailServers, route: Route) -> Site:
-        host = servers.hosts[0]
-        name = f"{route.host}:{route.port}" if route.is_smart_host else site_of(servers.hosts, self.rules.suffix)
-        key = f"{name} {host.addresses[0]}:{route.port}" if route.is_smart_host or name == host.name else name
-        site = self.sites.get(key)
-        if site is None or (site.hosts != servers.hosts and site.is_quiet):
-            site = self.sites[key] = Site(name, servers.hosts, route, self, self._clock, self.rules.limits)
-            site.nodes = self.nodes
-        return site
+    def _lane(self, servers: MailServers, route: Route) -> Lane:
+        """The lane to these servers; domains with the same servers share it, and all of a site share its limits."""
+        place = (route, servers.hosts if route.is_smart_host else frozenset(h.addresses for h in servers.hosts))
+        lane = self._lanes.get(place)
+        if lane is None:
+            name = f"{route.host}:{route.port}" if route.is_smart_host else site_of(servers.hosts, self.rules.suffix)
+            site = self.sites.get(name)
+            if site is None:
+                site = self.sites[name] = Site(name, self._clock, self.rules.limits)
+                site.nodes = self.nodes
+            lane = self._lanes[place] = Lane(site, servers.hosts, route, self, self._clock)
+        return lane
 
-    def _to_site(self, parcel: Parcel, site: Site) -> None:
-        closed = site.closed_until()
+    def _to_lane(self, parcel: Parcel, lane: Lane) -> None:
+        closed = lane.site.closed_until()
         if closed:
-            self._put_off(parcel, site, closed, site.state.why)
-        elif len(site.waiting) >= LINE_MOST:
-            share = LINE_MOST / max(site.state.rate_per_s or 50.0, 0.1)
-            self._put_off(parcel, site, self._clock() + int(min(share, 60.0) * SECOND), "line is full")
+            self._put_off(parcel, lane, closed, lane.site.state.why)
+        elif len(lane.waiting) >= LINE_MOST:
+            share = LINE_MOST / max(lane.site.state.rate_per_s or 50.0, 0.1)
+            self._put_off(parcel, lane, self._clock() + int(min(share, 60.0) * SECOND), "line is full")
         else:
-            site.add(parcel)
-            site.press()
+            lane.add(parcel)
+            lane.press()
 
-    def _put_off(self, parcel: Parcel, site: Site, until: Instant, why: str) -> None:
+    def _put_off(self, parcel: Parcel, lane: Lane, until: Instant, why: str) -> None:
         """Give back what cannot be tried now, unless its time is over."""
         claim = parcel.claim
         if claim.tries and until >= claim.expires_us:
-            evidence = {"kind": "closed", "site": site.name}
+            evidence = {"kind": "closed", "site": lane.name}
             said = why or "The site could not be reached."
-            self._finish(claim, Attempt(outcomes.of_no_connection(), said, evidence, tried=False), site.name)
+            self._finish(claim, Attempt(outcomes.of_no_connection(), said, evidence, tried=False), lane.name)
             return
-        self._give_up_claim(claim, until + int(random.random() * SECOND), site.name, why)
+        self._give_up_claim(claim, until + int(random.random() * SECOND), lane.name, why)
 
     def _give_up_claim(self, claim: Claim, due: Instant, site: str, why: str | None) -> None:
         """Give a claim back untried; the store is asked again until it takes it, else nobody could ever claim it."""
@@ -294,20 +305,43 @@ class Courier:
         evidence = {"kind": "dns", "domain": parcel.claim.domain, "trouble": servers.trouble}
         self.finished(parcel, Attempt(meaning, servers.explanation, evidence), None)
 
-    def finished(self, parcel: Parcel, attempt: Attempt, site: Site | None) -> None:
+    def finished(self, parcel: Parcel, attempt: Attempt, lane: Lane | None) -> None:
         """An attempt has ended; write it down."""
-        self._finish(parcel.claim, attempt, "" if site is None else site.name)
+        self._finish(parcel.claim, attempt, "" if lane is None else lane.name)
 
-    def untried(self, parcel: Parcel, site: Site) -> None:
+    def our_fault(self, parcel: Parcel) -> None:
+        """A bug of ours met this parcel; called while the exception is at hand."""
+        self._our_fault(parcel.claim)
+
+    def too_wide(self, parcel: Parcel, lane: Lane) -> None:
+        """The server takes no 8-bit content: rewrite the message, sign it anew, send it again."""
+        from aftersend.mail import seven_bit
+
+        claim = parcel.claim
+        try:
+            converted = seven_bit.convert(claim.headers + b"\r\n" + parcel.content[-1])
+        except SubmissionError as error:
+            meaning = outcomes.Meaning(Fact.BOUNCED, Reason.DATA_FORMAT_ERROR, None, goes_on=False)
+            self.finished(parcel, Attempt(meaning, error.detail, {"kind": "local"}, "5.6.3"), lane)
+            return
+        headers, body = mail_headers.split(converted)
+        signature = self._signature(claim, headers, hashlib.sha256(body).digest(), body, self._clock())
+        again = Parcel(claim, parcel.sender, (signature, headers, b"\r\n", body), parcel.started_us, is_7bit=True)
+        lane.waiting.appendleft(again)
+
+    def untried(self, parcel: Parcel, lane: Lane) -> None:
         """A connection hands back what it had not begun; it goes to the front of the line."""
-        site.waiting.appendleft(parcel)
+        lane.waiting.appendleft(parcel)
 
     def _finish(self, claim: Claim, attempt: Attempt, site: str) -> None:
         now = self._clock()
+        if site:
+            self._note(site, attempt, now)
         try:
             step = outcome.step_after(
                 claim, attempt, now=now, node=self.rules.node, keys=(self._ids(), self._ids()), plan=self.rules.plan,
-                chance=random.random(), site=site,
+                chance=random.random(), site=site, rules=self.rules.suppression, is_leap=self.breaker.is_leap(site, now),
+                takes_mail=self.breaker.takes_mail(site, now),
             )  # fmt: skip
         except Exception:
             self._our_fault(claim)
@@ -315,6 +349,24 @@ class Courier:
         self._record(claim, step)
         if self.on_outcome is not None and claim.notify:
             self.on_outcome(claim, step, attempt, self._bodies.get((claim.account_id, claim.body), b""))
+
+    def _note(self, site: str, attempt: Attempt, now: Instant) -> None:
+        """Keep the shares by site of what is denied, and doubt what was learned lately when they leap."""
+        meaning = attempt.meaning
+        if meaning.fact is Fact.DELIVERED:
+            self.breaker.accepted(site, now)
+        elif not meaning.goes_on and meaning.reason is not None:
+            is_denial = meaning.reason is Reason.INVALID_RECIPIENT
+            if self.breaker.refused(site, now, is_denial=is_denial):
+                log.warning(
+                    "refusals_leap", site=site, effect="what is learned of its addresses is provisional for a day"
+                )
+                self._spawn(self._doubt(site, now))
+
+    async def _doubt(self, site: str, now: Instant) -> None:
+        until = now + self.rules.suppression.provisional_lasts_us
+        with contextlib.suppress(TryLater):
+            await self._store.run(standings.doubt, site, since=now - 3600 * SECOND, now=now, until=until)
 
     def _record(self, claim: Claim, step: record.Step) -> None:
         self._store.join(record.steps, step, hurry=False).add_done_callback(partial(self._recorded, claim, step))
@@ -358,10 +410,7 @@ class Courier:
 
     def lessons(self) -> list[Lesson]:
         """What has been learnt of sites since this was asked last."""
-        found = [site.lesson() for site in self.sites.values() if site.has_news]
-        for site in self.sites.values():
-            site.has_news = False
-        return found
+        return [site.lesson() for site in self.sites.values() if site.has_news]
 
     def heed(self, lessons: Sequence[Lesson]) -> None:
         """Take what other nodes have learnt."""
@@ -377,61 +426,64 @@ class Courier:
         """Whether one more connection fits into the limit for all sites."""
         return self._open < self.rules.connections and not self.stopping
 
-    def open_connection(self, site: Site) -> None:
-        """Begin to connect to a site."""
+    def open_connection(self, lane: Lane) -> None:
+        """Begin to connect to a lane's servers."""
         self._open += 1
-        self._spawn(self._connect(site))
+        self._spawn(self._connect(lane))
 
-    async def _connect(self, site: Site) -> None:
+    async def _connect(self, lane: Lane) -> None:
         try:
-            await connect(self, site)
+            await connect(self, lane)
         except Exception:
-            log.exception("connect_failed", site=site.name)
-            site.connecting -= 1
-            self.connection_ended(site)
+            log.exception("connect_failed", site=lane.name)
+            lane.connecting -= 1
+            self.connection_ended(lane)
 
-    def connection_ended(self, site: Site) -> None:
+    def connection_ended(self, lane: Lane) -> None:
         """A connection is gone, or never came to be."""
         self._open -= 1
-        if site.waiting:
-            if site.closed_until():
-                self.give_back(site)
+        if lane.waiting:
+            if lane.site.closed_until():
+                self.give_back(lane)
             else:
-                site.press()
+                lane.press()
 
-    def give_back(self, site: Site) -> None:
+    def give_back(self, lane: Lane) -> None:
         """The site is closed for a while: what waits for it goes back into the queue."""
-        until = site.closed_until()
-        for parcel in site.take_waiting():
-            self._put_off(parcel, site, until, site.state.why)
+        until = lane.site.closed_until()
+        for parcel in lane.take_waiting():
+            self._put_off(parcel, lane, until, lane.site.state.why)
 
     def unreachable(
-        self, site: Site, why: str, *, timed_out: bool, refusal: Reply | None, evidence: dict[str, Any]
+        self, lane: Lane, why: str, *, timed_out: bool, refusal: Reply | None, evidence: dict[str, Any]
     ) -> None:
         """None of a site's hosts could be reached, or none wanted to talk: everything that waits for it has had its try."""
         meaning, status = outcomes.of_no_connection(), ""
         if refusal is None:
-            site.could_not_be_reached(why, timed_out=timed_out)
+            lane.site.could_not_be_reached(why, timed_out=timed_out)
         else:
             found = diagnose_reply(refusal, command="connect")
             meaning, status = (
                 outcomes.of_closed_door(Reason(found.reason), found.detail, found.retry_after_s),
                 refusal.status,
             )
-        for parcel in site.take_waiting():
-            self.finished(parcel, Attempt(meaning, why, evidence, status), site)
+        for parcel in lane.take_waiting():
+            self.finished(parcel, Attempt(meaning, why, evidence, status), lane)
 
     async def _sweep(self) -> None:
         """Once a second: end connections that are silent for too long, forget sites that are quiet."""
         while True:
             await asyncio.sleep(1.0)
             now = asyncio.get_running_loop().time()
-            for key, site in list(self.sites.items()):
+            for site in self.sites.values():
                 site.nodes = self.nodes
-                for connection in list(site.connections):
+            for place, lane in list(self._lanes.items()):
+                for connection in list(lane.connections):
                     connection.check_time(now)
-                if site.is_quiet and len(self.sites) > 10_000:
-                    del self.sites[key]
+                if lane.is_quiet and len(self._lanes) > LANES_MOST:
+                    del self._lanes[place]
+                    lane.site.lanes.discard(lane)
+                    self._by_domain.clear()
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
@@ -442,10 +494,10 @@ class Courier:
         """Take no more; let what is on the wire end; what waits goes back with its claim."""
         self.stopping = True
         self._wake.set()
-        for site in self.sites.values():
-            for parcel in site.take_waiting():
-                self._put_off(parcel, site, parcel.claim.due_us, "")
-            for connection in list(site.connections):
+        for lane in self._lanes.values():
+            for parcel in lane.take_waiting():
+                self._put_off(parcel, lane, parcel.claim.due_us, "")
+            for connection in list(lane.connections):
                 connection.finish()
         end = asyncio.get_running_loop().time() + patience_s
         while self._held and asyncio.get_running_loop().time() < end:

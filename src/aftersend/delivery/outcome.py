@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -11,6 +12,9 @@ import msgspec
 from aftersend.clock import Instant
 from aftersend.ledger.facts import Fact
 from aftersend.ledger.reasons import Pair, pair
+from aftersend.ledger.standing import Heard, Judge
+from aftersend.policy import suppression
+from aftersend.policy.counters import SUPPRESSION_RULES, SuppressionRules
 from aftersend.policy.outcomes import Meaning, of_expiry
 from aftersend.policy.retry import RetryPlan, next_try
 from aftersend.store import record
@@ -32,12 +36,20 @@ class Attempt:
     status: str = ""
     tried: bool = True
     """Whether it counts as a try: something was really sent or asked."""
+    is_weak: bool = False
+    """Whether a refusal's words leave open that the address is at fault."""
+    command: str = ""
+    """What was answered: rcpt, data, dot …"""
 
 
 def step_after(
-    claim: Claim, attempt: Attempt, *, now: Instant, node: int, keys: tuple[int, int], plan: RetryPlan, chance: float, site: str
+    claim: Claim, attempt: Attempt, *, now: Instant, node: int, keys: tuple[int, int], plan: RetryPlan, chance: float, site: str,
+    rules: SuppressionRules = SUPPRESSION_RULES, is_leap: bool = False, takes_mail: bool = False,
 ) -> record.Step:  # fmt: skip
-    """Say what is to be recorded after an attempt. `keys` are two fresh ids for its events."""
+    """Say what is to be recorded after an attempt. `keys` are two fresh ids for its events.
+
+    `is_leap` and `takes_mail` say of the site that it denies far more addresses than usual, and that it took mail lately.
+    """
     meaning = attempt.meaning
     tries = claim.tries + attempt.tried
     reason = None if meaning.reason is None else meaning.reason.value
@@ -75,5 +87,26 @@ def step_after(
             pairs.append(counted.words)
     return record.Step(
         claim.account_id, claim.delivery_id, events, facts, now, onward, node, reason=reason, detail=meaning.detail,
-        said=attempt.said, tries=int(attempt.tried), pairs=pairs,
+        said=attempt.said, tries=int(attempt.tried), pairs=pairs, is_leap=is_leap, site=site,
+        judge=_judge(ended, attempt, rules, is_leap=is_leap, takes_mail=takes_mail),
     )  # fmt: skip
+
+
+def _judge(
+    ended: Meaning, attempt: Attempt, rules: SuppressionRules, *, is_leap: bool, takes_mail: bool
+) -> Judge | None:
+    """Who decides what follows for the address; nobody where it cannot matter."""
+    if ended.fact is Fact.DELIVERED:
+        return suppression.after_delivery
+    if ended.reason is None or ended.fact not in BOUNCES:
+        return None
+    heard = Heard(
+        ended.reason, ended.detail, attempt.status, is_weak=attempt.is_weak, is_after_data=attempt.command in _AFTER_DATA,
+        is_expiry=ended.fact is Fact.GAVE_UP, is_leap=is_leap, provider_takes_mail=takes_mail,
+    )  # fmt: skip
+    if suppression.count_for(heard) is None and not suppression.is_at_once(heard):
+        return None
+    return partial(suppression.after_failure, heard, rules)
+
+
+_AFTER_DATA = frozenset({"data", "bdat", "dot"})

@@ -21,7 +21,8 @@ class Parcel:
     content: tuple[bytes, ...]
     """The message in pieces, CRLF lines, not dot-stuffed."""
     started_us: Instant = 0
-    hosts_tried: int = 0
+    is_7bit: bool = False
+    """Whether it was rewritten for a server without 8BITMIME."""
 
     @property
     def size(self) -> int:

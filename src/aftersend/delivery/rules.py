@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from aftersend.policy.counters import SUPPRESSION_RULES, SuppressionRules
 from aftersend.policy.limits import Limits
 from aftersend.policy.retry import RetryPlan
 
@@ -22,4 +23,5 @@ class Rules:
     connections: int = 1000
     source_addresses: tuple[str, ...] = ()
     verify_tls: bool = True
+    suppression: SuppressionRules = SUPPRESSION_RULES
     suffix: Callable[[str], str | None] = lambda name: None

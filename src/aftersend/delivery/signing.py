@@ -22,7 +22,7 @@ class Signer:
     def __init__(self) -> None:
         self._keys: dict[tuple[int, str], tuple[dkim.DkimKey, ...]] = {}
         self._hashes: OrderedDict[bytes, bytes] = OrderedDict()
-        self._signed: OrderedDict[int, bytes] = OrderedDict()
+        self._signed: OrderedDict[tuple[int, bytes], bytes] = OrderedDict()
 
     def reload(self, keys: Sequence[tuple[int, str, Callable[[], dkim.DkimKey]]]) -> None:
         """Take the active keys: account, domain, and how to open each."""
@@ -62,7 +62,7 @@ class Signer:
         keys = self.keys_for(account_id, from_domain)
         if not keys:
             return b""
-        signed = self._signed.get(message_id)
+        signed = self._signed.get((message_id, body_id))
         if signed is None:
             from aftersend.mail import dkim
 
@@ -70,7 +70,7 @@ class Signer:
                 dkim.sign(headers, key, self._hash(body_id, body), now_s=now_s, expire_s=EXPIRES_AFTER_S)
                 for key in keys
             )
-            _remember(self._signed, message_id, signed)
+            _remember(self._signed, (message_id, body_id), signed)
         return signed
 
     def _hash(self, body_id: bytes, body: bytes) -> bytes:

@@ -18,7 +18,7 @@ _PROVEN_BY_OTHERS = frozenset({Phase.TRYING, Phase.FINISHED, Phase.READ})
 def how_we_know(event: Event) -> str:
     """Say in one sentence how we know that the event happened, and when.
 
-    `evidence` may hold `kind` (smtp, connection, closed, dsn, arf, http, dns, person) and what that kind tells: `host`,
+    `evidence` may hold `kind` (smtp, connection, closed, dsn, arf, answer, http, dns, person) and what that kind tells: `host`,
     `ip`, `command`, `code`, `status` or `enhanced`, `text`; `site`, `tried`; `user_agent`, `target`; `domain`,
     `trouble`; `by`. Anything may be missing.
     """
@@ -102,6 +102,10 @@ def _complaint(event: Event, proof: Mapping[str, Any]) -> str:
     return f"A complaint report came from {_word(proof, 'host', 'provider') or 'the mail provider'}{_quoted(proof)}"
 
 
+def _answer(event: Event, proof: Mapping[str, Any]) -> str:
+    return f"An automatic answer came back from {_word(proof, 'from', 'host') or 'the recipient'}"
+
+
 def _request(event: Event, proof: Mapping[str, Any]) -> str:
     what = _word(proof, "target") or "the message's image or link"
     who = _word(proof, "ip") or "an address that is not kept"
@@ -124,6 +128,7 @@ _TELLERS = {
     "closed": _closed,
     "dsn": _report,
     "arf": _complaint,
+    "answer": _answer,
     "http": _request,
     "dns": _names,
     "person": _person,

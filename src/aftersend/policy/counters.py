@@ -45,6 +45,9 @@ class SuppressionRules:
         return _LIMITS[counter]
 
 
+SUPPRESSION_RULES = SuppressionRules()
+"""What holds where nobody chose anything else."""
+
 _LIMITS = {
     Counter.HARD: Limit(2, Cause.BOUNCED, within_us=30 * DAY_US),
     Counter.DOMAIN: Limit(2, Cause.BOUNCED, apart_us=DAY_US, within_us=30 * DAY_US),

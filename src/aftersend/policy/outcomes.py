@@ -67,7 +67,9 @@ def of_lost_reply(*, lost_before: bool) -> Meaning:
 
 def of_names(trouble: str, *, seen_before: bool) -> Meaning:
     """The DNS names no server for the domain. A null MX is a refusal; a domain that is missing is looked for twice."""
-    if trouble == "null_mx" or (trouble in {"no_such_domain", "no_address"} and seen_before):
+    if trouble == "null_mx":
+        return Meaning(Fact.BOUNCED_INVALID, Reason.BAD_DOMAIN, "null_mx", goes_on=False)
+    if trouble in {"no_such_domain", "no_address"} and seen_before:
         return Meaning(Fact.BOUNCED_INVALID, Reason.BAD_DOMAIN, None, goes_on=False)
     if trouble in {"no_such_domain", "no_address"}:
         return Meaning(Fact.DEFERRED, Reason.BAD_DOMAIN, None, goes_on=True, hints=Hints(retry_after_s=3600))

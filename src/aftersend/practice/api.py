@@ -22,6 +22,8 @@ class Target:
     key: str
     has_relay: bool = False
     """Whether the service routes the domain `relayed.practice.test` through the practice smart host."""
+    has_returns: bool = False
+    """Whether the practice world hands in what comes back, so that it is to be waited for."""
 
 
 class Answer(NamedTuple):

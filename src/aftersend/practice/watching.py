@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from aftersend.practice.api import Api, Target
+from aftersend.practice.behaviours import behaviour_of
 from aftersend.practice.submission import Progress, tag
 
 POLL_S = 0.2
@@ -32,16 +33,23 @@ def watch(
     seen on the way, as (vocabulary, word).
     """
     with Api(target.url, target.key) as api:
-        return _watched(api, run, audience, on_progress, to_hold, time.monotonic() + patience_s)
+        settled = is_settled if not target.has_returns else has_come_back
+        return _watched(api, run, audience, on_progress, to_hold, time.monotonic() + patience_s, settled)
 
 
 def _watched(
-    api: Api, run: str, audience: int, on_progress: Progress, to_hold: Sequence[str], end: float
+    api: Api,
+    run: str,
+    audience: int,
+    on_progress: Progress,
+    to_hold: Sequence[str],
+    end: float,
+    settled: Callable[[dict[str, Any]], bool],
 ) -> tuple[list[dict[str, Any]], set[tuple[str, str]]]:
     seen: set[tuple[str, str]] = set()
     rows: dict[str, dict[str, Any]] = {}
     while time.monotonic() < end:
-        waiting = [row for row in rows.values() if not is_settled(row)]
+        waiting = [row for row in rows.values() if not settled(row)]
         if len(rows) < audience or len(waiting) > LOOKED_AT_SINGLY:
             found = list(api.pages(f"/v1/deliveries?tag={tag(run)}&limit=100"))
         elif waiting:
@@ -53,7 +61,7 @@ def _watched(
             seen.update(_words_now(row))
             if row["recipient"] in to_hold and "deferred" in row["facts"] and not is_settled(row):
                 _hold(api, run, row["recipient"])
-        on_progress("delivering", sum(is_settled(row) for row in rows.values()), audience)
+        on_progress("delivering", sum(settled(row) for row in rows.values()), audience)
         time.sleep(POLL_S)
     return list(api.pages(f"/v1/deliveries?tag={tag(run)}&limit=100")), seen
 
@@ -71,6 +79,15 @@ def is_settled(row: dict[str, Any]) -> bool:
         return True
     due = row["next"]["at_us"]
     return due is None or due > (time.time() + FAR_AWAY_S) * 1e6
+
+
+def has_come_back(row: dict[str, Any]) -> bool:
+    """Say whether a delivery has settled, and what its recipient sends back by mail has come."""
+    if not is_settled(row):
+        return False
+    behaviour = behaviour_of(row["recipient"].rpartition("@")[0])
+    expected = {later.fact.word for later in behaviour.later if later.what.is_mail}
+    return "delivered" not in row["facts"] or expected <= set(row["facts"])
 
 
 def _words_now(row: dict[str, Any]) -> Iterable[tuple[str, str]]:

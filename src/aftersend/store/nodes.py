@@ -6,15 +6,21 @@ the node, if it was only slow, sees that its number is gone and stops touching w
 
 from __future__ import annotations
 
+import json
+
 from sqlalchemy import Connection, delete, insert, select, update
 
 from aftersend.clock import SECOND, Instant
 from aftersend.errors import Conflict
 from aftersend.ids import NODES
-from aftersend.store.engine import alone
-from aftersend.store.schema import nodes, queue
+from aftersend.ledger.events import key_of
+from aftersend.store.engine import alone, insert_rows, many
+from aftersend.store.queue import Stage
+from aftersend.store.record import event_row
+from aftersend.store.schema import events, nodes, queue
 
 LEASE_US = 30 * SECOND
+_INTERRUPTED = insert_rows(events, if_new=True)
 
 
 def enter(connection: Connection, name: str, incarnation: str, *, now: Instant, take_over: bool) -> tuple[int, int]:
@@ -32,7 +38,7 @@ def enter(connection: Connection, name: str, incarnation: str, *, now: Instant, 
                 f"A node named {name!r} is at work. Give this one another name (setting `node`), or wait "
                 f"{(known.lease_ends_us - now) // SECOND + 1} s if that one has died."
             )
-        freed = release_claims(connection, known.number)
+        freed = _free_after_death(connection, known.number, known.name, known.incarnation, now=now)
         connection.execute(delete(nodes).where(nodes.c.number == known.number))
     taken = set(connection.execute(select(nodes.c.number)).scalars())
     number = next((n for n in range(1, NODES) if n not in taken), None)
@@ -59,10 +65,32 @@ def renew(connection: Connection, number: int, incarnation: str, *, now: Instant
 def free_dead(connection: Connection, *, now: Instant) -> int:
     """Free the claims of every node whose lease has ended; return how many claims there were."""
     freed = 0
-    for number in connection.execute(select(nodes.c.number).where(nodes.c.lease_ends_us < now)).scalars().all():
-        freed += release_claims(connection, number)
-        connection.execute(delete(nodes).where(nodes.c.number == number))
+    for dead in connection.execute(select(nodes).where(nodes.c.lease_ends_us < now)).all():
+        freed += _free_after_death(connection, dead.number, dead.name, dead.incarnation, now=now)
+        connection.execute(delete(nodes).where(nodes.c.number == dead.number))
     return freed
+
+
+def _free_after_death(connection: Connection, number: int, name: str, incarnation: str, *, now: Instant) -> int:
+    """Free what a node held when it died, and write into the history of each that its attempt was cut short.
+
+    Nobody knows how far such an attempt had come: the message may have arrived, and the next try may be a second copy.
+    """
+    held = connection.execute(
+        select(queue.c.account_id, queue.c.delivery_id).where(
+            queue.c.holder == number, queue.c.stage == int(Stage.DELIVERY)
+        )
+    ).all()
+    evidence = json.dumps({"kind": "node_died", "node": name})
+    kind = "attempt_interrupted"
+    cut_short = [
+        event_row(
+            account_id, delivery_id, key_of(kind, incarnation, delivery_id), kind, None, now, now, evidence=evidence
+        )
+        for account_id, delivery_id in held
+    ]
+    many(connection, _INTERRUPTED, cut_short)
+    return release_claims(connection, number)
 
 
 def leave(connection: Connection, number: int, incarnation: str) -> int:

@@ -211,3 +211,19 @@ def doubt(connection: Connection, site: str, *, since: Instant, now: Instant, un
             .values(provisional=1, expires_us=until)
         )
     return len(doubted)
+
+
+def prune(connection: Connection, *, before: Instant, slice_: int = 500) -> int:
+    """Forget a slice of the addresses of which nothing was heard since, unless they are on a list; return how many rows."""
+    c = streaks.c
+    listed = select(suppressions.c.folded).where(
+        suppressions.c.account_id == c.account_id, suppressions.c.folded == c.folded
+    )
+    old = connection.execute(
+        select(c.account_id, c.folded, c.counter)
+        .where(c.last_us < before, func.coalesce(c.reset_us, 0) < before, ~listed.exists())
+        .limit(slice_)
+    ).all()
+    for account_id, folded, counter in old:
+        connection.execute(delete(streaks).where(c.account_id == account_id, c.folded == folded, c.counter == counter))
+    return len(old)

@@ -1,0 +1,132 @@
+"""Signing: what goes out verifies, with the keys of the From domain, and no body is hashed or signed twice."""
+
+from __future__ import annotations
+
+import time
+
+import dkim as dkimpy
+import pytest
+
+from aftersend.delivery import Signer
+from aftersend.mail import dkim
+
+NOW_S = int(time.time())
+HEADER = b"From: Shop <shop@mail.example.com>\r\nTo: ann@example.net\r\nSubject: Hi\r\n"
+BODY = b"Hello\r\n"
+PEMS = {name: dkim.generate(name) for name in (dkim.RSA, dkim.ED25519)}
+OPENED: list[str] = []
+
+
+def opener(domain: str, selector: str, algorithm: str = dkim.ED25519):  # type: ignore[no-untyped-def]
+    """How to open a key; it is noted when that is done."""
+
+    def opened() -> dkim.DkimKey:
+        OPENED.append(selector)
+        return dkim.load(domain, selector, PEMS[algorithm], is_ours=True)
+
+    return opened
+
+
+@pytest.fixture
+def signer() -> Signer:
+    """A signer with keys for a domain and one above it, and another account's."""
+    made = Signer()
+    made.reload(
+        [
+            (1, "example.com", opener("example.com", "above")),
+            (1, "mail.example.com", opener("mail.example.com", "rsa", dkim.RSA)),
+            (1, "mail.example.com", opener("mail.example.com", "ed")),
+            (2, "example.org", opener("example.org", "theirs")),
+        ]
+    )
+    return made
+
+
+def sign(
+    signer: Signer, message_id: int = 1, *, domain: str = "mail.example.com", body: bytes = BODY, account: int = 1
+) -> bytes:
+    """The signature lines of a message."""
+    header = HEADER + b"Message-ID: <%d@example.com>\r\n" % message_id
+    return signer.signature(account, message_id, domain, header, body[:5] + b"id", body, NOW_S)
+
+
+def verify(raw: bytes, index: int = 0) -> bool:
+    """Ask an independent verifier."""
+    records = {
+        f"{selector}._domainkey.{domain}.": dkim.dns_record(dkim.load(domain, selector, PEMS[algorithm]).private)
+        for domain, selector, algorithm in (
+            ("mail.example.com", "rsa", dkim.RSA), ("mail.example.com", "ed", dkim.ED25519), ("example.com", "above", dkim.ED25519),
+        )
+    }  # fmt: skip
+    found = dkimpy.DKIM(raw)
+    try:
+        return bool(found.verify(idx=index, dnsfunc=lambda name, timeout=5: records[name.decode()].encode()))
+    except dkimpy.ValidationError:
+        return False
+
+
+def test_what_goes_out_verifies(signer: Signer) -> None:
+    """Each key of the domain signs, RSA and Ed25519, and an independent verifier accepts both."""
+    signature = sign(signer)
+    assert signature.count(b"DKIM-Signature:") == 2
+    header = signature + HEADER + b"Message-ID: <1@example.com>\r\n"
+    for index in (0, 1):
+        assert verify(header + b"\r\n" + BODY, index)
+        assert not verify(header + b"\r\nChanged\r\n", index)
+        assert not verify(header + b"Subject: Another\r\n\r\n" + BODY, index)
+
+
+def test_a_domain_without_keys_uses_those_above_it(signer: Signer) -> None:
+    """Relaxed alignment: the organisation's key will do where the host has none; nobody else's ever does."""
+    assert [key.selector for key in signer.keys_for(1, "news.example.com")] == ["above"]
+    assert [key.selector for key in signer.keys_for(1, "mail.example.com")] == ["rsa", "ed"]
+    assert signer.keys_for(1, "badexample.com") == ()
+    assert signer.keys_for(1, "com") == ()
+    assert signer.keys_for(1, "") == ()
+    assert signer.keys_for(1, "example.org") == ()
+    assert sign(signer, domain="elsewhere.example") == b""
+
+
+def test_another_recipient_costs_no_other_signature(signer: Signer) -> None:
+    """The same message to many has one signature; another message, or another body, has its own."""
+    first = sign(signer, 1)
+    assert sign(signer, 1) is first
+    assert sign(signer, 2) != first
+    assert sign(signer, 1, body=b"Other\r\n") != first
+
+
+def test_a_body_is_known_by_its_id(signer: Signer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body that many messages share is hashed once."""
+    hashed: list[bytes] = []
+    hash_it = dkim.body_hash
+
+    def counting(body: bytes) -> bytes:
+        hashed.append(body)
+        return hash_it(body)
+
+    monkeypatch.setattr(dkim, "body_hash", counting)
+    for message_id in range(5):
+        sign(signer, message_id)
+    assert len(hashed) == 1
+
+
+def test_changed_keys_sign_from_then_on(signer: Signer) -> None:
+    """After a rotation nothing is signed with the old key, not even a message that was signed before."""
+    before = sign(signer, 1)
+    signer.reload([(1, "mail.example.com", opener("mail.example.com", "ed"))])
+    after = sign(signer, 1)
+    assert b"s=rsa" in before
+    assert b"s=rsa" not in after
+    signer.reload([])
+    assert not signer
+    assert sign(signer, 1) == b""
+
+
+def test_memory_is_bounded() -> None:
+    """However many messages go through, the signer keeps the last ones only."""
+    made = Signer()
+    made.reload([(1, "mail.example.com", opener("mail.example.com", "ed"))])
+    first = sign(made, 0)
+    for message_id in range(1, 2100):
+        sign(made, message_id)
+    assert sign(made, 0) is not first
