@@ -18,7 +18,7 @@ from aftersend.policy.diagnosis.words import any_of, words_of
 LINK_WEIGHT = 4
 """What the words inside a link may count at most: a link names the help page, not the cause."""
 
-_KEY = 6
+_KEY = 5
 """Letters of a word by which rows are looked up."""
 _COMMON_COST = 20
 """A common word is as bad to look up by as so many rare ones."""
