@@ -21,7 +21,7 @@ from aftersend import clock, ids, logs
 from aftersend.config import Settings, address
 from aftersend.errors import AftersendError, SettingsError, TryLater
 from aftersend.logs import Logger
-from aftersend.store import Engine, Store, accounts, nodes, retention, sites, upgrade
+from aftersend.store import Engine, Store, accounts, nodes, retention, returned, sites, standings, upgrade
 
 log = Logger("app")
 
@@ -94,20 +94,18 @@ async def running(
     if unknown:
         raise SettingsError(f"--only takes {', '.join(PARTS)}; not {', '.join(sorted(unknown))}.")
     _raise_file_limit()
-    lock = _lock(settings, worker)
-    service = await _enter(settings, worker, take_over=lock is not None)
-    service.is_shared = worker > 0 or workers > 1
-    try:
-        await _start(service, parts)
-        yield service
-    finally:
-        await _stop(service)
-        if lock is not None:
-            lock.close()
+    with _lock(settings, worker):
+        service = await _enter(settings, worker)
+        service.is_shared = worker > 0 or workers > 1
+        try:
+            await _start(service, parts)
+            yield service
+        finally:
+            await _stop(service)
 
 
-def _lock(settings: Settings, worker: int) -> IO[str] | None:
-    """Hold the lock that proves no other process works as this node on this data directory; None over PostgreSQL."""
+def _lock(settings: Settings, worker: int) -> IO[str]:
+    """Hold the lock that proves no other process works as this node on this data directory, until it is closed."""
     folder = Path(settings.data_dir)
     folder.mkdir(parents=True, exist_ok=True)
     name = f"node-{settings.node_name}{f'-{worker}' if worker else ''}.lock".replace("/", "_")
@@ -123,18 +121,23 @@ def _lock(settings: Settings, worker: int) -> IO[str] | None:
     return handle
 
 
-async def _enter(settings: Settings, worker: int, *, take_over: bool) -> Service:
+async def _enter(settings: Settings, worker: int) -> Service:
+    """Open the store and take a place among the nodes. Who holds the lock knows a former process of this name to be dead."""
     from aftersend.control.secret import installation_secret
 
     engine = Engine(settings.store_url)
-    upgrade.upgrade(engine)
     now = clock.now()
     name = settings.node_name + (f"#{worker}" if worker else "")
     incarnation = secrets.token_hex(8)
-    with engine.writing() as connection:
-        secret = installation_secret(settings, connection)
-        accounts.ensure_first(connection, now=now)
-        number, freed = nodes.enter(connection, name, incarnation, now=now, take_over=take_over)
+    try:
+        upgrade.upgrade(engine)
+        with engine.writing() as connection:
+            secret = installation_secret(settings, connection)
+            accounts.ensure_first(connection, now=now)
+            number, freed = nodes.enter(connection, name, incarnation, now=now, take_over=True)
+    except BaseException:
+        engine.close()
+        raise
     if freed:
         log.info("claims_freed", deliveries=freed, because="an earlier process of this node did not stop in good order")
     store = Store(engine, node=number)
@@ -259,6 +262,7 @@ def _start_delivery(service: Service) -> None:
     from aftersend.delivery.outcome import Attempt
     from aftersend.intake.notices import Notices
     from aftersend.ledger.facts import Fact
+    from aftersend.policy.diagnosis import load_tables
     from aftersend.policy.limits import Limits
     from aftersend.policy.retry import RetryPlan
     from aftersend.store import record
@@ -300,6 +304,8 @@ def _start_delivery(service: Service) -> None:
         )
 
     service.courier.on_outcome = about
+    # The first reply that has to be understood should not wait for the tables to be read.
+    asyncio.get_running_loop().call_later(2.0, lambda: asyncio.get_running_loop().run_in_executor(None, load_tables))
 
 
 _suffixes: Any = None

@@ -16,6 +16,7 @@ EPOCH_MS = 1_577_836_800_000
 """2020-01-01T00:00:00Z."""
 
 NODES = 1024
+MOST = (1 << 63) - 1
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _VALUE = {c: i for i, c in enumerate(_ALPHABET)} | {"o": 0, "i": 1, "l": 1}
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
@@ -108,12 +109,12 @@ GRACE_MS = 60_000
 
 def least_at(instant: Instant) -> int:
     """Return a number that every id given at an instant or later has reached; ids grow with time, a minute is for grace."""
-    return max(0, instant // MILLISECOND - EPOCH_MS - GRACE_MS) << 22
+    return min(max(0, instant // MILLISECOND - EPOCH_MS - GRACE_MS) << 22, MOST)
 
 
 def beyond(instant: Instant) -> int:
     """Return a number that no id given before an instant has reached; ids grow with time, a minute is for grace."""
-    return max(0, instant // MILLISECOND - EPOCH_MS + GRACE_MS + 1) << 22
+    return min(max(0, instant // MILLISECOND - EPOCH_MS + GRACE_MS + 1) << 22, MOST)
 
 
 def token(bits: int = 256) -> str:

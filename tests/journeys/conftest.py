@@ -24,11 +24,13 @@ from house import House  # noqa: E402 - it lies beside this file
 
 SCALE = 1 / 3000
 LIFETIME_S = 5.0
+LATER_SCALE = 1 / 172_800
+"""What comes back two days later comes back a second later."""
 
 
 @contextlib.asynccontextmanager
 async def _world_and_service(url: str, folder: str) -> AsyncIterator[tuple[World, app.Service]]:
-    world = await World.start(time_scale=SCALE, later_scale=0.0)
+    world = await World.start(time_scale=SCALE, later_scale=LATER_SCALE)
     settings = config.load(
         None,
         {},
@@ -44,9 +46,12 @@ async def _world_and_service(url: str, folder: str) -> AsyncIterator[tuple[World
         delivery__time_scale=SCALE,
         delivery__lifetime_hours=dict.fromkeys(("transactional", "broadcast", "general"), LIFETIME_S / 3600),
         dns__server=f"{world.dns[0]}:{world.dns[1]}",
+        returns__listen=["127.0.0.1:0"],
+        suppression__soft_apart_hours=0.0,
     )
     try:
-        async with app.running(settings, only=("smtp", "web", "treatment", "delivery", "upkeep")) as service:
+        async with app.running(settings) as service:
+            world.returns = service.addresses["returns"]
             yield world, service
     finally:
         await world.stop()

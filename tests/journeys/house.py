@@ -19,7 +19,7 @@ from aftersend.mail import address as addresses
 from aftersend.practice import World
 from aftersend.practice.mailbox import Received
 from aftersend.reports import history
-from aftersend.store import accounts, suppressions
+from aftersend.store import accounts, returned, suppressions
 
 SENDER = "shop@shop.practice.test"
 PATIENCE_S = 30.0
@@ -108,6 +108,39 @@ class House:
         folded = addresses.parse(recipient).folded
         self.do(suppressions.put, ACCOUNT, folded, cause="manual", origin="configured", now=self.service.clock())
 
+    # ---- what comes back -----------------------------------------------------------------------------------------
+
+    def return_path(self, recipient: str) -> str:
+        """Where bounces of the latest message to a recipient go, as the recipient's server knows it."""
+        return self.received(recipient)[-1].sender
+
+    def come_back(self, to: str, content: bytes, *, sender: str = "") -> tuple[int, str]:
+        """Hand a mail to the returns server, as somebody's server does; return the last reply."""
+        with smtplib.SMTP(*self.service.addresses["returns"], local_hostname="mx.elsewhere.test", timeout=20) as client:
+            client.ehlo()
+            client.mail(sender)
+            code, said = client.rcpt(to)
+            if code == 250:
+                code, said = client.data(content)
+        return code, said.decode()
+
+    def suppressed(self, recipient: str) -> list[dict[str, Any]]:
+        """The entries of an address on the suppression list."""
+        folded = addresses.parse(recipient).folded
+        found: list[dict[str, Any]] = self.ask(suppressions.why, ACCOUNT, folded)
+        return found
+
+    def unsuppress(self, recipient: str) -> None:
+        """Take an address off the list."""
+        self.do(suppressions.remove, ACCOUNT, addresses.parse(recipient).folded)
+
+    def settle_returns(self) -> None:
+        """Wait until everything that came back has been read."""
+        end = time.monotonic() + PATIENCE_S
+        while self.ask(returned.waiting, limit=1):
+            assert time.monotonic() < end, "returned mail is not read"
+            time.sleep(0.02)
+
     # ---- what a customer sees ------------------------------------------------------------------------------------
 
     def rows(self, sent: Sent) -> list[dict[str, Any]]:
@@ -167,6 +200,29 @@ def mail(recipient: str, headers: Sequence[tuple[str, str]] = ()) -> bytes:
         message[name] = value
     message.set_content("Hello,\n\nthis is news.\n")
     return message.as_bytes().replace(b"\n", b"\r\n")
+
+
+def report(house: House, recipient: str, *fates: tuple[str, str, str, str], message_id: str | None = None) -> bytes:
+    """A delivery report (RFC 3464) about what a recipient has received; each fate: address, action, status, diagnostic."""
+    original = house.received(recipient)[-1]
+    groups = "\n".join(
+        f"Final-Recipient: rfc822; {address}\nAction: {action}\nStatus: {status}\nDiagnostic-Code: smtp; {said}\n"
+        for address, action, status, said in fates
+    )
+    return (
+        (
+            f"From: Mail Delivery System <mailer-daemon@mx.elsewhere.test>\nTo: <{original.sender}>\n"
+            f"Subject: Undelivered Mail Returned to Sender\nMessage-ID: <{time.monotonic_ns()}@mx.elsewhere.test>\n"
+            "Auto-Submitted: auto-replied\nMIME-Version: 1.0\n"
+            'Content-Type: multipart/report; report-type=delivery-status; boundary="part"\n\n'
+            "--part\nContent-Type: text/plain\n\nThis is the mail system.\n\n"
+            f"--part\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.elsewhere.test\n\n{groups}\n"
+            f"--part\nContent-Type: text/rfc822-headers\n\nMessage-ID: {message_id or original.header('Message-ID')}\n"
+            "Subject: News\n\n--part--\n"
+        )
+        .replace("\n", "\r\n")
+        .encode()
+    )
 
 
 def facts(row: dict[str, Any]) -> set[Fact]:

@@ -27,6 +27,7 @@ _VERBS = {
     "refusals": ("refusals", "Submissions that got an error reply."),
     "queue": ("queue", "What waits: look, hold, release, retry, cancel."),
     "suppress": ("suppress", "Addresses that are not mailed."),
+    "returns": ("returns", "What came back: read a directory of it, see what nobody understood, teach."),
     "domain": ("domain", "Sending domains: keys, DNS records, check."),
     "key": ("key", "API keys, which are SMTP passwords too."),
     "stream": ("stream", "Kinds of mail with rules of their own."),

@@ -295,13 +295,17 @@ class Intake:
 
     @staticmethod
     def _fingerprint(request: Request, body_digest: bytes, found: Mapping[str, Any]) -> bytes:
-        """What makes two requests the same message: who to, what it says; not when or on which connection."""
+        """What makes two requests the same message: who to, what it says, and how it is to be treated; not when it came or
+        on which connection, nor what differs by itself at every try (Date, Message-ID, Received)."""
+        shown = [mail_headers.text(found, name) for name in ("from", "to", "cc", "reply-to", "subject")]
         parts = [
             request.sender,
             *sorted(r.folded for r in request.recipients),
-            mail_headers.text(found, "from"),
-            mail_headers.text(found, "subject"),
+            *shown,
+            str(request.stream),
             str(request.send_at or ""),
+            *(request.tags or ()),
+            *(f"{key}={value}" for key, value in sorted((request.metadata or {}).items())),
         ]
         return hashlib.sha256("\0".join(parts).encode("utf-8", "replace") + body_digest).digest()
 

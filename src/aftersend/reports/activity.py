@@ -12,7 +12,7 @@ from typing import Any
 from aftersend.clock import HOUR, Instant
 from aftersend.ledger.conservation import sums
 from aftersend.ledger.facts import BY_WORD
-from aftersend.ledger.vocabularies import VOCABULARIES, tally
+from aftersend.ledger.vocabularies import VOCABULARIES
 from aftersend.reports.history import told_sums
 from aftersend.reports.telling import moment
 from aftersend.store import condition, deliveries, retention
@@ -26,7 +26,13 @@ REPORTS = {
     "icons": "icons",
 }
 """The name of each report in an address, and the vocabulary it counts in."""
-_KIND = {"delivery_results": "result", "life_cycle": "life", "email_activity": "activity", "bounces": "bounce"}
+_KIND = {
+    "delivery_results": "result",
+    "life_cycle": "life",
+    "email_activity": "activity",
+    "bounces": "bounce",
+    "icons": "icon",
+}
 """Under which kind the counters of a vocabulary are kept."""
 
 
@@ -70,27 +76,15 @@ def counts(connection: Connection, account_id: int, vocabulary: str, period: Per
     """Return the number behind each word of a vocabulary, zeros included."""
     period = period.hours
     words = [word for word, _ in VOCABULARIES[vocabulary].words]
-    if vocabulary == "icons":
-        found = _icons(connection, account_id, period)
-    else:
-        found = deliveries.counted(
-            connection,
-            account_id,
-            kind=_KIND[vocabulary],
-            since=period.since,
-            until=period.until,
-            stream=period.stream,
-        )
+    found = deliveries.counted(
+        connection,
+        account_id,
+        kind=_KIND[vocabulary],
+        since=period.since,
+        until=period.until,
+        stream=period.stream,
+    )
     return {word: found.get(word, 0) for word in words}
-
-
-def _icons(connection: Connection, account_id: int, period: Period) -> dict[str, int]:
-    """Icons are counted from the rows: there is no counter for them."""
-    grouped = deliveries.by_facts(connection, account_id, since=period.since, until=period.until, stream=period.stream)
-    by_bits: dict[int, int] = {}
-    for bits, _, number in grouped:
-        by_bits[bits] = by_bits.get(bits, 0) + number
-    return tally(by_bits)["icons"]
 
 
 def all_counts(connection: Connection, account_id: int, period: Period) -> dict[str, dict[str, int]]:

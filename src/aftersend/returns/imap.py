@@ -135,8 +135,8 @@ def _bodies(client: imaplib.IMAP4, numbers: list[int]) -> list[bytes]:
         if number and size and int(size[1]) <= SIZE_MOST:
             wanted.append(int(number[1]))
     found = []
-    for number in sorted(wanted):
-        parts = _checked(client.uid("FETCH", str(number), "(BODY.PEEK[])"))
+    for uid in sorted(wanted):
+        parts = _checked(client.uid("FETCH", str(uid), "(BODY.PEEK[])"))
         found += [part[1] for part in parts if isinstance(part, tuple)]
     return found
 

@@ -249,6 +249,8 @@ class _Connection(asyncio.Protocol):
         if self._paused and not session.wants_pause and not self._transport.is_closing():
             self._paused = False
             self._transport.resume_reading()
+        if self._server.stopping:
+            self.say_goodbye()
 
     def _go_on(self, reply: Reply) -> None:
         """Answer what had to wait, then go on with what has come meanwhile."""
@@ -409,7 +411,7 @@ class _Connection(asyncio.Protocol):
 
     def say_goodbye(self) -> None:
         """Close now, or after the message that is being written down."""
-        if not self._busy:
+        if not self._busy and not self._transport.is_closing():
             self._transport.write(SHUTTING_DOWN.to_bytes())
             self._transport.close()
 

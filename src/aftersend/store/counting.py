@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from aftersend.ledger.facts import Facts
-from aftersend.ledger.vocabularies import delivery_results, email_activity, life_cycle
+from aftersend.ledger.vocabularies import delivery_results, email_activity, icons, life_cycle
 
 Change = tuple[str, str, int]
 """Kind of word, the word, and what to add to its count."""
@@ -23,6 +23,7 @@ def words(bits: int) -> frozenset[tuple[str, str]]:
     found.add(("result", delivery_results.delivery_result(facts).word))
     found |= {("life", word.word) for word in life_cycle.words_of(facts)}
     found |= {("activity", box.word) for box in email_activity.boxes(facts)}
+    found.add(("icon", icons.icon(facts).word))
     return frozenset(found)
 
 

@@ -147,8 +147,7 @@ class _Incoming:
         headers, quoted = self.mail.headers, self.quoted
         values = [headers.get(name, "") for name in ("to", "from", "return-path", "sender", "reply-to")]
         values += [quoted.get(name, "") for name in ("from", "return-path", "sender")]
-        own = frozenset(address for value in values if "@" in value for address in prose.addresses(value))
-        return own.difference(self.original_recipients)
+        return frozenset(prose.addresses("\n".join(values))).difference(self.original_recipients)
 
     @property
     def failed_recipients(self) -> tuple[str, ...]:
