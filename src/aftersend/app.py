@@ -78,7 +78,11 @@ class Service:
 
             kept = await self.store.ask(accounts.dkim_keys_of)
             self.signer.reload(
-                [(row.account_id, row.domain, seal.opener(self.secret, row)) for row in kept if row.retired_us is None]
+                [
+                    (row.account_id, row.domain, row.selector, seal.opener(self.secret, row))
+                    for row in kept
+                    if row.retired_us is None
+                ]
             )
         if self.courier is not None:
             self.courier.nodes = max(1, len(await self.store.ask(nodes.listed)))

@@ -7,7 +7,9 @@ import time
 import dkim as dkimpy
 import pytest
 
+from aftersend.app import run
 from aftersend.delivery import Signer
+from aftersend.delivery.signing import MANY, Draft
 from aftersend.mail import dkim
 
 NOW_S = int(time.time())
@@ -33,10 +35,10 @@ def signer() -> Signer:
     made = Signer()
     made.reload(
         [
-            (1, "example.com", opener("example.com", "above")),
-            (1, "mail.example.com", opener("mail.example.com", "rsa", dkim.RSA)),
-            (1, "mail.example.com", opener("mail.example.com", "ed")),
-            (2, "example.org", opener("example.org", "theirs")),
+            (1, "example.com", "above", opener("example.com", "above")),
+            (1, "mail.example.com", "rsa", opener("mail.example.com", "rsa", dkim.RSA)),
+            (1, "mail.example.com", "ed", opener("mail.example.com", "ed")),
+            (2, "example.org", "theirs", opener("example.org", "theirs")),
         ]
     )
     return made
@@ -46,8 +48,13 @@ def sign(
     signer: Signer, message_id: int = 1, *, domain: str = "mail.example.com", body: bytes = BODY, account: int = 1
 ) -> bytes:
     """The signature lines of a message."""
+    return signer.signature(draft(message_id, domain=domain, body=body, account=account), NOW_S)
+
+
+def draft(message_id: int, *, domain: str = "mail.example.com", body: bytes = BODY, account: int = 1) -> Draft:
+    """A message to be signed."""
     header = HEADER + b"Message-ID: <%d@example.com>\r\n" % message_id
-    return signer.signature(account, message_id, domain, header, body[:5] + b"id", body, NOW_S)
+    return Draft(account, message_id, domain, header, body[:5] + b"id", body)
 
 
 def verify(raw: bytes, index: int = 0) -> bool:
@@ -113,7 +120,7 @@ def test_a_body_is_known_by_its_id(signer: Signer, monkeypatch: pytest.MonkeyPat
 def test_changed_keys_sign_from_then_on(signer: Signer) -> None:
     """After a rotation nothing is signed with the old key, not even a message that was signed before."""
     before = sign(signer, 1)
-    signer.reload([(1, "mail.example.com", opener("mail.example.com", "ed"))])
+    signer.reload([(1, "mail.example.com", "ed", opener("mail.example.com", "ed"))])
     after = sign(signer, 1)
     assert b"s=rsa" in before
     assert b"s=rsa" not in after
@@ -125,8 +132,39 @@ def test_changed_keys_sign_from_then_on(signer: Signer) -> None:
 def test_memory_is_bounded() -> None:
     """However many messages go through, the signer keeps the last ones only."""
     made = Signer()
-    made.reload([(1, "mail.example.com", opener("mail.example.com", "ed"))])
+    made.reload([(1, "mail.example.com", "ed", opener("mail.example.com", "ed"))])
     first = sign(made, 0)
     for message_id in range(1, 2100):
         sign(made, message_id)
     assert sign(made, 0) is not first
+
+
+def test_many_are_signed_by_a_process_beside(signer: Signer) -> None:
+    """Signatures made beside the service are as good as its own, and `signature` finds them at hand."""
+
+    async def many() -> list[bytes]:
+        drafts = [draft(number) for number in range(MANY * 2)]
+        await signer.sign_ahead(drafts, NOW_S)
+        beside = [signer.signature(one, NOW_S + 99) for one in drafts]
+        await signer.stop()
+        return beside
+
+    for number, signature in enumerate(run(many())):
+        assert f"t={NOW_S};".encode() in signature
+        raw = signature + HEADER + b"Message-ID: <%d@example.com>\r\n\r\n" % number + BODY
+        assert verify(raw, 0)
+        assert verify(raw, 1)
+
+
+def test_without_the_process_the_service_signs_for_itself(signer: Signer) -> None:
+    """A process that died costs time, never a signature; the next time there is another one."""
+
+    async def after_its_death() -> bytes:
+        await signer.sign_ahead([draft(number) for number in range(MANY)], NOW_S)
+        await signer.stop()
+        await signer.sign_ahead([draft(number) for number in range(100, 100 + MANY)], NOW_S)
+        signed = signer.signature(draft(100), NOW_S + 5)
+        await signer.stop()
+        return signed
+
+    assert run(after_its_death()).count(b"DKIM-Signature:") == 2

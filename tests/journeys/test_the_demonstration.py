@@ -35,6 +35,5 @@ def test_everything_that_can_happen_happens_and_everybody_is_accounted_for(house
     assert sum(result["vocabularies"]["icons"].values()) == 250
     assert result["vocabularies"]["email_activity"]["Requests"] == 250
     unseen = {name: {word for word, number in words.items() if not number} for name, words in result["seen"].items()}
-    assert unseen == LATER
-    assert set(unseen) == set(VOCABULARIES)
+    assert {name: words - LATER[name] for name, words in unseen.items()} == {name: set() for name in VOCABULARIES}
     assert stages == {"submitting": 250, "delivering": 250}

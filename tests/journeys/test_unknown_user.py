@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from house import House, facts, is_explained, kinds
-
 from aftersend.ledger.facts import Fact
+from house import House, facts, is_explained, kinds
 
 
 def test_a_misspelt_address_fails_at_once_and_says_whose_fault_it_is(house: House) -> None:
     """Failed, a hard bounce: Invalid recipient; the recipient's address is at fault; nothing is tried again."""
-    row = house.end_of(house.send("unknown@one.practice.test"))
+    row = house.end_of(house.send("unknown+misspelt@one.practice.test"))
     assert kinds(row) == ["received", "treated", "bounced_invalid"]
     assert Fact.DEFERRED not in facts(row)
     assert row["status"] == {
@@ -20,4 +19,4 @@ def test_a_misspelt_address_fails_at_once_and_says_whose_fault_it_is(house: Hous
     assert is_explained(row)
     assert "550 5.1.1" in row["known_by"][0]
     assert row["next"]["at"] is None
-    assert house.received("unknown@one.practice.test") == []
+    assert house.received("unknown+misspelt@one.practice.test") == []

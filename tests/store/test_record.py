@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -361,7 +360,7 @@ def test_the_order_of_news_does_not_matter(
     for facts in (order[:cut], sorted(order[:cut])):
         (receipt,) = write(record.accepted, [submission(ids, clock())])
         (i,) = delivery_ids(receipt)
-        for part in itertools.batched(facts, 3) if hasattr(itertools, "batched") else [facts]:
+        for part in [facts[at : at + 3] for at in range(0, len(facts), 3)]:
             write(record.steps, [step(i, clock(), *part, keys=[ids() for _ in part])])
         rows.append(row(read, i))
     for found in rows:

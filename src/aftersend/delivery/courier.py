@@ -25,7 +25,7 @@ from aftersend.delivery.outcome import Attempt
 from aftersend.delivery.parcel import Parcel
 from aftersend.delivery.routes import Route, Routes
 from aftersend.delivery.rules import Rules
-from aftersend.delivery.signing import Signer
+from aftersend.delivery.signing import Draft, Signer
 from aftersend.delivery.site import Site
 from aftersend.delivery.tls import TlsContexts
 from aftersend.errors import SubmissionError, TryLater
@@ -123,18 +123,38 @@ class Courier:
         claimed: list[Claim] = await self._store.join(queue.claim_for_treatment, request, hurry=False)
         self._held += len(claimed)
         self._bytes += sum(claim.size for claim in claimed)
+        admitted = self._admitted(claimed)
         try:
-            await self._fetch_bodies(claimed)
+            bodies = await self._fetch_bodies(admitted)
         except Exception:
-            for claim in claimed:
+            for claim in admitted:
                 self._give_up_claim(claim, claim.due_us, claim.site, None)
             raise
-        for claim in claimed:
+        if self._signer:
+            drafts = [
+                self._draft(claim, claim.headers, claim.body, bodies[place])
+                for claim in admitted
+                if (place := (claim.account_id, claim.body)) in bodies
+            ]
+            await self._signer.sign_ahead(drafts, self._clock() // SECOND)
+        for claim in admitted:
             try:
-                self._hand_out(claim)
+                self._hand_out(claim, bodies.get((claim.account_id, claim.body)))
             except Exception:
                 self._our_fault(claim)
         return len(claimed)
+
+    def _admitted(self, claimed: Sequence[Claim]) -> list[Claim]:
+        """Give back what does not fit into the bytes that may be in hand; one message always fits."""
+        over = self._bytes - BYTES_IN_HAND
+        if over <= 0:
+            return list(claimed)
+        kept = list(claimed)
+        while over > 0 and len(kept) > 1:
+            claim = kept.pop()
+            over -= claim.size
+            self._give_up_claim(claim, claim.due_us, claim.site, None)
+        return kept
 
     async def _rest(self, taken: int) -> None:
         """Wait for the bell, or for the next due time."""
@@ -153,34 +173,44 @@ class Courier:
         except TimeoutError:
             pass
 
-    async def _fetch_bodies(self, claimed: Sequence[Claim]) -> None:
-        wanted = {(c.account_id, c.body) for c in claimed} - self._bodies.keys()
-        if not wanted:
-            return
-        places = list(wanted)
-        loaded = await asyncio.gather(*(self._store.join(content.load, place) for place in places))
-        for place, body in zip(places, loaded, strict=True):
+    async def _fetch_bodies(self, claimed: Sequence[Claim]) -> dict[tuple[int, bytes], bytes]:
+        """Return the bodies of these claims, from memory where they are still there; retention may have taken one away."""
+        found: dict[tuple[int, bytes], bytes] = {}
+        missing = []
+        for place in dict.fromkeys((c.account_id, c.body) for c in claimed):
+            body = self._bodies.get(place)
+            if body is None:
+                missing.append(place)
+            else:
+                found[place] = body
+        loaded = await asyncio.gather(*(self._store.join(content.load, place) for place in missing))
+        for place, body in zip(missing, loaded, strict=True):
             if body is not None:
-                self._bodies[place] = body
-                self._bodies_size += len(body)
+                found[place] = body
+                self._remember(place, body)
+        return found
 
-    def _forget_bodies(self) -> None:
+    def _remember(self, place: tuple[int, bytes], body: bytes) -> None:
+        if place not in self._bodies:
+            self._bodies[place] = body
+            self._bodies_size += len(body)
         while self._bodies_size > BODIES_REMEMBERED and self._bodies:
-            _, body = self._bodies.popitem(last=False)
-            self._bodies_size -= len(body)
+            _, forgotten = self._bodies.popitem(last=False)
+            self._bodies_size -= len(forgotten)
 
     # ---- handing out -----------------------------------------------------------------------------------------------
 
-    def _hand_out(self, claim: Claim) -> None:
+    def _hand_out(self, claim: Claim, body: bytes | None) -> None:
         now = self._clock()
         if claim.suppressed is not None:
             verdict = gates.decide(claim, now)
             if isinstance(verdict, Refuse):
                 self._refuse(claim, verdict, now)
                 return
-        parcel = self._parcel(claim, now)
-        if parcel is None:
+        if body is None:
+            self._finish(claim, self._no_content(claim), "")
             return
+        parcel = self._parcel(claim, body, now)
         known = self._by_domain.get(claim.domain)
         if known is not None and (known[0] is None or self._resolver.known(claim.domain) is known[0]):
             self._to_lane(parcel, known[1])
@@ -192,12 +222,7 @@ class Courier:
         self._resolving[claim.domain] = [parcel]
         self._spawn(self._resolve(claim.domain))
 
-    def _parcel(self, claim: Claim, now: Instant) -> Parcel | None:
-        body = self._bodies.get((claim.account_id, claim.body))
-        if body is None:
-            self._finish(claim, self._no_content(claim), "")
-            return None
-        self._forget_bodies()
+    def _parcel(self, claim: Claim, body: bytes, now: Instant) -> Parcel:
         signature = self._signature(claim, claim.headers, claim.body, body, now)
         sender = claim.sender
         if sender:
@@ -208,8 +233,12 @@ class Courier:
     def _signature(self, claim: Claim, headers: bytes, body_id: bytes, body: bytes, now: Instant) -> bytes:
         if not self._signer:
             return b""
+        return self._signer.signature(self._draft(claim, headers, body_id, body), now // SECOND)
+
+    @staticmethod
+    def _draft(claim: Claim, headers: bytes, body_id: bytes, body: bytes) -> Draft:
         domain = mail_headers.domain_of(claim.header_from)
-        return self._signer.signature(claim.account_id, claim.message_id, domain, headers, body_id, body, now // SECOND)
+        return Draft(claim.account_id, claim.message_id, domain, headers, body_id, body)
 
     def _no_content(self, claim: Claim) -> Attempt:
         meaning = outcomes.Meaning(Fact.MALFORMED, None, None, goes_on=False)
@@ -499,6 +528,7 @@ class Courier:
                 self._put_off(parcel, lane, parcel.claim.due_us, "")
             for connection in list(lane.connections):
                 connection.finish()
+        await self._signer.stop()
         end = asyncio.get_running_loop().time() + patience_s
         while self._held and asyncio.get_running_loop().time() < end:
             await asyncio.sleep(0.02)

@@ -1,36 +1,66 @@
-"""Sign what goes out: the DKIM keys of the From domain, loaded once; the hash of a body, taken once."""
+"""Sign what goes out: the DKIM keys of the From domain, loaded once; the hash of a body, taken once.
+
+Many messages at once are signed by a process beside the service, a few by the service itself.
+"""
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
+
+from aftersend.delivery.signing_process import SigningProcess
 
 if TYPE_CHECKING:
     from aftersend.mail import dkim
 
 K = TypeVar("K")
 V = TypeVar("V")
-
 REMEMBERED = 2000
 EXPIRES_AFTER_S = 14 * 24 * 3600
+MANY = 8
+"""From so many messages on they are signed beside the service."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message that is to be signed."""
+
+    account_id: int
+    message_id: int
+    from_domain: str
+    headers: bytes
+    body_id: bytes
+    """Names the body; equal for equal bodies."""
+    body: bytes
 
 
 class Signer:
-    """Gives the DKIM-Signature lines for a message. `reload` is called whenever keys change."""
+    """Gives the DKIM-Signature lines for a message. `reload` is called whenever keys may have changed."""
 
     def __init__(self) -> None:
         self._keys: dict[tuple[int, str], tuple[dkim.DkimKey, ...]] = {}
+        self._names: frozenset[Hashable] = frozenset()
+        self._numbers: dict[int, int] = {}
         self._hashes: OrderedDict[bytes, bytes] = OrderedDict()
         self._signed: OrderedDict[tuple[int, bytes], bytes] = OrderedDict()
+        self._beside: SigningProcess | None = None
+        self._is_stale = False
 
-    def reload(self, keys: Sequence[tuple[int, str, Callable[[], dkim.DkimKey]]]) -> None:
-        """Take the active keys: account, domain, and how to open each."""
+    def reload(self, keys: Sequence[tuple[int, str, str, Callable[[], dkim.DkimKey]]]) -> bool:
+        """Take the active keys (account, domain, selector, and how to open each); whether they have changed."""
+        names = frozenset(key[:3] for key in keys)
+        if names == self._names:
+            return False
         opened: dict[tuple[int, str], tuple[dkim.DkimKey, ...]] = {}
-        for account_id, domain, unseal in keys:
+        for account_id, domain, _, unseal in keys:
             opened[account_id, domain] = (*opened.get((account_id, domain), ()), unseal())
-        self._keys = opened
+        self._names, self._keys = names, opened
         self._signed.clear()
+        self._is_stale = True
+        return True
 
     def __bool__(self) -> bool:
         return bool(self._keys)
@@ -45,32 +75,68 @@ class Signer:
             part = part.partition(".")[2]
         return ()
 
-    def signature(
-        self,
-        account_id: int,
-        message_id: int,
-        from_domain: str,
-        headers: bytes,
-        body_id: bytes,
-        body: bytes,
-        now_s: int,
-    ) -> bytes:
+    async def sign_ahead(self, drafts: Sequence[Draft], now_s: int) -> None:
+        """Sign many messages at once, so that `signature` has them at hand; a few are left to `signature`."""
+        wanted = {
+            (draft.message_id, draft.body_id): draft
+            for draft in drafts
+            if (draft.message_id, draft.body_id) not in self._signed
+            and self.keys_for(draft.account_id, draft.from_domain)
+        }
+        if len(wanted) < MANY:
+            return
+        with contextlib.suppress(ConnectionError, OSError):
+            await self._sign_beside(wanted, now_s)
+
+    async def _sign_beside(self, wanted: dict[tuple[int, bytes], Draft], now_s: int) -> None:
+        from aftersend.mail import dkim
+
+        beside = await self._started()
+        prefixes: list[tuple[tuple[int, bytes], bytes]] = []
+        work: list[tuple[int, bytes]] = []
+        for place, draft in wanted.items():
+            hashed = self._hash(draft.body_id, draft.body)
+            for key in self.keys_for(draft.account_id, draft.from_domain):
+                prefix, digest = dkim.header_to_sign(draft.headers, key, hashed, now_s=now_s, expire_s=EXPIRES_AFTER_S)
+                prefixes.append((place, prefix))
+                work.append((self._numbers[id(key)], digest))
+        lines: dict[tuple[int, bytes], list[bytes]] = {}
+        for (place, prefix), signed in zip(prefixes, await beside.sign(work), strict=True):
+            lines.setdefault(place, []).append(dkim.signed_field(prefix, signed))
+        for place, fields in lines.items():
+            _remember(self._signed, place, b"".join(fields))
+
+    async def _started(self) -> SigningProcess:
+        from aftersend.mail import dkim
+
+        if self._beside is not None and self._is_stale:
+            await self._beside.stop()
+        if self._beside is None or self._is_stale or not self._beside.is_running:
+            keys = [key for found in self._keys.values() for key in found]
+            self._numbers = {id(key): number for number, key in enumerate(keys)}
+            self._is_stale = False
+            self._beside = SigningProcess()
+            await self._beside.start([dkim.pem(key.private) for key in keys])
+        return self._beside
+
+    def signature(self, draft: Draft, now_s: int) -> bytes:
         """Return the signature lines to stand before the headers, or nothing where no key signs for the domain.
 
         The same message to another recipient is not signed again.
         """
-        keys = self.keys_for(account_id, from_domain)
+        keys = self.keys_for(draft.account_id, draft.from_domain)
         if not keys:
             return b""
-        signed = self._signed.get((message_id, body_id))
+        place = (draft.message_id, draft.body_id)
+        signed = self._signed.get(place)
         if signed is None:
             from aftersend.mail import dkim
 
+            hashed = self._hash(draft.body_id, draft.body)
             signed = b"".join(
-                dkim.sign(headers, key, self._hash(body_id, body), now_s=now_s, expire_s=EXPIRES_AFTER_S)
-                for key in keys
+                dkim.sign(draft.headers, key, hashed, now_s=now_s, expire_s=EXPIRES_AFTER_S) for key in keys
             )
-            _remember(self._signed, (message_id, body_id), signed)
+            _remember(self._signed, place, signed)
         return signed
 
     def _hash(self, body_id: bytes, body: bytes) -> bytes:
@@ -81,6 +147,11 @@ class Signer:
             known = dkim.body_hash(body)
             _remember(self._hashes, body_id, known)
         return known
+
+    async def stop(self) -> None:
+        """End the process beside."""
+        if self._beside is not None:
+            await self._beside.stop()
 
 
 def _remember(memory: OrderedDict[K, V], key: K, value: V) -> None:
