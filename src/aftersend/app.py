@@ -32,6 +32,8 @@ PRUNE_EVERY_S = 600.0
 STREAKS_KEPT_DAYS = 400
 """For so long an address is remembered of which nothing was heard any more."""
 LOOK_AROUND_S = 0.02
+LOOK_AROUND_ALONE_S = 0.25
+"""The command line works on the same file too."""
 
 
 @dataclass
@@ -81,7 +83,7 @@ class Service:
                 [
                     (row.account_id, row.domain, row.selector, seal.opener(self.secret, row))
                     for row in kept
-                    if row.retired_us is None
+                    if row.active_us is not None and row.retired_us is None
                 ]
             )
         if self.courier is not None:
@@ -98,8 +100,8 @@ async def running(
     if unknown:
         raise SettingsError(f"--only takes {', '.join(PARTS)}; not {', '.join(sorted(unknown))}.")
     _raise_file_limit()
-    with _lock(settings, worker):
-        service = await _enter(settings, worker)
+    with _lock(settings, worker) as lock:
+        service = await _enter(settings, worker, place=_place(lock))
         service.is_shared = worker > 0 or workers > 1
         try:
             await _start(service, parts)
@@ -125,20 +127,38 @@ def _lock(settings: Settings, worker: int) -> IO[str]:
     return handle
 
 
-async def _enter(settings: Settings, worker: int) -> Service:
-    """Open the store and take a place among the nodes. Who holds the lock knows a former process of this name to be dead."""
+def _place(lock: IO[str]) -> str:
+    """Return the word by which this data directory is known among the nodes; it is kept in the file of the lock."""
+    lock.seek(0)
+    word = lock.read().strip()
+    if not word:
+        word = secrets.token_hex(8)
+        with contextlib.suppress(OSError):  # on a full disk the place is a new one each time
+            lock.write(word)
+            lock.flush()
+    return word
+
+
+async def _enter(settings: Settings, worker: int, *, place: str) -> Service:
+    """Open the store and take a place among the nodes.
+
+    Who holds the lock knows a former process of this name to be dead, but only one that worked in the same place: over
+    PostgreSQL, another machine may have been given the same name by mistake.
+    """
     from aftersend.control.secret import installation_secret
 
     engine = Engine(settings.store_url)
     now = clock.now()
     name = settings.node_name + (f"#{worker}" if worker else "")
-    incarnation = secrets.token_hex(8)
+    incarnation = f"{place}.{secrets.token_hex(8)}"
     try:
         upgrade.upgrade(engine)
         with engine.writing() as connection:
             secret = installation_secret(settings, connection)
             accounts.ensure_first(connection, now=now)
-            number, freed = nodes.enter(connection, name, incarnation, now=now, take_over=True)
+            former = nodes.incarnation_of(connection, name)
+            take_over = former is not None and former.startswith(f"{place}.")
+            number, freed = nodes.enter(connection, name, incarnation, now=now, take_over=take_over)
     except BaseException:
         engine.close()
         raise
@@ -180,7 +200,7 @@ async def _start(service: Service, parts: Sequence[str]) -> None:
     if "upkeep" in parts:
         service.spawn(_end_overdue(service))
         service.spawn(_prune(service))
-    if service.is_shared and service.engine.is_sqlite:
+    if service.engine.is_sqlite:
         service.spawn(_look_around(service))
     if "web" in parts and settings.web.listen:
         await _start_web(service)
@@ -398,7 +418,7 @@ async def _compare_notes(service: Service) -> None:
 async def _look_around(service: Service) -> None:
     """See every little while whether another process of this machine has written to the same SQLite file."""
     while not service.stopping.is_set():
-        await asyncio.sleep(LOOK_AROUND_S)
+        await asyncio.sleep(LOOK_AROUND_S if service.is_shared else LOOK_AROUND_ALONE_S)
         service.store.look_around()
 
 
@@ -559,7 +579,7 @@ async def practised(settings: Settings) -> AsyncIterator[Settings]:
             delivery=msgspec.structs.replace(
                 settings.delivery,
                 port=world.port,
-                routes={},
+                routes=world.routes,
                 time_scale=PRACTICE_SCALE,
                 lifetime_hours=PRACTICE_LIFETIMES,
             ),

@@ -245,10 +245,7 @@ def _from_text(text: str, kind: Any) -> Any:
 
 def _settings_by_name() -> dict[str, Any]:
     """Every setting's dotted name and its plain type."""
-    found: dict[str, Any] = {}
-    for name, kind, _ in _fields(Settings):
-        found[name] = kind
-    return found
+    return {name: kind for name, kind, _ in _fields(Settings)}
 
 
 def _fields(struct: type[Struct], prefix: str = "") -> list[tuple[str, Any, str]]:

@@ -81,7 +81,7 @@ def _hidden(how: str) -> Any:
 
 
 def _veiled(address: str, how: str) -> str:
-    local, at, domain = address.rpartition("@")
+    _, at, domain = address.rpartition("@")
     if how == "domain":
         return f"…@{domain}" if at else "…"
     return hashlib.sha256(address.lower().encode()).hexdigest()[:12]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import smtplib
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +13,11 @@ import pytest
 
 from aftersend import app
 from aftersend.config import Settings, load
-from aftersend.errors import AftersendError, SettingsError, TryLater
+from aftersend.errors import AftersendError, Conflict, SettingsError, TryLater
 from aftersend.ledger.facts import Fact, Facts
-from aftersend.store import Engine, accounts, deliveries, nodes, suppressions
+from aftersend.store import Engine, accounts, deliveries, nodes, queue, suppressions
 from aftersend.store.deliveries import Filter
-from aftersend.store.queue import Stage
+from aftersend.store.queue import ClaimRequest, Stage
 from given import ACCOUNT
 
 CONTENT = b"From: Shop <shop@example.com>\r\nSubject: Hi\r\n\r\nHello\r\n"
@@ -118,6 +119,29 @@ async def test_a_data_directory_belongs_to_one_process(settings: Callable[..., S
         assert len(await service.store.ask(nodes.listed)) == 1
     async with app.running(settings(), only=("smtp",)) as service:
         await asyncio.to_thread(submit, service)
+
+
+async def test_a_name_belongs_to_one_process(settings: Callable[..., Settings], tmp_path: Path) -> None:
+    """Over one database a name that is at work is refused from another data directory, and the first works on."""
+    async with app.running(settings(), only=("smtp",)) as service:
+        with pytest.raises(Conflict, match="another name"):
+            async with app.running(settings(data_dir=str(tmp_path / "elsewhere")), only=("smtp",)):
+                pass
+        assert await service.store.run(nodes.renew, service.node, service.incarnation, now=service.clock())
+
+
+async def test_a_node_that_was_killed_starts_again_at_once(settings: Callable[..., Settings]) -> None:
+    """Who comes back to its own data directory waits for no lease, and takes up what it held."""
+    async with app.running(settings(), only=("smtp",)) as service:
+        await asyncio.to_thread(submit, service)
+        killed = service.incarnation
+    with contextlib.closing(Engine(settings().store_url)) as engine, engine.writing() as connection:
+        number, _ = nodes.enter(connection, "one", killed, now=service.clock(), take_over=False)
+        queue.claim(connection, [ClaimRequest(Stage.DELIVERY, service.clock(), number, 10)])
+    async with app.running(settings(), only=("smtp",)) as service:
+        (row,) = await service.store.ask(lambda c: deliveries.page(c, ACCOUNT, Filter(), limit=9))
+        assert row["holder"] == 0
+        assert [name for _, name, *_ in await service.store.ask(nodes.listed)] == ["one"]
 
 
 async def test_a_start_that_fails_leaves_nothing_behind(settings: Callable[..., Settings]) -> None:

@@ -30,7 +30,7 @@ def claim(*, tries: int = 0, facts: int = 0, age: int = 0, lifetime: int = 3 * D
         faults=0, message_id=12, stream="transactional", recipient="ann@example.net", folded="ann@example.net",
         domain="example.net", facts=facts, notify=None, orcpt=None, broadcast_id=None, created_us=START - age,
         sender="shop@example.com", header_from="shop@example.com", headers=b"", body=b"", size=10, flags=0, envid=None,
-        scheduled_us=None, received_us=START - age,
+        scheduled_us=None, received_us=START - age, reason=None, detail=None,
     )  # fmt: skip
 
 

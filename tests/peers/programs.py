@@ -196,9 +196,23 @@ def postfix(
             shutil.copytree(Path("/etc/postfix", name), folder / "etc" / name)
     try:
         with running([program, "-c", folder / "etc", "start-fg"], port, folder / "maillog"):
-            yield port, Maildirs(folder / "mail")
+            try:
+                yield port, Maildirs(folder / "mail")
+            finally:
+                _end_master(folder / "spool" / "pid" / "master.pid")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end_master(pid_file: Path) -> None:
+    """End Postfix's master and with it its services: it does not end with the script that started it."""
+    with contextlib.suppress(OSError, ValueError):
+        master = int(pid_file.read_text())
+        os.kill(master, signal.SIGTERM)
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            os.kill(master, 0)  # raises when it is gone
+            time.sleep(0.02)
 
 
 def _master(port: int) -> str:

@@ -17,10 +17,10 @@ Change = Callable[[SiteState, Limits, int], SiteState]
 CHANGES: dict[str, Change] = {
     "success": lambda state, rules, now: limits.after_success(state, rules),
     "pushback": lambda state, rules, now: limits.after_pushback(
-        state, now=now, open_connections=5, seen_rate=7.0, why="421", pause_s=30.0
+        state, rules, now=now, open_connections=5, seen_rate=7.0, why="421", pause_s=30.0
     ),
     "pushback from the only connection": lambda state, rules, now: limits.after_pushback(
-        state, now=now, open_connections=0, seen_rate=0.0, why="421", pause_s=300.0
+        state, rules, now=now, open_connections=0, seen_rate=0.0, why="421", pause_s=300.0
     ),
     "refused": lambda state, rules, now: limits.after_no_connection(
         state, rules, now=now, timed_out=False, why="refused"
@@ -79,7 +79,7 @@ def test_pushing_back_halves_at_once(rules: Limits, history: list[str], open_now
 
     def push(state: SiteState, now: int) -> SiteState:
         return limits.after_pushback(
-            state, now=now, open_connections=open_now, seen_rate=seen_rate, why="421 slow down", pause_s=30.0
+            state, rules, now=now, open_connections=open_now, seen_rate=seen_rate, why="421 slow down", pause_s=30.0
         )
 
     now = max(NOW, state.closed_until_us)
@@ -103,7 +103,7 @@ def test_growth_takes_a_row_of_good_ones() -> None:
         state = limits.after_success(state, rules)
     assert state.connections == 2
     assert limits.after_success(state, rules).connections == 3
-    pushed = limits.after_pushback(state, now=NOW, open_connections=2, seen_rate=1.0, why="x", pause_s=1.0)
+    pushed = limits.after_pushback(state, Limits(), now=NOW, open_connections=2, seen_rate=1.0, why="x", pause_s=1.0)
     for _ in range(2):
         pushed = limits.after_success(pushed, rules)
     assert pushed.connections == 1

@@ -149,6 +149,8 @@ class Connection(asyncio.Protocol):
         self._upgrading = False
         self._handshake: asyncio.Task[None] | None = None
         self.trouble = ""
+        self.refusal: Reply | None = None
+        """What the server said when it did not want to talk to us at all."""
         self.tls_failed = False
         """Whether the server offered TLS that does not work."""
         self.ready: asyncio.Future[bool] = self._loop.create_future()

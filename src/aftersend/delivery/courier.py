@@ -299,7 +299,10 @@ class Courier:
         if claim.tries and until >= claim.expires_us:
             evidence = {"kind": "closed", "site": lane.name}
             said = why or "The site could not be reached."
-            self._finish(claim, Attempt(outcomes.of_no_connection(), said, evidence, tried=False), lane.name)
+            last = None if claim.reason is None else Reason(claim.reason)
+            self._finish(
+                claim, Attempt(outcomes.of_waiting(last, claim.detail), said, evidence, tried=False), lane.name
+            )
             return
         self._give_up_claim(claim, until + int(random.random() * SECOND), lane.name, why)
 
@@ -405,6 +408,8 @@ class Courier:
         if isinstance(error, TryLater) and not self._store.is_closed:
             asyncio.get_running_loop().call_later(1.0, self._record, claim, step)
             return
+        if isinstance(error, TryLater):
+            return  # we are stopping; the claim goes with the node, and the delivery is tried again
         if error is not None:
             log.error("outcome_not_recorded", delivery_id=claim.delivery_id, error=repr(error))
             self._our_fault(claim)

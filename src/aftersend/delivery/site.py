@@ -78,6 +78,7 @@ class Site:
         self.has_news = True
         self.state = limits.after_pushback(
             self.state,
+            self._rules,
             now=self._clock(),
             open_connections=sum(lane.open for lane in self.lanes),
             seen_rate=self._rate_seen() if of_rate else None,

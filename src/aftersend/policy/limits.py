@@ -27,6 +27,8 @@ class Limits:
     closed_after_refusal_s: float = 120.0
     """How long a host that refused the connection is left alone (features.md §5: two minutes)."""
     closed_after_timeout_s: float = 900.0
+    rate_least: float = 0.1
+    """Messages a second below which no site is thought to go."""
     pause_scale: float = 1.0
     """Multiplies the pauses that a site asks for."""
     grow_after: int = 50
@@ -38,6 +40,7 @@ class Limits:
             self,
             closed_after_refusal_s=self.closed_after_refusal_s * scale,
             closed_after_timeout_s=self.closed_after_timeout_s * scale,
+            rate_least=self.rate_least / scale,
             pause_scale=self.pause_scale * scale,
         )
 
@@ -73,7 +76,14 @@ def after_success(state: SiteState, limits: Limits) -> SiteState:
 
 
 def after_pushback(
-    state: SiteState, *, now: int, open_connections: int, seen_rate: float | None, why: str, pause_s: float
+    state: SiteState,
+    limits: Limits,
+    *,
+    now: int,
+    open_connections: int,
+    seen_rate: float | None,
+    why: str,
+    pause_s: float,
 ) -> SiteState:
     """The site says that we are too much: half the connections that it has borne, never less than one, and a pause.
 
@@ -84,7 +94,7 @@ def after_pushback(
         return replace(state, why=why)
     rate = state.rate_per_s
     if seen_rate is not None:
-        rate = max(0.1, min(rate or seen_rate, seen_rate) / 2)
+        rate = max(limits.rate_least, min(rate or seen_rate, seen_rate) / 2)
     return replace(
         state,
         connections=max(1.0, min(state.connections, max(1, open_connections)) / 2),

@@ -55,6 +55,11 @@ def of_no_connection() -> Meaning:
     return Meaning(Fact.DEFERRED, Reason.NETWORK_ERROR, None, goes_on=True)
 
 
+def of_waiting(last: Reason | None, detail: str | None) -> Meaning:
+    """The site is left alone until after this delivery's time: what was heard last is the reason."""
+    return Meaning(Fact.DEFERRED, last or Reason.NETWORK_ERROR, detail, goes_on=True)
+
+
 def of_closed_door(reason: Reason, detail: str | None, retry_after_s: float | None = None) -> Meaning:
     """The server refused the connection, not the message: whatever the number, it is tried again (RFC 5321 §3.1)."""
     return Meaning(Fact.DEFERRED, reason, detail, goes_on=True, hints=Hints(retry_after_s=retry_after_s))

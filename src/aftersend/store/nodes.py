@@ -52,6 +52,12 @@ def enter(connection: Connection, name: str, incarnation: str, *, now: Instant, 
     return number, freed
 
 
+def incarnation_of(connection: Connection, name: str) -> str | None:
+    """Return which process works, or worked last, under a name; None if none does."""
+    found = connection.execute(select(nodes.c.incarnation).where(nodes.c.name == name)).scalar()
+    return None if found is None else str(found)
+
+
 def renew(connection: Connection, number: int, incarnation: str, *, now: Instant) -> bool:
     """Prolong the lease; False when another node has taken this one for dead and freed its claims."""
     done = connection.execute(

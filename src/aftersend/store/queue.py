@@ -67,6 +67,9 @@ class Claim:
     envid: str | None
     scheduled_us: Instant | None
     received_us: Instant
+    reason: str | None
+    """What the last failed attempt was about."""
+    detail: str | None
     suppressed: str | None = None
     suppression_origin: str | None = None
     suppressed_until: Instant | None = None
@@ -77,7 +80,7 @@ _CLAIMED = (
     deliveries.c.message_id, deliveries.c.stream, deliveries.c.recipient, deliveries.c.folded, deliveries.c.domain,
     deliveries.c.facts, deliveries.c.notify, deliveries.c.orcpt, deliveries.c.broadcast_id, deliveries.c.created_us,
     messages.c.sender, messages.c.header_from, messages.c.headers, messages.c.body, messages.c.size, messages.c.flags,
-    messages.c.envid, messages.c.scheduled_us, messages.c.received_us,
+    messages.c.envid, messages.c.scheduled_us, messages.c.received_us, deliveries.c.reason, deliveries.c.detail,
 )  # fmt: skip
 
 _DUE = (
