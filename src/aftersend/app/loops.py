@@ -1,0 +1,128 @@
+"""The loops that keep a node going, beside those that its parts bring along."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from aftersend import clock
+from aftersend.app.service import Service
+from aftersend.errors import AftersendError, TryLater
+from aftersend.logs import Logger
+from aftersend.store import nodes, retention, returned, sites, standings
+
+log = Logger("app")
+
+TREATMENT_BATCH = 500
+UPKEEP_EVERY_S = 5.0
+PRUNE_EVERY_S = 600.0
+STREAKS_KEPT_DAYS = 400
+"""For so long an address is remembered of which nothing was heard any more."""
+LOOK_AROUND_S = 0.02
+LOOK_AROUND_ALONE_S = 0.25
+"""The command line works on the same file too."""
+
+
+async def treat(service: Service) -> None:
+    """Treat what is due, until the service stops."""
+    from aftersend.store import queue
+    from aftersend.store.queue import Stage
+    from aftersend.treatment import treat_due
+
+    bell = service.store.bell("treatment")
+    while not service.stopping.is_set():
+        bell.clear()
+        try:
+            looked_at = await treat_due(
+                service.store, service.clock, service.ids, node=service.node, batch=TREATMENT_BATCH
+            )
+            if looked_at:
+                continue
+            due = await service.store.ask(queue.next_due, Stage.TREATMENT)
+        except TryLater:
+            await asyncio.sleep(1.0)
+            continue
+        wait = 5.0 if due is None else min(5.0, max(0.001, (due - service.clock()) / clock.SECOND))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(bell.wait(), wait)
+
+
+async def beat(service: Service) -> None:
+    """Renew the lease, free the claims of nodes that died, read again what is kept in memory."""
+    while not service.stopping.is_set():
+        await asyncio.sleep(UPKEEP_EVERY_S)
+        try:
+            alive = await service.store.run(nodes.renew, service.node, service.incarnation, now=service.clock())
+            if not alive:
+                log.critical("lease_lost", because="this process was silent for too long; another node took its work")
+                service.fail()
+                return
+            freed = await service.store.run(nodes.free_dead, now=service.clock())
+            if freed:
+                log.warning("claims_taken_over", deliveries=freed)
+                service.store.ring("treatment")
+                service.store.ring("delivery")
+            await service.refresh()
+            await _compare_notes(service)
+        except (TryLater, OSError) as error:
+            log.warning("store_unavailable", error=str(error))
+
+
+async def _compare_notes(service: Service) -> None:
+    """Tell the other nodes what was learnt of receiving sites, and heed what they have learnt."""
+    courier = service.courier
+    if courier is None or courier.nodes < 2:
+        return
+    now = service.clock()
+    lessons = courier.lessons()
+    if lessons:
+        await service.store.run(sites.tell, lessons, node=service.node, now=now)
+    courier.heed(
+        await service.store.ask(sites.told, node=service.node, since=now - 3 * int(UPKEEP_EVERY_S * clock.SECOND))
+    )
+
+
+async def look_around(service: Service) -> None:
+    """See every little while whether another process of this machine has written to the same SQLite file."""
+    while not service.stopping.is_set():
+        await asyncio.sleep(LOOK_AROUND_S if service.is_shared else LOOK_AROUND_ALONE_S)
+        service.store.look_around()
+
+
+async def end_overdue(service: Service) -> None:
+    """End what has waited too long, every few seconds."""
+    from aftersend import treatment
+
+    while not service.stopping.is_set():
+        with contextlib.suppress(TryLater):
+            await treatment.end_overdue(service.store, service.clock, service.ids, node=service.node)
+        await asyncio.sleep(UPKEEP_EVERY_S)
+
+
+async def prune(service: Service) -> None:
+    """Forget what is over its time, every ten minutes, and give the space back."""
+    kept = service.settings.retention
+    days = {"bodies": kept.bodies, "evidence": kept.evidence, "events": kept.events, "refusals": kept.refusals}
+    while not service.stopping.is_set():
+        removed = 0
+        try:
+            while True:
+                went = await service.store.run(
+                    retention.prune, now=service.clock(), days=days, idempotency_us=clock.DAY
+                )
+                went["returns"] = await service.store.run(
+                    returned.prune, before=service.clock() - kept.returns * clock.DAY
+                )
+                went["streaks"] = await service.store.run(
+                    standings.prune, before=service.clock() - STREAKS_KEPT_DAYS * clock.DAY
+                )
+                removed += sum(went.values())
+                if not any(went.values()):
+                    break
+                await asyncio.sleep(0.05)
+            if removed:
+                await asyncio.get_running_loop().run_in_executor(None, service.engine.give_back)
+                log.info("pruned", rows=removed)
+        except AftersendError as error:
+            log.warning("prune_failed", error=str(error))
+        await asyncio.sleep(PRUNE_EVERY_S)

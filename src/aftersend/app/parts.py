@@ -1,0 +1,201 @@
+"""The wiring: how each part of a node is made from the settings and tied to the store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from aftersend import clock
+from aftersend.app import loops
+from aftersend.app.service import Service
+from aftersend.config import Settings, address
+from aftersend.store import accounts
+
+
+async def start(service: Service, parts: Sequence[str]) -> None:
+    """Start the parts, submission first: whoever waits for us to be back waits for that."""
+    from aftersend.control.keys import Keys
+    from aftersend.delivery.names import Resolver
+    from aftersend.intake import Intake
+
+    settings = service.settings
+    service.intake = Intake(
+        service.store,
+        service.clock,
+        service.ids,
+        hostname=settings.hostname,
+        max_size=settings.smtp.max_size,
+        refuse_unverified=settings.smtp.unverified_domains == "refuse",
+    )
+    service.intake.lifetimes = {name: hours * 3600 for name, hours in settings.delivery.lifetime_hours.items()}
+    service.keys = Keys(service.store, service.clock)
+    service.resolver = Resolver(service.clock, address(settings.dns.server) if settings.dns.server else None)
+    await service.refresh()
+    if "smtp" in parts:
+        await _start_smtp(service)
+    if "delivery" in parts and not settings.delivery.hold:
+        _start_delivery(service)
+        await service.refresh()
+    if "returns" in parts:
+        await _start_returns(service)
+    if "treatment" in parts:
+        service.spawn(loops.treat(service))
+    if service.courier is not None:
+        service.spawn(service.courier.run())
+    service.spawn(loops.beat(service))
+    if "upkeep" in parts:
+        service.spawn(loops.end_overdue(service))
+        service.spawn(loops.prune(service))
+    if service.engine.is_sqlite:
+        service.spawn(loops.look_around(service))
+    if "web" in parts and settings.web.listen:
+        await _start_web(service)
+
+
+async def _start_smtp(service: Service) -> None:
+    from aftersend.smtpd import Submission, SubmissionServer
+    from aftersend.smtpd.certificate import server_context
+
+    smtp = service.settings.smtp
+    rules = Submission(
+        hostname=service.settings.hostname,
+        max_size=smtp.max_size,
+        max_recipients=smtp.max_recipients,
+        max_connections=smtp.max_connections,
+        max_connections_per_client=smtp.max_connections_per_client,
+        idle_s=smtp.idle_s,
+        bare_newlines=smtp.bare_newlines,
+        trusted_networks=smtp.trusted_networks,
+        trusted_account=accounts.FIRST_ACCOUNT,
+        tls=server_context(
+            smtp.tls_certificate,
+            smtp.tls_key,
+            data_dir=service.settings.data_dir,
+            hostname=service.settings.hostname,
+        ),
+    )
+    server = SubmissionServer(rules, service.intake, service.keys, service.store, service.clock, service.ids)
+    bound = await server.start([address(a) for a in smtp.listen], [address(a) for a in smtp.listen_tls])
+    service.addresses["smtp"] = bound[0]
+    if smtp.listen_tls:
+        service.addresses["smtps"] = bound[len(smtp.listen)]
+    service.closers.append(server.stop)
+
+
+async def _start_returns(service: Service) -> None:
+    """Read what comes back; listen for it where an address is set, look into a mailbox where one is."""
+    from aftersend.returns import Returns, ReturnsServer, Rules
+    from aftersend.returns.imap import Poller, account
+
+    settings = service.settings
+    place = return_place(settings, service.secret)
+    returns = Returns(service.store, service.clock, place, suppression_rules(settings))
+    service.spawn(returns.run())
+    if settings.returns.listen:
+        from aftersend.smtpd.certificate import server_context
+
+        smtp = settings.smtp
+        context = server_context(
+            smtp.tls_certificate, smtp.tls_key, data_dir=settings.data_dir, hostname=settings.hostname
+        )
+        server = ReturnsServer(Rules(settings.hostname, context), place, service.store, service.clock, service.ids)
+        bound = await server.start([address(a) for a in settings.returns.listen])
+        service.addresses["returns"] = bound[0]
+        service.closers.append(server.stop)
+    if settings.returns.imap:
+        service.spawn(Poller(account(settings.returns.imap), service.store, service.clock, service.ids).run())
+
+
+def return_place(settings: Settings, secret: Any) -> Any:
+    """Say which return paths are ours."""
+    from aftersend.returns.tokens import Place
+
+    domains = frozenset({settings.return_domain.lower(), settings.hostname.lower()})
+    return Place((secret.derive("verp"),), domains)
+
+
+def suppression_rules(settings: Settings) -> Any:
+    """Say when the platform stops writing to an address by itself."""
+    from aftersend.policy.counters import SuppressionRules
+
+    chosen = settings.suppression
+    return SuppressionRules(
+        soft_bounces=chosen.soft_bounces,
+        soft_apart_us=int(chosen.soft_apart_hours * clock.HOUR),
+        soft_lasts_us=int(chosen.soft_days * clock.DAY),
+        hard_lasts_us=int(chosen.hard_days * clock.DAY),
+    )
+
+
+def _start_delivery(service: Service) -> None:
+    from aftersend.delivery import Courier, Routes, Rules, Signer
+    from aftersend.delivery.outcome import Attempt
+    from aftersend.intake.notices import Notices
+    from aftersend.ledger.facts import Fact
+    from aftersend.policy.diagnosis import load_tables
+    from aftersend.policy.limits import Limits
+    from aftersend.policy.retry import RetryPlan
+    from aftersend.store import record
+    from aftersend.store.queue import Claim
+
+    delivery = service.settings.delivery
+    most = delivery.connections_per_site
+    rules = Rules(
+        node=service.node,
+        hostname=service.settings.hostname,
+        return_domain=service.settings.return_domain,
+        verp_secret=service.secret.derive("verp"),
+        plan=RetryPlan(scale=delivery.time_scale),
+        limits=Limits(most=most, start=min(20, most)).scaled(delivery.time_scale),
+        connections=delivery.connections,
+        source_addresses=delivery.source_addresses,
+        verify_tls=delivery.verify_tls,
+        suppression=suppression_rules(service.settings),
+        suffix=_public_suffix,
+    )
+    service.signer = Signer()
+    routes = Routes(delivery.routes, port=delivery.port)
+    service.courier = Courier(
+        service.store, service.clock, service.ids, service.resolver, routes, service.signer, rules
+    )
+    service.closers.append(service.courier.stop)
+    notices = Notices(service.intake, service.clock, service.ids, hostname=service.settings.hostname)
+
+    def about(claim: Claim, step: record.Step, attempt: Attempt, body: bytes) -> None:
+        ended = step.next is None and attempt.meaning.goes_on
+        notices.about(
+            claim,
+            Fact.GAVE_UP if ended else attempt.meaning.fact,
+            status=attempt.status,
+            said=attempt.said,
+            host=str(attempt.evidence.get("host", "")),
+            reason=step.reason,
+            body=body,
+        )
+
+    service.courier.on_outcome = about
+    # The first reply that has to be understood should not wait for the tables to be read.
+    asyncio.get_running_loop().call_later(2.0, lambda: asyncio.get_running_loop().run_in_executor(None, load_tables))
+
+
+_suffixes: Any = None
+
+
+def _public_suffix(name: str) -> str | None:
+    """The registrable domain of a host name; the list is loaded when first needed."""
+    global _suffixes
+    if _suffixes is None:
+        from publicsuffixlist import PublicSuffixList
+
+        _suffixes = PublicSuffixList()
+    found = _suffixes.privatesuffix(name)
+    return None if found is None else str(found)
+
+
+async def _start_web(service: Service) -> None:
+    from aftersend import web
+
+    server = await web.start(service)
+    service.addresses["web"] = server.address
+    service.closers.append(server.stop)

@@ -1,0 +1,77 @@
+"""A running node: what its parts share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from aftersend import clock, ids
+from aftersend.config import Settings
+from aftersend.logs import Logger
+from aftersend.store import Engine, Store, accounts, nodes
+
+log = Logger("app")
+
+PARTS = ("smtp", "web", "treatment", "delivery", "returns", "upkeep")
+
+
+@dataclass
+class Service:
+    """A running node, as `running` hands it out: for the command line, the demo and the tests."""
+
+    settings: Settings
+    engine: Engine
+    store: Store
+    ids: ids.IdSource
+    node: int
+    incarnation: str
+    secret: Any
+    clock: clock.Clock
+    is_shared: bool = False
+    """Whether other processes of this machine work on the same store."""
+    addresses: dict[str, tuple[str, int]] = field(default_factory=dict)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    has_failed: bool = False
+    intake: Any = None
+    keys: Any = None
+    courier: Any = None
+    signer: Any = None
+    resolver: Any = None
+    tasks: list[asyncio.Task[Any]] = field(default_factory=list)
+    closers: list[Callable[[], Coroutine[Any, Any, None]]] = field(default_factory=list)
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run a loop until the service stops; a loop that dies takes the service down, loudly."""
+        task = asyncio.ensure_future(work)
+        task.add_done_callback(self._ended)
+        self.tasks.append(task)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        if not task.cancelled() and task.exception() is not None and not self.stopping.is_set():
+            log.critical("loop_died", exc_info=task.exception())
+            self.fail()
+
+    def fail(self) -> None:
+        """Stop, and say at the end that it was not in good order, so that whoever watches the process starts it again."""
+        self.has_failed = True
+        self.stopping.set()
+
+    async def refresh(self) -> None:
+        """Read again what the hot paths keep in memory: streams, domains, signing keys, how many nodes there are."""
+        self.intake.streams = await self.store.ask(accounts.all_streams)
+        self.intake.domains = await self.store.ask(accounts.all_domains)
+        if self.signer is not None:
+            from aftersend.control import seal
+
+            kept = await self.store.ask(accounts.dkim_keys_of)
+            self.signer.reload(
+                [
+                    (row.account_id, row.domain, row.selector, seal.opener(self.secret, row))
+                    for row in kept
+                    if row.active_us is not None and row.retired_us is None
+                ]
+            )
+        if self.courier is not None:
+            self.courier.nodes = max(1, len(await self.store.ask(nodes.listed)))
