@@ -24,7 +24,7 @@ def waiting(contestant: Contestant) -> int:
         import sqlite3
 
         with sqlite3.connect(f"file:{contestant.database}?mode=ro", uri=True) as connection:
-            return int(connection.execute("SELECT count(*) FROM queue WHERE tries > 0").fetchone()[0])
+            return int(connection.execute("SELECT count(*) FROM queue WHERE stage = 2 AND tries > 0").fetchone()[0])
     listed = subprocess.run(
         ["/usr/sbin/postqueue", "-c", str(contestant.folder / "etc"), "-j"], capture_output=True, text=True, check=True
     )

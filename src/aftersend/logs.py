@@ -6,6 +6,7 @@ import hashlib
 import logging
 import sys
 from collections.abc import MutableMapping
+from functools import partial
 from typing import Any
 
 ADDRESSES = ("recipient", "to", "sender")
@@ -40,7 +41,8 @@ def _configure(form: str, level: str, addresses: str, node: str) -> None:
 
     form = form or ("text" if sys.stderr.isatty() else "json")
     renderer: Any = {
-        "text": structlog.dev.ConsoleRenderer,
+        # Plain tracebacks: others print the values of variables, and those may be secrets or people's addresses.
+        "text": partial(structlog.dev.ConsoleRenderer, exception_formatter=structlog.dev.plain_traceback),
         "json": structlog.processors.JSONRenderer,
         "logfmt": structlog.processors.LogfmtRenderer,
     }[form]()
