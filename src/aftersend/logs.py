@@ -40,12 +40,13 @@ def _configure(form: str, level: str, addresses: str, node: str) -> None:
     import structlog
 
     form = form or ("text" if sys.stderr.isatty() else "json")
-    renderer: Any = {
+    renderers: dict[str, Any] = {
         # Plain tracebacks: others print the values of variables, and those may be secrets or people's addresses.
         "text": partial(structlog.dev.ConsoleRenderer, exception_formatter=structlog.dev.plain_traceback),
         "json": structlog.processors.JSONRenderer,
         "logfmt": structlog.processors.LogfmtRenderer,
-    }[form]()
+    }
+    renderer = renderers[form]()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -202,6 +202,23 @@ def test_a_delivery_that_came_back_was_none() -> None:
     assert change.listed is not None
 
 
+def test_one_that_arrived_and_one_that_came_back() -> None:
+    """Of two that a server took, one comes back: the other came between, whichever was first, unless it comes back too."""
+    for order in ((1, 2), (2, 1)):
+        address = Address()
+        address.fails(FULL, START, 11)
+        address.fails(FULL, START + DAY_US, 12)
+        address.arrives(START + 2 * DAY_US, 1)
+        address.arrives(START + 3 * DAY_US, 2)
+        assert address.fails(FULL, START + 4 * DAY_US, order[0]).listed is None
+    address = Address()
+    address.fails(FULL, START, 11)
+    address.arrives(START + 2 * DAY_US, 1)
+    address.arrives(START + 3 * DAY_US, 2)
+    assert address.fails(FULL, START + 4 * DAY_US, 1).listed is None
+    assert address.fails(FULL, START + 6 * DAY_US, 2).listed is not None
+
+
 def test_a_delivery_counts_once() -> None:
     """Two reports about one delivery, from two servers on the way, are one bounce."""
     address = Address()

@@ -156,13 +156,26 @@ async def test_a_group_is_bounded(store: Store) -> None:
     assert sizes == [2000, 2000, 500]
 
 
-async def test_what_need_not_hurry_rides_along(store: Store, engine: Engine) -> None:
-    """Work that nobody waits for goes with the next transaction that somebody waits for."""
-    lazy = store.join(keep, "lazy", hurry=False)
+async def test_what_need_not_hurry_is_gathered(store: Store, engine: Engine) -> None:
+    """Work that nobody waits for does not swell the transactions that somebody waits for; it is written together."""
+    lazy = [store.join(keep, f"lazy {i}", hurry=False) for i in range(20)]
     await store.join(keep, "hurried")
-    assert lazy.done()
-    assert store.commits == 1
-    assert kept(engine) == {"lazy", "hurried"}
+    assert kept(engine) == {"hurried"}
+    await asyncio.gather(*lazy)
+    assert store.commits == 2
+    assert len(kept(engine)) == 21
+
+
+async def test_much_that_need_not_hurry_does_not_wait(store: Store) -> None:
+    """Two hundred are enough for a transaction of their own."""
+    sizes: list[int] = []
+
+    def note(connection: Connection, items: Sequence[int]) -> list[None]:
+        sizes.append(len(items))
+        return [None] * len(items)
+
+    await asyncio.gather(*(store.join(note, i, hurry=False) for i in range(200)))
+    assert sizes == [200]
 
 
 async def test_what_need_not_hurry_is_done_all_the_same(store: Store, engine: Engine) -> None:

@@ -12,9 +12,11 @@ from aftersend.app.service import Service
 from aftersend.config import Settings, address
 from aftersend.store import accounts
 
+LOAD_TABLES_AFTER_S = 20.0
+
 
 async def start(service: Service, parts: Sequence[str]) -> None:
-    """Start the parts, submission first: whoever waits for us to be back waits for that."""
+    """Start the parts; the ports open when what stands behind them is ready."""
     from aftersend.control.keys import Keys
     from aftersend.delivery.names import Resolver
     from aftersend.intake import Intake
@@ -31,12 +33,11 @@ async def start(service: Service, parts: Sequence[str]) -> None:
     service.intake.lifetimes = {name: hours * 3600 for name, hours in settings.delivery.lifetime_hours.items()}
     service.keys = Keys(service.store, service.clock)
     service.resolver = Resolver(service.clock, address(settings.dns.server) if settings.dns.server else None)
+    if "delivery" in parts and not settings.delivery.hold:
+        _start_delivery(service)
     await service.refresh()
     if "smtp" in parts:
         await _start_smtp(service)
-    if "delivery" in parts and not settings.delivery.hold:
-        _start_delivery(service)
-        await service.refresh()
     if "returns" in parts:
         await _start_returns(service)
     if "treatment" in parts:
@@ -176,7 +177,9 @@ def _start_delivery(service: Service) -> None:
 
     service.courier.on_outcome = about
     # The first reply that has to be understood should not wait for the tables to be read.
-    asyncio.get_running_loop().call_later(2.0, lambda: asyncio.get_running_loop().run_in_executor(None, load_tables))
+    asyncio.get_running_loop().call_later(
+        LOAD_TABLES_AFTER_S, lambda: asyncio.get_running_loop().run_in_executor(None, load_tables)
+    )
 
 
 _suffixes: Any = None

@@ -401,7 +401,8 @@ class Courier:
             await self._store.run(standings.doubt, site, since=now - 3600 * SECOND, now=now, until=until)
 
     def _record(self, claim: Claim, step: record.Step) -> None:
-        self._store.join(record.steps, step, hurry=False).add_done_callback(partial(self._recorded, claim, step))
+        hurry = bool(claim.notify)  # a report to the sender goes into the same transaction
+        self._store.join(record.steps, step, hurry=hurry).add_done_callback(partial(self._recorded, claim, step))
 
     def _recorded(self, claim: Claim, step: record.Step, done: asyncio.Future[Any]) -> None:
         error = done.exception() if not done.cancelled() else None

@@ -49,10 +49,10 @@ class Streak:
     last_us: int = 0
     last_delivery: int = 0
     """The delivery that was counted last; none is counted twice."""
-    reset_us: int | None = None
-    """When a delivery last came between, if one did since the last count."""
     reset_by: int | None = None
-    """That delivery. If it comes back after all, it did not come between."""
+    """The first delivery that came between since the last count, if one did. If it comes back after all, it did not."""
+    reset_last: int | None = None
+    """The latest one: it takes the place of the first when that comes back."""
 
 
 @dataclass(frozen=True, slots=True)

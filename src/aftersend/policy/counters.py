@@ -63,10 +63,7 @@ def counted(counter: Counter, limit: Limit, history: History) -> tuple[Streak, b
     now, delivery = history.now, history.delivery_id
     if streak.number and streak.last_delivery == delivery:
         return streak, False
-    if streak.reset_us is not None:
-        if streak.reset_by != delivery:
-            streak = Streak(counter)
-        streak = replace(streak, reset_us=None, reset_by=None)
+    streak = _without(streak, delivery)
     if limit.within_us is not None and now - streak.first_us > limit.within_us:
         streak = Streak(counter)
     if streak.number and now - streak.last_us < limit.apart_us:
@@ -75,7 +72,8 @@ def counted(counter: Counter, limit: Limit, history: History) -> tuple[Streak, b
     streak = replace(
         streak, number=streak.number + 1, first_us=first, last_us=max(now, streak.last_us), last_delivery=delivery
     )
-    return streak, streak.number >= limit.number > 0 and now - first >= limit.over_us
+    is_in_a_row = streak.reset_by is None and now - first >= limit.over_us
+    return streak, streak.number >= limit.number > 0 and is_in_a_row
 
 
 def emptied(streak: Streak) -> Streak:
@@ -83,6 +81,17 @@ def emptied(streak: Streak) -> Streak:
     return replace(streak, number=0, first_us=0)
 
 
-def interrupted(streak: Streak, delivery_id: int, now: int) -> Streak:
+def interrupted(streak: Streak, delivery_id: int) -> Streak:
     """A delivery came between."""
-    return replace(streak, reset_us=now, reset_by=delivery_id)
+    return replace(streak, reset_by=delivery_id if streak.reset_by is None else streak.reset_by, reset_last=delivery_id)
+
+
+def _without(streak: Streak, delivery: int) -> Streak:
+    """The counter as it is when this delivery has come back: another that came between has ended the row."""
+    if streak.reset_by is None:
+        return streak
+    if streak.reset_by != delivery:
+        return Streak(streak.counter)
+    if streak.reset_last == delivery:
+        return replace(streak, reset_by=None, reset_last=None)
+    return replace(streak, reset_by=streak.reset_last)

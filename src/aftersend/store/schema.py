@@ -313,8 +313,8 @@ streaks = _table(
     _int("first_us"),
     _int("last_us"),
     _int("last_delivery"),
-    _int("reset_us", nullable=True),
     _int("reset_by", nullable=True),
+    _int("reset_last", nullable=True),
     PrimaryKeyConstraint("account_id", "folded", "counter"),
     clustered=True,
 )

@@ -102,7 +102,7 @@ def _standing(row: Any) -> Standing:
 _STREAKS = query(
     select(
         streaks.c.counter, streaks.c.number, streaks.c.first_us, streaks.c.last_us, streaks.c.last_delivery,
-        streaks.c.reset_us, streaks.c.reset_by,
+        streaks.c.reset_by, streaks.c.reset_last,
     ).where(streaks.c.account_id == bindparam("account"), streaks.c.folded == bindparam("address")),
     "account", "address",
 )  # fmt: skip
@@ -166,7 +166,7 @@ def _write(connection: Connection, heard: Heard, change: Change) -> None:
         # So that a delivery that arrives after all finds that there is something to lift.
         kept = list(history(connection, heard).streaks.values())[:1] or [Streak(Counter.HARD)]
     many(connection, _STREAK, [
-        (*place, s.counter.value, s.number, s.first_us, s.last_us, s.last_delivery, s.reset_us, s.reset_by) for s in kept
+        (*place, s.counter.value, s.number, s.first_us, s.last_us, s.last_delivery, s.reset_by, s.reset_last) for s in kept
     ])  # fmt: skip
     if change.lifts:
         many(connection, _LIFTED, [place])
@@ -220,9 +220,7 @@ def prune(connection: Connection, *, before: Instant, slice_: int = 500) -> int:
         suppressions.c.account_id == c.account_id, suppressions.c.folded == c.folded
     )
     old = connection.execute(
-        select(c.account_id, c.folded, c.counter)
-        .where(c.last_us < before, func.coalesce(c.reset_us, 0) < before, ~listed.exists())
-        .limit(slice_)
+        select(c.account_id, c.folded, c.counter).where(c.last_us < before, ~listed.exists()).limit(slice_)
     ).all()
     for account_id, folded, counter in old:
         connection.execute(delete(streaks).where(c.account_id == account_id, c.folded == folded, c.counter == counter))

@@ -31,8 +31,9 @@ Batch = Callable[[Connection, Sequence[Any]], Sequence[Any]]
 SHORT_ITEMS = 8
 SHORT_S = 0.001
 """Commits of so few items that take less than this, on average, are made on the event loop's thread."""
-PATIENCE_S = 0.003
-"""How long work that nobody waits for may wait for company."""
+PATIENCE_S = 0.008
+MANY = 200
+"""How long work that nobody waits for may wait for company, and how much of it does not wait."""
 LIMIT = 2000
 """The most items of one function in one transaction, so that a commit never grows without bound."""
 
@@ -94,7 +95,7 @@ class Store:
         self._busy = False
         self._scheduled = False
         self._closed = False
-        self._hurried = False
+        self._patient = _Group()
         self._commit_s = SHORT_S
         self._patience: asyncio.TimerHandle | None = None
         self._idle = asyncio.Event()
@@ -118,21 +119,23 @@ class Store:
         """Hand one item to `function(connection, items) -> results`; the future gets this item's result once durable.
 
         A result that is an exception is raised from the future, so one item may be refused without undoing the others.
-        What need not `hurry`, since nobody waits for it on a connection, rides along with the next transaction, or
-        begins one after `PATIENCE_S`.
+        What need not `hurry`, since nobody waits for it on a connection, is gathered for `PATIENCE_S` or until it is
+        many, so that fewer and larger groups are written.
         """
         future: asyncio.Future[Any] = self._loop.create_future()
         if self._closed:
             future.set_exception(TryLater("The service is stopping; nothing was kept."))
             return future
-        items, futures = self._waiting.batches.setdefault(function, ([], []))
+        group = self._waiting if hurry else self._patient
+        items, futures = group.batches.setdefault(function, ([], []))
         items.append(item)
         futures.append(future)
         if hurry:
-            self._hurried = True
             self._soon()
-        elif not self._busy and not self._scheduled and self._patience is None:
-            self._patience = self._loop.call_later(PATIENCE_S, self._soon)
+        elif len(items) >= MANY:
+            self._lose_patience()
+        elif self._patience is None:
+            self._patience = self._loop.call_later(PATIENCE_S, self._lose_patience)
         return future
 
     async def run(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
@@ -141,7 +144,6 @@ class Store:
             raise TryLater("The service is stopping; nothing was kept.")
         call = _Call(function, args, kwargs, self._loop.create_future())
         self._waiting.calls.append(call)
-        self._hurried = True
         self._soon()
         result: T = await call.future
         return result
@@ -190,10 +192,20 @@ class Store:
 
     # ---- the transaction -------------------------------------------------------------------------------------------
 
-    def _soon(self) -> None:
+    def _lose_patience(self) -> None:
+        """Let what was gathered go into the next transaction."""
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
+        gathered, self._patient = self._patient, _Group()
+        for function, (items, futures) in gathered.batches.items():
+            there = self._waiting.batches.setdefault(function, ([], []))
+            there[0].extend(items)
+            there[1].extend(futures)
+        if self._waiting:
+            self._soon()
+
+    def _soon(self) -> None:
         if not self._busy and not self._scheduled:
             self._scheduled = True
             self._idle.clear()
@@ -204,13 +216,11 @@ class Store:
         for function, (items, futures) in group.batches.items():
             if len(items) > LIMIT:
                 self._waiting.batches[function] = (items[LIMIT:], futures[LIMIT:])
-                self._hurried = True
                 group.batches[function] = (items[:LIMIT], futures[:LIMIT])
         return group
 
     def _start(self) -> None:
         self._scheduled = False
-        self._hurried = False
         group = self._take()
         if not group:
             self._idle.set()
@@ -296,18 +306,15 @@ class Store:
         self._next()
 
     def _next(self) -> None:
-        if not self._waiting:
-            self._idle.set()
-        elif self._hurried:
+        if self._waiting:
             self._soon()
-        elif self._patience is None:
-            self._patience = self._loop.call_later(PATIENCE_S, self._soon)
+        else:
+            self._idle.set()
 
     async def close(self) -> None:
         """Finish what was handed over, then close."""
-        while self._busy or self._scheduled or self._waiting:
-            if self._waiting:
-                self._soon()
+        while self._busy or self._scheduled or self._waiting or self._patient:
+            self._lose_patience()
             self._idle.clear()
             await self._idle.wait()
         self._closed = True

@@ -240,8 +240,8 @@ def upgrade() -> None:
         sa.Column("first_us", sa.BigInteger(), nullable=False),
         sa.Column("last_us", sa.BigInteger(), nullable=False),
         sa.Column("last_delivery", sa.BigInteger(), nullable=False),
-        sa.Column("reset_us", sa.BigInteger(), nullable=True),
         sa.Column("reset_by", sa.BigInteger(), nullable=True),
+        sa.Column("reset_last", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("account_id", "folded", "counter", name="pk_streaks"),
         sqlite_with_rowid=False,
     )
