@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from house import House, facts, is_explained, kinds
-
 from aftersend.ledger.facts import Fact
+from house import House, facts, is_explained, kinds
 
 
 def test_a_message_is_received_treated_and_delivered(house: House) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from email.utils import formatdate
 
-from house import House, facts, kinds
-
 from aftersend.ledger.facts import Fact
+from house import House, facts, kinds
 
 
 def test_a_planned_message_can_be_stopped(house: House) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from house import House, facts, kinds
 
 from aftersend.ledger.facts import Fact
+from house import House, facts, kinds
 
 
 def test_a_server_with_smtputf8_takes_such_an_address(house: House) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from house import House, facts, has_settled, is_explained, kinds
-
 from aftersend.ledger.facts import Fact
+from house import House, facts, has_settled, is_explained, kinds
 
 
 def test_a_full_mailbox_is_tried_again_and_reached(house: House) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from house import House, facts
-
 from aftersend.ledger.facts import Fact
+from house import House, facts
 
 
 def test_each_recipient_has_a_row_and_a_fate_of_its_own(house: House) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from house import House, facts, is_explained, kinds
-
 from aftersend.ledger.facts import Fact
+from house import House, facts, is_explained, kinds
 
 
 def test_after_its_lifetime_a_message_is_given_up(house: House) -> None:

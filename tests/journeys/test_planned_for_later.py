@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from email.utils import formatdate
 
-from house import House, facts, kinds
-
 from aftersend.ledger.facts import Fact
+from house import House, facts, kinds
 
 
 def test_it_waits_until_its_time_and_then_goes(house: House) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from house import House, facts
 
 from aftersend.ledger.facts import Fact
+from house import House, facts
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from house import House, facts, is_explained, kinds
-
 from aftersend.ledger.facts import Fact
+from house import House, facts, is_explained, kinds
 
 
 def test_a_blocked_address_gets_nothing_and_the_row_says_why(house: House) -> None:

@@ -97,13 +97,14 @@ def dsn(*fates: tuple[str, str, str, str], message_id: str = "", quotes: str = "
         f"Final-Recipient: rfc822; {address}\nAction: {action}\nStatus: {status}\nDiagnostic-Code: smtp; {said}\n"
         for address, action, status, said in fates
     )
+    about = f"Message-ID: {message_id}" if message_id else "Subject: News"
     return (
         "From: Mail Delivery System <mailer-daemon@mx.example.net>\nSubject: Undelivered Mail\n"
         f"Message-ID: <{own_id or time.monotonic_ns()}@mx.example.net>\nAuto-Submitted: auto-replied\nMIME-Version: 1.0\n"
         'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\n\n'
         "--b\nContent-Type: text/plain\n\nThis is the mail system.\n\n"
         f"--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example.net\n\n{groups}\n"
-        f"--b\nContent-Type: text/rfc822-headers\n\n{quotes}Message-ID: {message_id or '<unknown@example.com>'}\n\n--b--\n"
+        f"--b\nContent-Type: text/rfc822-headers\n\n{quotes}{about}\n\n--b--\n"
     ).encode()
 
 

@@ -155,9 +155,7 @@ def _changed(streaks: list[Streak], history: History) -> tuple[Streak, ...]:
 
 def after_delivery(history: History) -> Change:
     """Say what follows from a delivery that arrived: every count begins anew, and doubtful entries go."""
-    streaks = tuple(
-        interrupted(streak, history.delivery_id) for streak in history.streaks.values() if streak.number
-    )
+    streaks = tuple(interrupted(streak, history.delivery_id) for streak in history.streaks.values() if streak.number)
     standing = history.standing
     lifts = (
         standing is not None
