@@ -447,14 +447,18 @@ def steps(connection: Connection, items: Sequence[Step]) -> list[bool]:
 
 def _consequences(connection: Connection, items: Sequence[Step], before: Before) -> list[Step]:
     """See to what follows for the addresses; return what further facts about the deliveries that makes."""
-    judged = [item for item in items if item.judge is not None]
+    good = [item for item in items if item.judge is not None and item.facts & _DELIVERED_BIT]
+    judged = [item for item in items if item.judge is not None and not item.facts & _DELIVERED_BIT]
+    if good:
+        folded_of = {(item.account_id, item.delivery_id): before[item.account_id, item.delivery_id][3] for item in good}
+        watched = standings.watched(connection, folded_of)
+        judged += [item for item in good if (item.account_id, item.delivery_id) in watched]
     if not judged:
         return []
     heard = [
         standings.Heard(
             item.account_id, before[item.account_id, item.delivery_id][3], item.delivery_id, item.now, item.judge,
-            is_good=bool(item.facts & _DELIVERED_BIT), is_leap=item.is_leap, event_key=item.events[-1][2],
-            reason=item.reason, site=item.site, said=item.said,
+            is_leap=item.is_leap, event_key=item.events[-1][2], reason=item.reason, site=item.site, said=item.said,
         )
         for item in judged if item.judge is not None
     ]  # fmt: skip

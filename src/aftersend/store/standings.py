@@ -6,7 +6,7 @@ An address of which nothing bad was ever heard has no row in `streaks`; good new
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,6 @@ class Heard:
     delivery_id: int
     now: Instant
     judge: Judge
-    is_good: bool
     is_leap: bool
     event_key: int
     reason: str | None = None
@@ -45,10 +44,7 @@ class Heard:
 
 def follow(connection: Connection, heard: Sequence[Heard]) -> Iterator[tuple[Heard, Fact, int, str]]:
     """Write down what follows for each address; yield the further facts: about what, which, its event's key, its evidence."""
-    watched = _watched(connection, [one for one in heard if one.is_good])
     for one in heard:
-        if one.is_good and (one.account_id, one.folded) not in watched:
-            continue
         change = one.judge(history(connection, one))
         if not change:
             continue
@@ -68,18 +64,20 @@ _WATCHED = query(
 )  # fmt: skip
 
 
-def _watched(connection: Connection, heard: Sequence[Heard]) -> set[tuple[int, str]]:
-    """Which of the addresses have a row in `streaks`: all others stand as well as they can."""
-    if not heard or not rows(connection, _ANY_STREAK):
+def watched(connection: Connection, folded_of: Mapping[tuple[int, int], str]) -> set[tuple[int, int]]:
+    """Return those of the deliveries (account and id) whose address has a row in `streaks`: all others stand as well as they
+    can, and good news of them changes nothing."""
+    if not rows(connection, _ANY_STREAK):
         return set()
     wanted: dict[int, set[str]] = {}
-    for one in heard:
-        wanted.setdefault(one.account_id, set()).add(one.folded)
-    return {
+    for (account_id, _), folded in folded_of.items():
+        wanted.setdefault(account_id, set()).add(folded)
+    found = {
         (account_id, folded)
         for account_id, addresses in wanted.items()
         for (folded,) in rows(connection, _WATCHED, (account_id, packed(connection, sorted(addresses))))
     }
+    return {place for place, folded in folded_of.items() if (place[0], folded) in found} if found else set()
 
 
 # ---- reading -------------------------------------------------------------------------------------------------------
