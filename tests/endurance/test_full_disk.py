@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import resource
 import subprocess
@@ -9,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ledger_proofs import prove_conservation, prove_rebuild_changes_nothing, rows_by_message, under_way
@@ -16,7 +19,10 @@ from load import Load, recipient
 from node_process import NodeProcess
 from receiver import Receiver
 
+from aftersend import clock
+from aftersend.control import keys
 from aftersend.ledger.facts import Fact
+from aftersend.store import Engine, accounts
 
 MIB = 1024 * 1024
 ROOM = 96 * MIB
@@ -101,15 +107,45 @@ def wait_until(is_so: Callable[[], bool], seconds: float, what: str) -> None:
         time.sleep(0.1)
 
 
+def make_key(node: NodeProcess) -> str:
+    """Make an API key that may send."""
+    engine = Engine(node.store_url)
+    with engine.writing() as connection:
+        made = keys.create(connection, accounts.FIRST_ACCOUNT, 4711, name="http", scopes=["send"], now=clock.now())
+    engine.close()
+    return made
+
+
+def post(node: NodeProcess, key: str) -> tuple[int, dict[str, Any]]:
+    """Submit a large message over HTTP."""
+    content = {
+        "from": "a@load.test",
+        "to": ["http@d0.test"],
+        "subject": "Large",
+        "text": "x" * 70 + "\n" + "y" * 500_000,
+    }
+    connection = http.client.HTTPConnection("127.0.0.1", node.web_port, timeout=30)
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    connection.request("POST", "/v1/messages", json.dumps(content), headers)
+    response = connection.getresponse()
+    answer = json.loads(response.read())
+    connection.close()
+    return response.status, answer
+
+
 @pytest.mark.timeout(240)
 def test_a_full_disk_refuses_and_loses_nothing(tmp_path: Path, disk: Disk, receiver: Receiver) -> None:
     """With no space left a message is refused with 452 and the remedy; when there is space again, all goes on by itself."""
     node = NodeProcess(tmp_path, data_dir=disk.folder / "data", delivery__routes=f"*=127.0.0.1:{receiver.port}")
     try:
         node.start()
+        key = make_key(node)
         disk.fill(node)
         load = Load([node.smtp_port], 10_000, connections=4, size=100_000).start()
         wait_until(lambda: len(load.refused) >= 20, 60, "the disk did not fill up")
+        status, problem = post(node, key)
+        assert status == 507, problem
+        assert "disk" in problem["detail"]
         load.stop()
         load.wait(60)
         assert {reply.split()[0] for reply in load.refused.values()} == {"452"}, load.replies
@@ -119,6 +155,8 @@ def test_a_full_disk_refuses_and_loses_nothing(tmp_path: Path, disk: Disk, recei
         assert node.process.poll() is None, "the process died of a full disk"
 
         disk.free(node)
+        status, answer = post(node, key)
+        assert status == 202, answer
         later = Load([node.smtp_port], 50, connections=2, size=1000, first=1_000_000).start()
         later.wait(60)
         assert len(later.acknowledged) >= 50

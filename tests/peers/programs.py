@@ -6,6 +6,7 @@ under `build/peers` (where CI puts them) or in a directory that the test run mak
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import email
 import email.message
@@ -46,6 +47,7 @@ def _unpacked(packages: tuple[str, ...]) -> Path | None:
         return None
     folder = Path(tempfile.mkdtemp(prefix="aftersend-peers-"))
     folder.chmod(0o755)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with contextlib.suppress(subprocess.SubprocessError, OSError):
         fetch = ["apt-get", "download", "-qq", *packages]
         subprocess.run(fetch, cwd=folder, check=True, capture_output=True, timeout=120)

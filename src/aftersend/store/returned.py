@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, literal_colu
 from aftersend.clock import Instant
 from aftersend.errors import NotFound
 from aftersend.store import meta
-from aftersend.store.engine import insert_rows, many, query, ring, rows
+from aftersend.store.engine import Statement, among, insert_rows, many, packed, query, ring, rows, run
 from aftersend.store.schema import accounts, deliveries, messages, returned, unread_returns
 
 BELL = "returns"
@@ -60,6 +60,12 @@ def shortened(raw: bytes) -> bytes:
 # ---- what waits ----------------------------------------------------------------------------------------------------
 
 _KEEP = insert_rows(returned)
+_TAKE = Statement(
+    delete(returned).where(
+        returned.c.account_id == literal_column(str(NOT_KNOWN_YET)), returned.c.id == bindparam("mail")
+    ),
+    "mail",
+)
 
 
 def keep(connection: Connection, items: Sequence[Returned]) -> list[None]:
@@ -90,9 +96,7 @@ def waiting(connection: Connection, *, limit: int) -> list[Returned]:
 
 def take(connection: Connection, returned_id: int) -> bool:
     """Take a mail off what waits; False if another node has read it. What follows belongs into the same transaction."""
-    c = returned.c
-    gone = connection.execute(delete(returned).where(c.account_id == NOT_KNOWN_YET, c.id == returned_id))
-    return bool(gone.rowcount)
+    return bool(run(connection, _TAKE, (returned_id,)))
 
 
 def fault(connection: Connection, item: Returned, account_id: int, traceback: str) -> bool:
@@ -117,35 +121,50 @@ _ABOUT = (
 _WITH_MESSAGE = deliveries.join(
     messages, (messages.c.account_id == deliveries.c.account_id) & (messages.c.id == deliveries.c.message_id)
 )
+_ACCOUNTS = query(select(accounts.c.id))
+_OWNER = query(
+    lambda engine_name: select(deliveries.c.account_id).where(
+        among(deliveries.c.account_id, engine_name), deliveries.c.id == bindparam("delivery")
+    ),
+    "ids", "delivery",
+)  # fmt: skip
+"""By the key, once for each account: a join would be planned as a scan of the log."""
 _NAMED = query(
     select(*_ABOUT)
-    .select_from(accounts.join(_WITH_MESSAGE, deliveries.c.account_id == accounts.c.id))
-    .where(deliveries.c.id == bindparam("delivery")),
-    "delivery",
-)
-_SIBLINGS = query(
-    select(*_ABOUT)
     .select_from(_WITH_MESSAGE)
-    .where(
+    .where(deliveries.c.account_id == bindparam("account"), deliveries.c.id == bindparam("delivery")),
+    "account", "delivery",
+)  # fmt: skip
+_OTHERS = deliveries.alias("others")
+_SIBLINGS = query(
+    select(deliveries.c.id).where(
         deliveries.c.account_id == bindparam("account"),
-        deliveries.c.message_id == bindparam("message"),
+        deliveries.c.id.in_(
+            select(_OTHERS.c.id).where(
+                _OTHERS.c.account_id == bindparam("account"), _OTHERS.c.message_id == bindparam("message")
+            )
+        ),
         deliveries.c.folded == bindparam("address"),
-    )
-    .limit(literal_column("1")),
+    ),
     "account", "message", "address",
 )  # fmt: skip
+"""In two steps, each served by an index alone: SQLite would rather walk through the account's whole log."""
 
 
 def about(connection: Connection, delivery_id: int) -> Subject | None:
     """Return the delivery of that id, whosever it is; None if it is no longer kept."""
-    found = rows(connection, _NAMED, (delivery_id,))
-    return Subject(*found[0]) if found else None
+    known = packed(connection, [account_id for (account_id,) in rows(connection, _ACCOUNTS)])
+    for (account_id,) in rows(connection, _OWNER, (known, delivery_id)):
+        found = rows(connection, _NAMED, (account_id, delivery_id))
+        return Subject(*found[0]) if found else None
+    return None
 
 
 def sibling(connection: Connection, subject: Subject, folded: str) -> Subject | None:
     """Return the delivery of the same message to another address, if there is one."""
-    found = rows(connection, _SIBLINGS, (subject.account_id, subject.message_id, folded))
-    return Subject(*found[0]) if found else None
+    for (delivery_id,) in rows(connection, _SIBLINGS, (subject.account_id, subject.message_id, folded)):
+        return Subject(*rows(connection, _NAMED, (subject.account_id, delivery_id))[0])
+    return None
 
 
 # ---- what nobody understands ---------------------------------------------------------------------------------------
