@@ -16,6 +16,7 @@ from typing import BinaryIO
 import msgspec
 
 _LENGTH = struct.Struct("!I")
+_PROGRAM = "import sys; from aftersend.delivery.signing_process import main; main(sys.stdin.buffer, sys.stdout.buffer)"
 Work = Sequence[tuple[int, bytes]]
 
 
@@ -30,7 +31,7 @@ class SigningProcess:
     async def start(self, keys: Sequence[bytes]) -> None:
         """Start, and hand over the private keys (PEM); their place in the list is their number."""
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "aftersend.delivery.signing_process",
+            sys.executable, "-c", _PROGRAM,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         self._write(msgspec.msgpack.encode(list(keys)))
@@ -96,7 +97,3 @@ def main(source: BinaryIO, target: BinaryIO) -> None:
         answer = msgspec.msgpack.encode([dkim.signature(keys[number], digest) for number, digest in work])
         target.write(_LENGTH.pack(len(answer)) + answer)
         target.flush()
-
-
-if __name__ == "__main__":
-    main(sys.stdin.buffer, sys.stdout.buffer)

@@ -25,26 +25,38 @@ async def treat_due(store: Store, clock: Clock, ids: IdSource, *, node: int, bat
     request = ClaimRequest(Stage.TREATMENT, clock(), node, batch)
     claimed: list[Claim] = await store.join(queue.claim_for_treatment, request)
     now = clock()
-    steps = []
+    steps: list[tuple[Claim, record.Step]] = []
     for item in claimed:
         try:
             step = step_for(item, gates.decide(item, now), now, key=ids(), node=node)
         except Exception:
             await store.run(queue.set_aside, item, Stage.TREATMENT, now=now, traceback=traceback.format_exc())
         else:
-            steps.append(step)
-    await _record_all(store, steps)
+            steps.append((item, step))
+    await _record_all(store, steps, clock)
     return len(claimed)
 
 
-async def _record_all(store: Store, steps: list[record.Step]) -> None:
-    """Record steps, asking again until the store takes them: nobody else could ever touch what is claimed here."""
+async def _record_all(store: Store, steps: list[tuple[Claim, record.Step]], clock: Clock) -> None:
+    """Record steps, asking again until the store takes them: nobody else could ever touch what is claimed here.
+
+    A step that the store cannot take for another reason met a bug of ours; its delivery is set aside like any such.
+    """
     while steps:
-        done = await asyncio.gather(*(store.join(record.steps, step) for step in steps), return_exceptions=True)
-        for error in done:
-            if isinstance(error, BaseException) and (store.is_closed or not isinstance(error, TryLater)):
+        asked = [store.join(record.steps, step) for _, step in steps]
+        done = await asyncio.gather(*asked, return_exceptions=True)
+        again = []
+        for (item, step), error in zip(steps, done, strict=True):
+            if not isinstance(error, BaseException):
+                continue
+            if isinstance(error, TryLater) and not store.is_closed:
+                again.append((item, step))
+            elif isinstance(error, TryLater):
                 raise error
-        steps = [step for step, error in zip(steps, done, strict=True) if isinstance(error, TryLater)]
+            else:
+                trace = "".join(traceback.format_exception(error))
+                await store.run(queue.set_aside, item, Stage.TREATMENT, now=clock(), traceback=trace)
+        steps = again
         if steps:
             await asyncio.sleep(1.0)
 
