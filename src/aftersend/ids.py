@@ -47,8 +47,20 @@ class IdSource:
             return self._last << 22 | self._node | self._sequence
 
     def block(self, count: int) -> list[int]:
-        """Return `count` ids at once."""
-        return [self() for _ in range(count)]
+        """Return `count` ids at once, for less than they cost one by one."""
+        given = []
+        with self._lock:
+            tick = self._clock() // MILLISECOND - EPOCH_MS
+            if tick > self._last:
+                self._last, self._sequence = tick, -1
+            last, node, sequence = self._last, self._node, self._sequence
+            for _ in range(count):
+                sequence += 1
+                if sequence > 0xFFF:
+                    last, sequence = last + 1, 0
+                given.append(last << 22 | node | sequence)
+            self._last, self._sequence = last, max(sequence, 0)
+        return given
 
 
 def encode(number: int) -> str:

@@ -11,7 +11,7 @@ import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -54,8 +54,7 @@ class Origin:
     user: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
+class Recipient(NamedTuple):
     """One recipient: the address as given, its folded form and its domain (A-label), and what was asked for it (RFC 3461)."""
 
     address: str
@@ -187,11 +186,12 @@ class Intake:
         self, recipients: Sequence[Recipient], stream: str, scheduled: Instant | None, now: Instant
     ) -> list[record.Entry]:
         """Ask the gates at once about every recipient; most mail passes, and need not wait for treatment."""
+        fresh_ids = iter(self._ids.block(2 * len(recipients)))
         made = []
         for r in recipients:
             passed = gates.decide(Fresh(r.address, r.domain, stream, scheduled), now) is PASS
             made.append(
-                record.Entry(self._ids(), r.address, r.folded, r.domain, r.notify, r.orcpt, passed, self._ids())
+                record.Entry(next(fresh_ids), r.address, r.folded, r.domain, r.notify, r.orcpt, passed, next(fresh_ids))
             )
         return made
 
