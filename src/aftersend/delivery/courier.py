@@ -90,7 +90,6 @@ class Courier:
         self._wake = store.bell("delivery")
         self._tasks: set[asyncio.Task[Any]] = set()
         self.stopping = False
-        self.paused = False
         self.on_outcome: Callable[[Claim, record.Step, Attempt, bytes], None] | None = None
         """Told of every outcome in the same breath as the store; `bytes` is the body, empty if it is no longer at hand."""
         self.nodes = 1
@@ -117,7 +116,7 @@ class Courier:
     async def deliver_due(self) -> int:
         """Make one pass over what is due; return how many deliveries were claimed."""
         room = min(WINDOW - self._held, BATCH)
-        if self.paused or room <= 0 or self._bytes >= BYTES_IN_HAND or (room < BATCH // 4 and self._held > 0):
+        if room <= 0 or self._bytes >= BYTES_IN_HAND or (room < BATCH // 4 and self._held > 0):
             return 0
         request = ClaimRequest(Stage.DELIVERY, self._clock(), self.rules.node, room)
         claimed: list[Claim] = await self._store.join(queue.claim_for_treatment, request, hurry=False)
@@ -228,7 +227,7 @@ class Courier:
         if sender:
             token = verp.make(self.rules.verp_secret, claim.delivery_id, now // DAY_US)
             sender = f"{token}@{self.rules.return_domain}"
-        return Parcel(claim, sender, (signature, claim.headers, b"\r\n", body), now)
+        return Parcel(claim, sender, (signature, claim.headers, b"\r\n", body))
 
     def _signature(self, claim: Claim, headers: bytes, body_id: bytes, body: bytes, now: Instant) -> bytes:
         if not self._signer:
@@ -358,7 +357,7 @@ class Courier:
             return
         headers, body = mail_headers.split(converted)
         signature = self._signature(claim, headers, hashlib.sha256(body).digest(), body, self._clock())
-        again = Parcel(claim, parcel.sender, (signature, headers, b"\r\n", body), parcel.started_us, is_7bit=True)
+        again = Parcel(claim, parcel.sender, (signature, headers, b"\r\n", body), is_7bit=True)
         lane.waiting.appendleft(again)
 
     def untried(self, parcel: Parcel, lane: Lane) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aftersend.clock import Instant
 from aftersend.store.queue import Claim
 
 FLAG_UTF8 = 2
@@ -20,7 +19,6 @@ class Parcel:
     """The return path: our own, with a token that names this delivery; empty for mail that must not be answered."""
     content: tuple[bytes, ...]
     """The message in pieces, CRLF lines, not dot-stuffed."""
-    started_us: Instant = 0
     is_7bit: bool = False
     """Whether it was rewritten for a server without 8BITMIME."""
 

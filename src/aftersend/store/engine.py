@@ -487,13 +487,3 @@ def wal_is_safe() -> bool:
     return version >= WAL_RACE_FIXED[1] or any(
         version[:2] == fixed[:2] and version >= fixed for fixed in WAL_RACE_FIXED[2:]
     )
-
-
-def exists(connection: Connection, table: Table) -> bool:
-    """Say whether the table is there and can be read."""
-    try:
-        connection.execute(select(table.c[0]).limit(1)).first()
-    except DBAPIError:
-        rollback(connection)
-        return False
-    return True
