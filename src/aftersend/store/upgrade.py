@@ -14,7 +14,7 @@ from aftersend.errors import SettingsError
 from aftersend.store.engine import Engine, alone
 from aftersend.store.schema import metadata
 
-HEAD = "0001"
+HEAD = "0007"
 
 
 def version(connection: Connection) -> str | None:

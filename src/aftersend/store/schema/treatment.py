@@ -1,0 +1,3 @@
+"""The tables of treatment: credits, moderation, sending plans, and what a person did to many deliveries at once."""
+
+from __future__ import annotations
