@@ -9,6 +9,7 @@ import pytest
 from verbs_run import Run
 
 from aftersend.cli.verbs import DONE, FAILED, NOTHING, PARTLY, USAGE
+from aftersend.store import upgrade
 
 HELLO = ("send", "--from", "Shop <shop@example.com>", "--subject", "Hello", "--text", "Hi")
 
@@ -294,7 +295,7 @@ def test_exported_cells_are_no_formulas(run: Run, tmp_path: Path) -> None:
 
 def test_the_database_is_made_checked_and_measured(run: Run) -> None:
     """Upgrading twice is harmless; a fresh database is whole; its size is told."""
-    assert [run("db", "upgrade", "--json").rows[0]["before"] for _ in range(2)] == [None, "0001"]
+    assert [run("db", "upgrade", "--json").rows[0]["before"] for _ in range(2)] == [None, upgrade.HEAD]
     sent(run, "ann@example.net")
     assert run("db", "check", "--json").rows[0] == {"whole": True, "deliveries": 1, "faults": []}
     assert run("db", "size", "--json").rows[0]["tables"]["deliveries"]["rows"] == 1
