@@ -1,7 +1,8 @@
 """Find the servers that take a domain's mail, and remember them for as long as the DNS allows.
 
 MX in order of preference with chance within equals, addresses as a fallback only where there is no MX (RFC 5321 §5.1), a
-null MX as the refusal that it is (RFC 7505). A question that gets no answer is never taken for a "no".
+null MX as the refusal that it is (RFC 7505). A question that gets no answer is never taken for a "no". How name servers
+are asked is for `name_servers` to know.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ import ipaddress
 import random
 import socket
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from aftersend.clock import SECOND, Clock, Instant
+from aftersend.delivery import name_servers
+from aftersend.delivery.dns_packet import AAAA, MX, TXT, A, Answer
+from aftersend.delivery.name_servers import NameServers, NoAnswer
 
 LEAST_TTL_S = 30
 MOST_TTL_S = 3600
@@ -23,6 +27,9 @@ NEGATIVE_TTL_S = 60
 HOSTS_TRIED = 5
 ADDRESSES_TRIED = 4
 CACHE_SIZE = 50_000
+DOMAINS_AT_ONCE = 300
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,100 +52,116 @@ class MailServers:
     asked: str = "MX"
 
 
-@dataclass(slots=True)
-class _Cached:
-    servers: MailServers
-    until: Instant
-    waiting: list[asyncio.Future[MailServers]] = field(default_factory=list)
+class _Memory(Generic[T]):
+    """What was found out about names, for as long as it holds; each name is looked up once at a time, however many wait."""
+
+    def __init__(self, clock: Clock, look_up: Callable[[str], Awaitable[tuple[T, float]]]) -> None:
+        self._clock = clock
+        self._look_up = look_up
+        self._kept: OrderedDict[str, tuple[T, Instant]] = OrderedDict()
+        self._running: dict[str, asyncio.Task[T]] = {}
+
+    def known(self, name: str) -> T | None:
+        """Return what still holds, or None."""
+        kept = self._kept.get(name)
+        return None if kept is None or kept[1] <= self._clock() else kept[0]
+
+    async def get(self, name: str) -> T:
+        """Return what holds, looked up if need be; who is cancelled while waiting leaves the look-up to the others."""
+        known = self.known(name)
+        if known is not None:
+            return known
+        task = self._running.get(name)
+        if task is None:
+            task = self._running[name] = asyncio.ensure_future(self._learn(name))
+            task.add_done_callback(lambda _: self._running.pop(name, None))
+        return await asyncio.shield(task)
+
+    async def _learn(self, name: str) -> T:
+        found, ttl_s = await self._look_up(name)
+        while len(self._kept) >= CACHE_SIZE:
+            self._kept.popitem(last=False)
+        self._kept.pop(name, None)
+        self._kept[name] = found, self._clock() + int(min(max(ttl_s, LEAST_TTL_S), MOST_TTL_S) * SECOND)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Addresses:
+    """The addresses of a host, and whether some question about it stayed unanswered."""
+
+    found: tuple[str, ...]
+    is_unsure: bool = False
+    ttl_s: float = MOST_TTL_S
 
 
 class Resolver:
-    """Answers from memory where it can; asks once for each domain at a time, however many wait."""
+    """Answers from memory where it can; hosts that many domains share are looked up once."""
 
     def __init__(self, clock: Clock, server: tuple[str, int] | None = None, *, timeout_s: float = 5.0) -> None:
-        self._clock = clock
-        self._cache: OrderedDict[str, _Cached] = OrderedDict()
-        self._running: dict[str, asyncio.Task[MailServers]] = {}
-        self._server = server
-        self._timeout_s = timeout_s
-        self._resolver: Any = None
-        self._limit = asyncio.Semaphore(100)
+        self._servers = NameServers(
+            name_servers.of_this_machine() if server is None else (server,), timeout_s=timeout_s
+        )
+        self._domains = _Memory(clock, self._look_up_domain)
+        self._hosts = _Memory(clock, self._look_up_host)
+        self._limit = asyncio.Semaphore(DOMAINS_AT_ONCE)
         self._ipv6: bool | None = None
-        self.questions = 0
 
     def known(self, domain: str) -> MailServers | None:
         """Return what is remembered of a domain, or None."""
-        cached = self._cache.get(domain)
-        if cached is None or cached.until <= self._clock():
-            return None
-        return cached.servers
+        return self._domains.known(domain)
 
     async def servers(self, domain: str) -> MailServers:
         """Return the servers that take mail for a domain (an A-label)."""
-        known = self.known(domain)
-        if known is not None:
-            return known
-        task = self._running.get(domain)
-        if task is None:
-            task = self._running[domain] = asyncio.ensure_future(self._look_up(domain))
-            task.add_done_callback(lambda _: self._running.pop(domain, None))
-        return await asyncio.shield(task)
+        return await self._domains.get(domain)
 
     async def addresses(self, host: str) -> Host:
         """Return a host with its addresses (none if it has none), for routes that name a server."""
-        found, _ = await self._addresses(host.rstrip("."))
-        return Host(host, found)
+        return Host(host, (await self._addresses(host.rstrip("."))).found)
 
     async def texts(self, name: str) -> list[str] | None:
         """Return the TXT records of a name, [] if there are none, None if nobody answered."""
-        from dns.rdatatype import TXT
-
         try:
-            answer = await self._ask(name, TXT)
-        except _NoAnswer:
+            answer = await self._servers.ask(name, TXT)
+        except NoAnswer:
             return None
-        except _No:
-            return []
-        return [b"".join(record.strings).decode("utf-8", "replace") for record in answer]
+        return [record.decode("utf-8", "replace") for record in answer.records]
 
-    async def _look_up(self, domain: str) -> MailServers:
+    async def _look_up_domain(self, domain: str) -> tuple[MailServers, float]:
         async with self._limit:
             servers = await self._resolve(domain)
-        while len(self._cache) >= CACHE_SIZE:
-            self._cache.popitem(last=False)
-        ttl = min(max(servers.ttl_s, LEAST_TTL_S), MOST_TTL_S)
-        self._cache[domain] = _Cached(servers, self._clock() + int(ttl * SECOND))
-        return servers
+        return servers, servers.ttl_s
 
     async def _resolve(self, domain: str) -> MailServers:
-        from dns.rdatatype import MX
-
         try:
-            answer = await self._ask(domain, MX)
-        except _NoAnswer as error:
+            answer = await self._servers.ask(domain, MX)
+        except NoAnswer as error:
             return MailServers(trouble="no_answer", explanation=str(error), ttl_s=LEAST_TTL_S)
-        except _No as error:
-            if error.no_such_domain:
-                return MailServers(
-                    trouble="no_such_domain", explanation=f"The domain {domain} does not exist.", ttl_s=NEGATIVE_TTL_S
-                )
+        if not answer.exists:
+            return MailServers(
+                trouble="no_such_domain", explanation=f"The domain {domain} does not exist.", ttl_s=NEGATIVE_TTL_S
+            )
+        if not answer.records:
             return await self._by_address(domain)
-        exchanges = [(record.preference, str(record.exchange)) for record in answer]
-        if exchanges == [(exchanges[0][0], ".")]:
+        exchanges: tuple[tuple[int, str], ...] = answer.records
+        if [name for _, name in exchanges] == ["."]:
             return MailServers(
                 trouble="null_mx",
                 explanation=f"{domain} says in the DNS that it takes no mail (null MX).",
-                ttl_s=answer.ttl,
+                ttl_s=answer.ttl_s,
             )
         shuffled = sorted((preference, random.random(), name) for preference, name in exchanges if name != ".")
-        return await self._hosts(domain, [name.rstrip(".") for _, _, name in shuffled], answer.ttl)
+        return await self._of_hosts(domain, [name for _, _, name in shuffled], answer.ttl_s)
 
-    async def _hosts(self, domain: str, names: list[str], ttl: float) -> MailServers:
-        found = await asyncio.gather(*(self._addresses(name) for name in names[:HOSTS_TRIED]))
-        hosts = tuple(Host(name, addresses) for name, (addresses, _) in zip(names, found, strict=False) if addresses)
+    async def _of_hosts(self, domain: str, names: list[str], ttl_s: float) -> MailServers:
+        asked = names[:HOSTS_TRIED]
+        found = [await self._addresses(name) for name in asked] if len(asked) == 1 else (
+            await asyncio.gather(*map(self._addresses, asked))
+        )  # fmt: skip
+        hosts = tuple(Host(name, host.found) for name, host in zip(asked, found, strict=True) if host.found)
         if hosts:
-            return MailServers(hosts, ttl_s=ttl)
-        if any(unanswered for _, unanswered in found):
+            return MailServers(hosts, ttl_s=min(ttl_s, *(host.ttl_s for host in found if host.found)))
+        if any(host.is_unsure for host in found):
             return MailServers(
                 trouble="no_answer",
                 explanation=f"The addresses of {domain}'s mail servers could not be looked up.",
@@ -151,10 +174,12 @@ class Resolver:
         )
 
     async def _by_address(self, domain: str) -> MailServers:
-        addresses, unanswered = await self._addresses(domain)
-        if addresses:
-            return MailServers((Host(domain, addresses),), asked="A", ttl_s=NEGATIVE_TTL_S * 5)
-        if unanswered:
+        own = await self._addresses(domain)
+        if own.found:
+            return MailServers(
+                (Host(domain, own.found),), asked="A", ttl_s=min(own.ttl_s, NEGATIVE_TTL_S * 5)
+            )  # fmt: skip
+        if own.is_unsure:
             return MailServers(
                 trouble="no_answer", explanation=f"The address of {domain} could not be looked up.", ttl_s=LEAST_TTL_S
             )
@@ -164,66 +189,35 @@ class Resolver:
             ttl_s=NEGATIVE_TTL_S,
         )
 
-    async def _addresses(self, host: str) -> tuple[tuple[str, ...], bool]:
-        """Addresses of a host, and whether some question stayed unanswered."""
-        from dns.rdatatype import AAAA, A
+    async def _addresses(self, host: str) -> _Addresses:
+        return _Addresses((host,)) if _is_address(host) else await self._hosts.get(host)
 
-        if _is_address(host):
-            return (host,), False
-        kinds = [A, AAAA] if self._has_ipv6() else [A]
-        answers = await asyncio.gather(*(self._ask(host, kind) for kind in kinds), return_exceptions=True)
-        found: list[str] = []
-        for answer in answers:
-            if not isinstance(answer, BaseException):
-                found += [record.address for record in answer]
-        return tuple(found[:ADDRESSES_TRIED]), any(isinstance(answer, _NoAnswer) for answer in answers)
+    async def _look_up_host(self, host: str) -> tuple[_Addresses, float]:
+        answers: Sequence[Answer | None]
+        if self._has_ipv6():
+            answers = await asyncio.gather(self._asked(host, A), self._asked(host, AAAA))
+        else:
+            answers = [await self._asked(host, A)]
+        found = tuple(address for answer in answers if answer is not None for address in answer.records)
+        is_unsure = None in answers
+        ttl_s = min(
+            (answer.ttl_s for answer in answers if answer is not None and answer.records), default=NEGATIVE_TTL_S
+        )
+        if is_unsure:
+            ttl_s = LEAST_TTL_S
+        addresses = _Addresses(found[:ADDRESSES_TRIED], is_unsure, ttl_s)
+        return addresses, ttl_s
 
-    async def _ask(self, name: str, kind: Any) -> Any:
-        import dns.exception
-        import dns.resolver
-
-        self.questions += 1
+    async def _asked(self, host: str, kind: int) -> Answer | None:
         try:
-            answer = await self._ready().resolve(
-                name, kind, search=False, raise_on_no_answer=True, lifetime=self._timeout_s * 2
-            )
-        except dns.resolver.NXDOMAIN:
-            raise _No(no_such_domain=True) from None
-        except dns.resolver.NoAnswer:
-            raise _No(no_such_domain=False) from None
-        except (dns.exception.DNSException, OSError, ValueError) as error:
-            raise _NoAnswer(f"The DNS did not answer for {name}: {str(error)[:200]}") from None
-        return answer.rrset
-
-    def _ready(self) -> Any:
-        if self._resolver is None:
-            import dns.asyncresolver
-
-            resolver = dns.asyncresolver.Resolver(configure=self._server is None)
-            if self._server is not None:
-                resolver.nameservers = [self._server[0]]
-                resolver.port = self._server[1]
-            resolver.timeout = self._timeout_s
-            resolver.cache = None
-            self._resolver = resolver
-        return self._resolver
+            return await self._servers.ask(host, kind)
+        except NoAnswer:
+            return None
 
     def _has_ipv6(self) -> bool:
         if self._ipv6 is None:
             self._ipv6 = has_ipv6_route()
         return self._ipv6
-
-
-class _No(Exception):
-    """The DNS says that there is no such thing."""
-
-    def __init__(self, *, no_such_domain: bool) -> None:
-        super().__init__("no such domain" if no_such_domain else "no such record")
-        self.no_such_domain = no_such_domain
-
-
-class _NoAnswer(Exception):
-    """Nobody answered, or not sensibly."""
 
 
 def has_ipv6_route() -> bool:
@@ -237,6 +231,8 @@ def has_ipv6_route() -> bool:
 
 
 def _is_address(host: str) -> bool:
+    if not (host[-1:].isdigit() or ":" in host):
+        return False
     try:
         ipaddress.ip_address(host)
     except ValueError:
