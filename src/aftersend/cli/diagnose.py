@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Iterator
+from io import BufferedReader
+from typing import Any, cast
 
 import click
 
-from aftersend.cli.printing import emit, note, plain
+from aftersend.cli.printing import note, plain
 from aftersend.cli.verbs import FAILED, PARTLY, Ended
 
 SIZE_MOST = 64 * 1024 * 1024
+AT_ONCE = 1 << 16
+"""Bytes of standard input that are read, and whose answers are written, in one go; less, if there is no more yet."""
 KINDS = ("eml", "smtp", "diag")
 
 
@@ -28,37 +32,55 @@ def diagnose(paths: tuple[str, ...], jsonl: bool, words: bool, as_json: bool) ->
     """Say what returned mails (.eml files, “-” for standard input) mean: one JSON object a line, in the order given."""
     if jsonl == bool(paths):
         raise click.UsageError("Name .eml files, or give --jsonl and write one object a line to standard input.")
+    asked = _batches() if jsonl else ([{"id": path, "kind": "eml", "path": path}] for path in paths)
+    show = _told if words else _encoded
     done = failed = 0
-    asked = _lines() if jsonl else ({"id": path, "kind": "eml", "path": path} for path in paths)
-    for one in asked:
-        try:
-            told = _answer(one)
-        except (OSError, KeyError, ValueError, TypeError) as error:
-            failed += 1
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            told = {"id": one.get("id"), "error": f"{one.get('path') or one.get('kind')}: {reason}"}
-            note(f"aftersend: {told['error']}")
-            if words:
-                continue
-        else:
-            done += 1
-        _tell(told) if words else emit(told)
+    for batch in asked:
+        answers = []
+        for one in batch:
+            answer, is_error = _answered(one)
+            failed += is_error
+            done += not is_error
+            if not (is_error and words):
+                answers.append(show(answer))
+        sys.stdout.buffer.write(b"".join(answers))
+        sys.stdout.buffer.flush()
     if failed:
         raise Ended(PARTLY if done else FAILED)
 
 
-def _lines() -> Any:
+def _batches() -> Iterator[Iterable[dict[str, Any]]]:
+    """Yield what standard input asks, as it comes in: a program that waits for each answer gets it."""
+    number, rest = 0, b""
+    source = cast(BufferedReader, sys.stdin.buffer)
+    while chunk := source.read1(AT_ONCE):
+        *lines, rest = (rest + chunk).split(b"\n")
+        if lines:
+            yield [_asked(line, number + place) for place, line in enumerate(lines, 1) if line.strip()]
+            number += len(lines)
+    if rest.strip():
+        yield [_asked(rest, number + 1)]
+
+
+def _asked(line: bytes, number: int) -> dict[str, Any]:
     import msgspec
 
-    for number, line in enumerate(sys.stdin.buffer, 1):
-        if not line.strip():
-            continue
-        try:
-            one = msgspec.json.decode(line)
-        except msgspec.DecodeError as error:
-            yield {"id": None, "kind": f"line {number} is not JSON ({error})"}
-            continue
-        yield one if isinstance(one, dict) else {"id": None, "kind": f"line {number} is not an object"}
+    try:
+        one = msgspec.json.decode(line)
+    except msgspec.DecodeError as error:
+        return {"id": None, "kind": f"line {number} is not JSON ({error})"}
+    return one if isinstance(one, dict) else {"id": None, "kind": f"line {number} is not an object"}
+
+
+def _answered(one: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """Return the answer to a question, and whether it is that the question could not be read."""
+    try:
+        return _answer(one), False
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        answer = {"id": one.get("id"), "error": f"{one.get('path') or one.get('kind')}: {reason}"}
+        note(f"aftersend: {answer['error']}")
+        return answer, True
 
 
 def _answer(one: dict[str, Any]) -> dict[str, Any]:
@@ -78,17 +100,23 @@ def _answer(one: dict[str, Any]) -> dict[str, Any]:
 def _read(path: str) -> bytes:
     if path == "-":
         return sys.stdin.buffer.read(SIZE_MOST)
-    with Path(path).open("rb") as handle:
-        return handle.read(SIZE_MOST)
+    with open(path, "rb") as handle:
+        size = os.fstat(handle.fileno()).st_size
+        return handle.read(min(size, SIZE_MOST) or SIZE_MOST)
 
 
-def _tell(told: dict[str, Any]) -> None:
+def _encoded(told: dict[str, Any]) -> bytes:
+    import msgspec
+
+    return msgspec.json.encode(told) + b"\n"
+
+
+def _told(told: dict[str, Any]) -> bytes:
+    """Say it in words for people."""
+    lines = []
     for one in told["per_recipient"]:
-        click.echo(
-            plain(
-                f"{told['id']}: {one['recipient'] or 'no recipient named'}: {one['action']}, {one['category']}, {one['reason']}"
-            )
-        )
-        click.echo(plain(f"  {one['sentence']} {one['advice']}".rstrip()))
-        for words in one["evidence"]:
-            click.echo(plain(f"  “{words}”"))
+        who = one["recipient"] or "no recipient named"
+        lines.append(f"{told['id']}: {who}: {one['action']}, {one['category']}, {one['reason']}")
+        lines.append(f"  {one['sentence']} {one['advice']}".rstrip())
+        lines += [f"  “{words}”" for words in one["evidence"]]
+    return "".join(plain(line) + "\n" for line in lines).encode("utf-8", "replace")

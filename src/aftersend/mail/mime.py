@@ -238,6 +238,11 @@ def _attached(attachment: Attachment, place: int) -> _Entity:
     return _Entity("\r\n".join(lines).encode() + b"\r\n", data)
 
 
+def attached(attachment: Attachment, place: int) -> tuple[bytes, bytes]:
+    """Write one file as a part: (Content-* fields, body). `place` is its number, for the pointer of an error."""
+    return _attached(attachment, place)
+
+
 def _fits_7bit(content: bytes) -> bool:
     clean = headers.with_crlf(content) is content
     return clean and content.isascii() and b"\0" not in content and not _has_long_line(content, headers.LINE_MOST)

@@ -53,7 +53,10 @@ _PARAMETER = re.compile(r';\s*([\w*-]{1,60})\s*=\s*(?:"([^"]{0,400})"?|([^\s;]{1
 _TAG = re.compile(r"<[^<>]{0,2000}>")
 _BREAK = re.compile(r"<\s*(?:br|/?p|/?div|/?tr|/?li|/h\d)\b[^<>]{0,500}>", re.IGNORECASE)
 _INVISIBLE = re.compile(r"<(style|script|head)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
-_FIELD = re.compile(r"^([!-9;-~]{1,80})[ \t]*:[ \t]*(.*(?:\n[ \t].*)*)", re.MULTILINE)
+_FIELD = re.compile(r"\n([!-9;-~]{1,80})[ \t]*:[ \t]*(.*(?:\n[ \t].*)*)")
+_OF_PART = frozenset({"content-type", "content-transfer-encoding"})
+_REMEMBERED = 500
+"""Bytes up to which the head of a part is remembered, because mail systems write few different ones."""
 _ENCODED = re.compile(r"=\?([^?\s]{1,40})\?([BbQq])\?([^?]{0,400})\?=")
 _BETWEEN = re.compile(r"\?=\s{1,20}=\?")
 _FOLD = re.compile(r"\n[ \t]+")
@@ -81,7 +84,9 @@ class Part(NamedTuple):
 
     def head(self) -> str:
         """Return the beginning of the content, not decoded: the header fields of a message returned."""
-        return self.content[:HEAD_OF_RETURNED].decode("utf-8", "replace")
+        content = self.content[:HEAD_OF_RETURNED].lstrip(b"\n")
+        end = content.find(b"\n\n")
+        return (content if end < 0 else content[:end]).decode("utf-8", "replace")
 
 
 class Mail(NamedTuple):
@@ -93,8 +98,11 @@ class Mail(NamedTuple):
     parts: tuple[Part, ...]
 
 
-def read_mail(raw: bytes) -> Mail:
-    """Take a mail apart. Never raises; linear in the size up to a limit, constant beyond it."""
+def read_mail(raw: bytes, names: frozenset[str] | None = None) -> Mail:
+    """Take a mail apart. Never raises; linear in the size up to a limit, constant beyond it.
+
+    `names`, in lower case, are the only header fields of the mail itself that are read, which saves a good deal of time.
+    """
     if len(raw) > HEAD_LIMIT + TAIL_LIMIT:
         raw = raw[:HEAD_LIMIT] + b"\n" + raw[-TAIL_LIMIT:]
     if b"\r" in raw:
@@ -102,7 +110,8 @@ def read_mail(raw: bytes) -> Mail:
     if raw[:5] in (b"From ", b">From"):
         raw = raw[raw.find(b"\n") + 1 :]
     raw = raw.lstrip(b"\n")
-    headers, start = _headers(raw, 0, len(raw))
+    block, start = _head(raw, 0, len(raw))
+    headers = _fields_named(block, names | _OF_PART) if names else read_fields(block.decode("utf-8", "replace"))
     media, parameters = _content_type(headers.get("content-type", "text/plain")[:TYPE_LIMIT])
     parts: list[Part] = []
     _collect(raw, start, len(raw), headers, media, parameters, parts, frozenset())
@@ -111,12 +120,44 @@ def read_mail(raw: bytes) -> Mail:
 
 def read_fields(block: str) -> dict[str, str]:
     """Return the fields of a header block by lower-case name, unfolded; of a repeated field the first."""
-    found = {name.lower(): value for name, value in reversed(_FIELD.findall(block))}
+    found = {name.lower(): value for name, value in reversed(_FIELD.findall("\n" + block))}
     if "\n " in block or "\n\t" in block:
         for name, value in found.items():
             if "\n" in value:
                 found[name] = _FOLD.sub(" ", value)
     return found
+
+
+@lru_cache(maxsize=64)
+def _any_field(names: frozenset[str]) -> re.Pattern[bytes]:
+    """Return a pattern for fields with these names, parted by their first letters: by them most lines are passed over."""
+    rests: dict[str, list[str]] = {}
+    for name in sorted(names):
+        rests.setdefault(name[0], []).append(re.escape(name[1:]))
+    choice = "|".join(f"[{first}{first.upper()}](?i:{'|'.join(rest)})" for first, rest in rests.items())
+    return re.compile(rf"\n({choice})[ \t]*:[ \t]*([^\n]*(?:\n[ \t][^\n]*)*)".encode())
+
+
+def _fields_named(block: bytes, names: frozenset[str]) -> dict[str, str]:
+    """Return the fields with these names by lower-case name, unfolded; of a repeated field the first."""
+    fields: dict[str, str] = {}
+    for name, value in reversed(_any_field(names).findall(b"\n" + block)):
+        text = value.decode("utf-8", "replace")
+        fields[name.decode().lower()] = _FOLD.sub(" ", text) if b"\n" in value else text
+    return fields
+
+
+@lru_cache(maxsize=1024)
+def _part_head(block: bytes, default: str) -> tuple[dict[str, str], str, dict[str, str]]:
+    """Return the fields of a part's head that are read, its media type, and the parameters of that."""
+    fields = _fields_named(block, _OF_PART)
+    return (fields, *_content_type(fields.get("content-type", default)[:TYPE_LIMIT]))
+
+
+def forget_heads() -> None:
+    """Forget the heads of parts already read."""
+    _part_head.cache_clear()
+    _content_type.cache_clear()
 
 
 def _collect(
@@ -138,9 +179,10 @@ def _collect(
         for first, last in spans:
             if len(parts) >= PART_LIMIT:
                 return
-            inner, begin = _headers(raw, first, last)
+            block, begin = _head(raw, first, last)
             default = "message/rfc822" if media == "multipart/digest" else "text/plain"
-            kind, own = _content_type(inner.get("content-type", default)[:TYPE_LIMIT])
+            read = _part_head if len(block) <= _REMEMBERED else _part_head.__wrapped__
+            inner, kind, own = read(block, default)
             _collect(raw, begin, last, inner, kind, own, parts, outer | {boundary})
         if spans:
             return
@@ -172,14 +214,14 @@ def _guess(raw: bytes, start: int, end: int) -> bytes:
     return found[1].rstrip() if found else b""
 
 
-def _headers(raw: bytes, start: int, end: int) -> tuple[dict[str, str], int]:
-    """Return the header fields at an offset and where the content begins."""
+def _head(raw: bytes, start: int, end: int) -> tuple[bytes, int]:
+    """Return the block of header fields at an offset and where the content begins."""
     if raw[start : start + 1] == b"\n":
-        return {}, start + 1
+        return b"", start + 1
     stop = raw.find(b"\n\n", start, end)
-    body = end if stop < 0 else stop + 2
-    block = raw[start : min(end if stop < 0 else stop, start + HEADER_LIMIT)]
-    return read_fields(block.decode("utf-8", "replace")), body
+    if stop < 0:
+        return raw[start : min(end, start + HEADER_LIMIT)], end
+    return raw[start : min(stop, start + HEADER_LIMIT)], stop + 2
 
 
 @lru_cache(maxsize=256)

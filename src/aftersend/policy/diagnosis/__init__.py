@@ -5,7 +5,7 @@ and retry's business.
 """
 
 from aftersend.policy.diagnosis.findings import Action, Diagnosis, Suppress
-from aftersend.policy.diagnosis.mail import Report, as_report, diagnose_mail
+from aftersend.policy.diagnosis.mail import Report, as_report, diagnose_mail, forget
 from aftersend.policy.diagnosis.replies import diagnose_reply, diagnose_text, load_tables
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "diagnose_mail",
     "diagnose_reply",
     "diagnose_text",
+    "forget",
     "load_tables",
 ]

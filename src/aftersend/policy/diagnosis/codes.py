@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 from aftersend.policy.diagnosis.tables import lines
 
-_STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])(?!\.?\w*\.\d)")
+_STATUS = re.compile(r"[245](?<![\d.].)\.\d{1,3}\.\d{1,3}(?![\d.])(?!\.?\w*\.\d)")
 
 
 def status_within(text: str) -> str:
     """Return the enhanced status code (RFC 3463) that a text holds, not a part of a longer number; or ""."""
     if "5." in text or "4." in text or "2." in text:
         found = _STATUS.search(text)
-        return found[1] if found else ""
+        return found[0] if found else ""
     return ""
 
 

@@ -15,6 +15,12 @@ from aftersend.policy.diagnosis.readings import without_lines_about
 from aftersend.policy.diagnosis.tables import uses
 from aftersend.policy.diagnosis.words import any_of, flatten
 
+_HEADERS = frozenset(
+    {
+        "from", "to", "subject", "sender", "return-path", "reply-to", "x-failed-recipients", "auto-submitted", "precedence",
+        "in-reply-to",
+    }
+)  # fmt: skip
 _OPENING = 800
 """Characters within which a notice says what it is."""
 _CLEAR, _DECISIVE = 9, 10
@@ -25,7 +31,13 @@ _CERTAIN = 8
 _BOUNCED = frozenset({"failed", "delayed"})
 _ANSWERING = re.compile(r"\s*(?:re|fwd?|aw|wg|tr|rv|sv|antw)\s*:", re.IGNORECASE)
 _QUOTED = re.compile(r"^[ \t]*>.*$", re.MULTILINE)
-_REPLY_LINE = re.compile(r"(?<![\d.])[45]\d\d[ -]{1,3}(?:[45]\.\d+\.\d+|[A-Za-z<#\"])")
+_REPLY_LINE = re.compile(r"[45](?<![\d.].)\d\d[ -]{1,3}(?:[45]\.\d+\.\d+|[A-Za-z<#\"])")
+
+
+@cache
+def headers_read() -> frozenset[str]:
+    """Return the header fields of a mail by which it is told what it is, all others being left unread."""
+    return _HEADERS.union(*(_names(use) for use in ("answer", "list", "complaint")))
 
 
 def is_from_daemon(mail: Mail) -> bool:
@@ -36,7 +48,7 @@ def is_from_daemon(mail: Mail) -> bool:
 def kind_of(mail: Mail, words: str) -> str:
     """Return failed, delayed, autoreply, challenge or other for a mail without a report for machines."""
     subject = decoded_header(mail.headers.get("subject", ""))
-    by_subject = _said_in_subject(flatten(subject)[0])
+    by_subject = _said_in_subject(subject)
     subject_says = by_subject.reason if by_subject else ""
     if subject_says == "other":
         return "other"
@@ -64,9 +76,14 @@ def kind_of(mail: Mail, words: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _said_in_subject(flat: str) -> Match | None:
+def _said_in_subject(subject: str) -> Match | None:
     """Return what a subject says of the kind of mail; remembered, because notices share few subjects."""
-    return strongest(notices(), flat, ("subject",))
+    return strongest(notices(), flatten(subject)[0], ("subject",))
+
+
+def forget() -> None:
+    """Forget the subjects already read."""
+    _said_in_subject.cache_clear()
 
 
 def _signs_of_notice(mail: Mail, is_daemon: bool) -> int:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from aftersend.ledger.reasons import Reason
-from aftersend.mail.returned import Mail, Part, decoded_header, read_fields, read_mail
-from aftersend.policy.diagnosis import feedback, machines, prose, reports
+from aftersend.mail.returned import Mail, Part, decoded_header, forget_heads, read_fields, read_mail
+from aftersend.policy.diagnosis import feedback, machines, prose, readings, reports
 from aftersend.policy.diagnosis.findings import Action, Diagnosis, finding
 from aftersend.policy.diagnosis.replies import diagnose_words
 
@@ -78,10 +78,17 @@ def as_report(found: Diagnosis) -> Report:
 
 def diagnose_mail(raw: bytes) -> Report:
     """Say what a returned mail means. Never raises, whatever the bytes; linear in their number, and bounded."""
-    return _diagnose(_Incoming(read_mail(raw)), _WRAPPINGS)
+    return _diagnose(_Incoming(read_mail(raw, machines.headers_read())), _WRAPPINGS)
 
 
 T = TypeVar("T")
+
+
+def forget() -> None:
+    """Forget what was remembered of texts already read, as a measurement wants it."""
+    machines.forget()
+    readings.forget()
+    forget_heads()
 
 
 class _Once(Generic[T]):
@@ -124,9 +131,13 @@ class _Incoming:
     @_Once
     def quoted(self) -> dict[str, str]:
         """Who wrote the message returned, and to whom: by a part of its own or below the notice."""
+        return {name.lower(): value for name, value in reversed(_WANTED.findall(self.head))}
+
+    @_Once
+    def head(self) -> str:
+        """The header fields of the message returned, behind an end of line, as they stand in a part or below the notice."""
         part = self.returned
-        text = part.head() if part else self.notice.quoted[:_QUOTED_HEADER_LIMIT]
-        return {name.lower(): value for name, value in reversed(_WANTED.findall("\n" + text))}
+        return "\n" + (part.head() if part else self.notice.quoted[:_QUOTED_HEADER_LIMIT])
 
     @_Once
     def returned(self) -> Part | None:
@@ -160,10 +171,11 @@ class _Incoming:
     @property
     def message_id(self) -> str:
         """The Message-ID of the message returned, without brackets, or ""."""
-        part = self.returned
-        text = "\n" + (part.head() if part else self.notice.quoted[:_QUOTED_HEADER_LIMIT])
-        at = text.lower().find("\nmessage-id:")
-        found = _MESSAGE_ID.match(text, at + 12) if at >= 0 else None
+        head = self.head
+        at = head.find("\nMessage-I")
+        if at < 0 or head[at + 11 : at + 12] != ":":
+            at = head.lower().find("\nmessage-id:")
+        found = _MESSAGE_ID.match(head, at + 12) if at >= 0 else None
         return found[1] if found else ""
 
 
@@ -178,7 +190,7 @@ def _diagnose(incoming: _Incoming, wrappings: int) -> Report:
             if status.recipients:
                 return _from_status(incoming, status)
     if wrappings and (wrapped := _wrapped_report(mail)):
-        return _diagnose(_Incoming(read_mail(wrapped)), wrappings - 1)
+        return _diagnose(_Incoming(read_mail(wrapped, machines.headers_read())), wrappings - 1)
     if any(part.media in _RECEIPT_MEDIA for part in mail.parts):
         return _receipt(incoming)
     if recipient := feedback.plain_copy_of(mail.headers, incoming.quoted if incoming.returned else {}):

@@ -19,7 +19,7 @@ LINK_WEIGHT = 4
 """What the words inside a link may count at most: a link names the help page, not the cause."""
 
 _KEY = 5
-"""Letters of a word by which rows are looked up."""
+"""Letters of a word by which rows are looked up whose words are only beginnings."""
 _COMMON_COST = 20
 """A common word is as bad to look up by as so many rare ones."""
 _GAPS = {".": 2, "..": 5, "...": 14}
@@ -63,11 +63,10 @@ class Table:
 
 def strongest(table: Table, flat: str, context: Iterable[str], *, above: int = 0) -> Match | None:
     """Return the strongest row of a table that matches the flattened text, if it weighs more than `above`."""
-    keys = {word[:_KEY] for word in flat.split(" ")}
+    keys = set(flat.split(" "))
+    keys.update([word[:_KEY] + "*" for word in keys if len(word) >= _KEY])
     by_key = table.by_key
-    found: set[int] = set()
-    for key in keys & by_key.keys():
-        found.update(by_key[key])
+    found = set().union(*map(by_key.__getitem__, by_key.keys() & keys))
     if not flat.isascii():
         found.update(table.unspaced)
     if not found:
@@ -177,8 +176,9 @@ def _is_spaced(option: str) -> bool:
 
 
 def _key(option: str) -> str:
-    """Return the beginning of the longest word, by which text that may hold the option is found."""
-    return _longest(option.rstrip("*"))[:_KEY]
+    """Return the longest word, or its beginning and a star if only that is known: by it text that may hold the option is found."""
+    longest = _longest(option)
+    return longest[:_KEY] + "*" if longest.endswith("*") else longest
 
 
 def _longest(words: str) -> str:
@@ -187,7 +187,7 @@ def _longest(words: str) -> str:
 
 def _commonness(keys: frozenset[str]) -> int:
     """Say how often a slot will be met, so that a row is looked for by its rarest one."""
-    return sum(_COMMON_COST if key in _common() else 1 for key in keys)
+    return sum(_COMMON_COST if key[:_KEY] in _common() else 1 for key in keys)
 
 
 @cache

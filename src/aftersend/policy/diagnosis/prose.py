@@ -35,9 +35,12 @@ _WITHIN = re.compile(
 )
 _RCPT = re.compile(rf"RCPT TO:[ ]?<?({ADDRESS})?", re.IGNORECASE)
 _CODED = re.compile(rf"^[ \t]*[45]\d\d[ -](?:[45]\.\d+\.\d+ )?[<\"]?({ADDRESS})[>\"]?(?:\.\.\.|:)", re.MULTILINE)
-_HEADER_LINES = re.compile(
-    r"\n(?:received|return-path|dkim-signature|x-received|delivered-to|message-id|mime-version|x-google-\S+):[ \t]*\S"
+_HEADER_LINE = (
+    r"(?:received|return-path|dkim-signature|x-received|delivered-to|message-id|mime-version|x-google-\S+):[ \t]*\S"
 )
+
+
+_NOBODY: frozenset[str] = frozenset()
 
 
 class Said(NamedTuple):
@@ -56,7 +59,8 @@ class Notice(NamedTuple):
 
 @cache
 def _cut() -> re.Pattern[str]:
-    return re.compile(r"\n[^\w\n]{0,80}" + any_of(lines("cuts.tsv")))
+    """Return how the lines begin behind which, or with which, the message returned is quoted."""
+    return re.compile(rf"\n(?:[^\w\n]{{0,80}}{any_of(lines('cuts.tsv'))}|{_HEADER_LINE})")
 
 
 @cache
@@ -76,8 +80,8 @@ def split_notice(text: str) -> Notice:
     low = "\n" + text.lower()
     if len(low) != len(text) + 1:
         low = "\n" + text
-    ends = [found.start() for found in (_cut().search(low), _HEADER_LINES.search(low)) if found]
-    end = min(ends, default=len(text))
+    found = _cut().search(low)
+    end = found.start() if found else len(text)
     return Notice(text[:end], text[end:])
 
 
@@ -86,7 +90,8 @@ def recipients_said(words: str, own: frozenset[str]) -> list[Said]:
 
     An address set apart at the beginning of a line is taken before one within a sentence.
     """
-    found = _leading(words, own) or _leading(words, frozenset())
+    places = _leading(words)
+    found = _kept(places, own) or _kept(places, _NOBODY)
     if not found:
         coded = [(match.start(), match[1]) for match in _CODED.finditer(words)]
         named = [(match.start(), match[1]) for match in _RCPT.finditer(words) if match[1]]
@@ -98,7 +103,8 @@ def recipients_said(words: str, own: frozenset[str]) -> list[Said]:
     return [Said(address, words[starts[index] : starts[index + 1]]) for index, (_, address) in enumerate(found)]
 
 
-def _leading(words: str, own: frozenset[str]) -> list[tuple[int, str]]:
+def _leading(words: str) -> list[tuple[int, str]]:
+    """Return the addresses set apart at the beginning of a line, and where."""
     places = []
     at = words.find("@")
     while at >= 0:
@@ -109,7 +115,7 @@ def _leading(words: str, own: frozenset[str]) -> list[tuple[int, str]]:
                 places.append((start, match[2]))
         end = words.find("\n", at)
         at = words.find("@", end) if end >= 0 else -1
-    return _kept(places, own)
+    return places
 
 
 def _kept(places: list[tuple[int, str]], own: frozenset[str]) -> list[tuple[int, str]]:

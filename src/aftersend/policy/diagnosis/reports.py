@@ -8,9 +8,7 @@ from typing import NamedTuple
 from aftersend.policy.diagnosis.findings import Action
 from aftersend.policy.diagnosis.prose import ADDRESS, RECIPIENT_LIMIT
 
-_FIELD = re.compile(
-    r"^[ \t>]*([A-Za-z][A-Za-z-]{1,60})[ \t]*:[ \t]*(.*(?:\n[ \t]+(?![A-Za-z-]{3,40}:).*)*)", re.MULTILINE
-)
+_FIELD = re.compile(r"\n[ \t>]*([A-Za-z][A-Za-z-]{1,60})[ \t]*:[ \t]*(.*(?:\n[ \t]+(?![A-Za-z-]{3,40}:).*)*)")
 _ADDRESS = re.compile(ADDRESS)
 _XTEXT = re.compile(r"\+([0-9A-F]{2})")
 _UNITEXT = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
@@ -60,7 +58,7 @@ def read_report(text: str) -> StatusReport:
     groups: list[dict[str, str]] = []
     for block in _BLANK.split(text):
         group: dict[str, str] = {}
-        for name, value in _FIELD.findall(block):
+        for name, value in _FIELD.findall("\n" + block):
             name = name.lower()
             if name in group and name in _NAMES_RECIPIENT:
                 groups.append(group)

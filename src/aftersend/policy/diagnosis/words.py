@@ -23,7 +23,8 @@ _DELIMITERS = " \t\n<>\"'(),;:[]"
 _DOMAIN = re.compile(r"[^\s<>\"'(),;:\[\]]{1,255}")
 _LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"]{1,500}")
 _QUOTE = re.compile(r"'(?:(?<![^\W_]')|(?![^\W_]))")
-_IP = re.compile(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}")
+_IP_SPACED = f" {IP_WORD} "
+_IP = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _NUMBER = re.compile(r"\d{1,9}(?:\.\d{1,9})+")
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?|[|;!?]|[.](?=\s)")
 _SPACED = {
@@ -60,15 +61,12 @@ def words_of(text: str) -> str:
         words = text.translate(_SPACED).replace(BREAK, " | ").split()
     else:
         words = _WORD.findall(_without_numbers(text))
-    return " ".join(filter(None, [read_as(word, word) for word in words]))
+    return " ".join(filter(None, map(read_as, words, words)))
 
 
 def without_boilerplate(flat: str) -> str:
     """Take out of flattened words what sending systems always say, which tells nothing about this failure."""
-    for phrase in _boilerplate():
-        if phrase in flat:
-            flat = flat.replace(phrase, BREAK)
-    return flat
+    return _boilerplate().sub(BREAK, f" {flat} ")[1:-1]
 
 
 def any_of(options: Iterable[str]) -> str:
@@ -115,7 +113,7 @@ def _without_addresses(text: str) -> str:
 
 def _without_numbers(text: str) -> str:
     """Put one word in the place of each IP address, and the end of a sentence in that of every other number with points."""
-    return _NUMBER.sub(" | ", _IP.sub(f" {IP_WORD} ", text))
+    return _NUMBER.sub(" | ", _IP.sub(_IP_SPACED, text))
 
 
 @cache
@@ -133,6 +131,5 @@ def _elided() -> tuple[str, ...]:
 
 
 @cache
-def _boilerplate() -> tuple[str, ...]:
-    phrases = [words_of(line.lower()) for line in lines("boilerplate.tsv")]
-    return tuple(sorted(dict.fromkeys(phrases), key=len, reverse=True))
+def _boilerplate() -> re.Pattern[str]:
+    return re.compile(f"(?<= ){any_of(words_of(line.lower()) for line in lines('boilerplate.tsv'))}(?= )")
