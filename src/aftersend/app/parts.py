@@ -131,6 +131,7 @@ def suppression_rules(settings: Settings) -> Any:
 
 def _start_delivery(service: Service) -> None:
     from aftersend.delivery import Courier, Routes, Rules, Signer
+    from aftersend.delivery.composing import Composer
     from aftersend.delivery.outcome import Attempt
     from aftersend.intake.notices import Notices
     from aftersend.ledger.facts import Fact
@@ -160,6 +161,7 @@ def _start_delivery(service: Service) -> None:
     service.courier = Courier(
         service.store, service.clock, service.ids, service.resolver, routes, service.signer, rules
     )
+    service.courier.compose = Composer(service.store).compose
     service.closers.append(service.courier.stop)
     notices = Notices(service.intake, service.clock, service.ids, hostname=service.settings.hostname)
 

@@ -12,13 +12,14 @@ import hashlib
 import random
 import traceback
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from aftersend.clock import SECOND, Clock, Instant
 from aftersend.delivery import outcome
 from aftersend.delivery.connection import connect
+from aftersend.delivery.content import Compose, Content
 from aftersend.delivery.lane import Lane
 from aftersend.delivery.names import MailServers, Resolver, site_of
 from aftersend.delivery.outcome import Attempt
@@ -35,6 +36,7 @@ from aftersend.ledger.reasons import Reason
 from aftersend.logs import Logger
 from aftersend.mail import headers as mail_headers
 from aftersend.mail import verp
+from aftersend.mail.compiled import FLAG_COMPILED
 from aftersend.policy import gates, outcomes
 from aftersend.policy.breaker import Breaker
 from aftersend.policy.diagnosis import diagnose_reply
@@ -55,6 +57,8 @@ LINE_MOST = 400
 LANES_MOST = 10_000
 IDLE_LOOK_S = 5.0
 DAY_US = 24 * 3600 * SECOND
+SET_ASIDE = SubmissionError("A bug of ours met it; it is set aside.")
+"""Stands in the place of the content of a delivery that is not handed out."""
 
 
 class Courier:
@@ -92,6 +96,8 @@ class Courier:
         self.stopping = False
         self.on_outcome: Callable[[Claim, record.Step, Attempt, bytes], None] | None = None
         """Told of every outcome in the same breath as the store; `bytes` is the body, empty if it is no longer at hand."""
+        self.compose: Compose | None = None
+        """Makes the content of messages that are compiled (`FLAG_COMPILED`), for each recipient anew; set by the wiring."""
         self.nodes = 1
         self.breaker = Breaker()
 
@@ -129,16 +135,18 @@ class Courier:
             for claim in admitted:
                 self._give_up_claim(claim, claim.due_us, claim.site, None)
             raise
+        contents = await self._contents(admitted, bodies)
+        admitted = [claim for claim in admitted if contents.get(claim.delivery_id) is not SET_ASIDE]
         if self._signer:
             drafts = [
-                self._draft(claim, claim.headers, claim.body, bodies[place])
+                self._draft(claim, content)
                 for claim in admitted
-                if (place := (claim.account_id, claim.body)) in bodies
+                if isinstance(content := contents.get(claim.delivery_id), Content)
             ]
             await self._signer.sign_ahead(drafts, self._clock() // SECOND)
         for claim in admitted:
             try:
-                self._hand_out(claim, bodies.get((claim.account_id, claim.body)))
+                self._hand_out(claim, contents.get(claim.delivery_id))
             except Exception:
                 self._our_fault(claim)
         return len(claimed)
@@ -189,6 +197,33 @@ class Courier:
                 self._remember(place, body)
         return found
 
+    async def _contents(
+        self, claimed: Sequence[Claim], bodies: Mapping[tuple[int, bytes], bytes]
+    ) -> dict[int, Content | SubmissionError | None]:
+        """Return what each delivery is to say, or why that cannot be made; nothing where the body is no longer kept."""
+        contents: dict[int, Content | SubmissionError | None] = {}
+        compiled: list[Claim] = []
+        for claim in claimed:
+            body = bodies.get((claim.account_id, claim.body))
+            if body is None:
+                continue
+            if claim.flags & FLAG_COMPILED:
+                compiled.append(claim)
+            else:
+                contents[claim.delivery_id] = Content(claim.headers, body, claim.body)
+        if compiled and self.compose is not None:
+            try:
+                contents |= await self.compose(compiled, bodies)
+            except TryLater:
+                for claim in claimed:
+                    self._give_up_claim(claim, claim.due_us, claim.site, None)
+                raise
+            except Exception:
+                for claim in compiled:
+                    self._our_fault(claim)
+                    contents[claim.delivery_id] = SET_ASIDE
+        return contents
+
     def _remember(self, place: tuple[int, bytes], body: bytes) -> None:
         if place not in self._bodies:
             self._bodies[place] = body
@@ -199,17 +234,17 @@ class Courier:
 
     # ---- handing out -----------------------------------------------------------------------------------------------
 
-    def _hand_out(self, claim: Claim, body: bytes | None) -> None:
+    def _hand_out(self, claim: Claim, content: Content | SubmissionError | None) -> None:
         now = self._clock()
         if claim.suppressed is not None:
             verdict = gates.decide(claim, now)
             if isinstance(verdict, Refuse):
                 self._refuse(claim, verdict, now)
                 return
-        if body is None:
-            self._finish(claim, self._no_content(claim), "")
+        if not isinstance(content, Content):
+            self._finish(claim, self._no_content(content), "")
             return
-        parcel = self._parcel(claim, body, now)
+        parcel = self._parcel(claim, content, now)
         known = self._by_domain.get(claim.domain)
         if known is not None and (known[0] is None or self._resolver.known(claim.domain) is known[0]):
             self._to_lane(parcel, known[1])
@@ -221,27 +256,29 @@ class Courier:
         self._resolving[claim.domain] = [parcel]
         self._spawn(self._resolve(claim.domain))
 
-    def _parcel(self, claim: Claim, body: bytes, now: Instant) -> Parcel:
-        signature = self._signature(claim, claim.headers, claim.body, body, now)
+    def _parcel(self, claim: Claim, content: Content, now: Instant) -> Parcel:
+        signature = self._signature(claim, content, now)
         sender = claim.sender
         if sender:
             token = verp.make(self.rules.verp_secret, claim.delivery_id, now // DAY_US)
             sender = f"{token}@{self.rules.return_domain}"
-        return Parcel(claim, sender, (signature, claim.headers, b"\r\n", body))
+        return Parcel(claim, sender, (signature, content.headers, b"\r\n", content.body))
 
-    def _signature(self, claim: Claim, headers: bytes, body_id: bytes, body: bytes, now: Instant) -> bytes:
+    def _signature(self, claim: Claim, content: Content, now: Instant) -> bytes:
         if not self._signer:
             return b""
-        return self._signer.signature(self._draft(claim, headers, body_id, body), now // SECOND)
+        return self._signer.signature(self._draft(claim, content), now // SECOND)
 
     @staticmethod
-    def _draft(claim: Claim, headers: bytes, body_id: bytes, body: bytes) -> Draft:
+    def _draft(claim: Claim, content: Content) -> Draft:
         domain = mail_headers.domain_of(claim.header_from)
-        return Draft(claim.account_id, claim.message_id, domain, headers, body_id, body)
+        return Draft(claim.account_id, claim.message_id, domain, content.headers, content.body_id, content.body)
 
-    def _no_content(self, claim: Claim) -> Attempt:
+    def _no_content(self, error: SubmissionError | None) -> Attempt:
         meaning = outcomes.Meaning(Fact.MALFORMED, None, None, goes_on=False)
-        return Attempt(meaning, "The content of this message is no longer kept.", {"kind": "no_content"}, tried=False)
+        said = "The content of this message is no longer kept." if error is None else error.detail
+        kind = "no_content" if error is None else error.code
+        return Attempt(meaning, said, {"kind": kind, "why": said}, tried=False)
 
     async def _resolve(self, domain: str) -> None:
         route = self._routes.route(domain)
@@ -350,13 +387,13 @@ class Courier:
 
         claim = parcel.claim
         try:
-            converted = seven_bit.convert(claim.headers + b"\r\n" + parcel.content[-1])
+            converted = seven_bit.convert(parcel.content[1] + b"\r\n" + parcel.content[-1])
         except SubmissionError as error:
             meaning = outcomes.Meaning(Fact.BOUNCED, Reason.DATA_FORMAT_ERROR, None, goes_on=False)
             self.finished(parcel, Attempt(meaning, error.detail, {"kind": "local"}, "5.6.3"), lane)
             return
         headers, body = mail_headers.split(converted)
-        signature = self._signature(claim, headers, hashlib.sha256(body).digest(), body, self._clock())
+        signature = self._signature(claim, Content(headers, body, hashlib.sha256(body).digest()), self._clock())
         again = Parcel(claim, parcel.sender, (signature, headers, b"\r\n", body), is_7bit=True)
         lane.waiting.appendleft(again)
 

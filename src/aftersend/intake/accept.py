@@ -21,6 +21,7 @@ from aftersend.errors import BadField, NotAllowed, SubmissionError, TooLarge
 from aftersend.ids import IdSource
 from aftersend.mail import headers as mail_headers
 from aftersend.mail import instructions
+from aftersend.mail.compiled import FLAG_COMPILED, Compiled
 from aftersend.policy import gates
 from aftersend.policy.verdict import PASS
 from aftersend.store import Store, record
@@ -82,6 +83,12 @@ class Request:
     ret: str | None = None
     smtputf8: bool = False
     options: dict[str, Any] = field(default_factory=dict)
+    compiled: Compiled | None = None
+    """What is made for each recipient; `content` is then its header as it is shown."""
+    personal: Sequence[str] | None = None
+    """The data of each recipient, JSON, in their order."""
+    fingerprint: bytes | None = None
+    """Names what was asked for, for the idempotency key, where `content` does not."""
 
 
 @dataclass(slots=True)
@@ -141,12 +148,18 @@ class Intake:
         stream = self._stream(request, wanted.stream)
         account = request.origin.account_id
         message_id = self._ids()
+        given = block
         block, rfc_message_id = self._dress(block, found, request.origin, message_id, now)
+        size = len(content)
+        if request.compiled is not None:
+            body = request.compiled.prefixed(block[: len(block) - len(given)]).encode()
+            size = request.compiled.size
         digest = hashlib.sha256(body).digest()
         header_from = mail_headers.text(found, "from")
         flags = (
             (0 if content.isascii() else FLAG_8BIT)
             | (FLAG_UTF8 if request.smtputf8 and not block.isascii() else 0)
+            | (FLAG_COMPILED if request.compiled is not None else 0)
             | (FLAG_RET_FULL if request.ret == "FULL" else FLAG_RET_HDRS if request.ret == "HDRS" else 0)
         )
         tags = self._tags(request.tags if request.tags is not None else wanted.tags)
@@ -163,23 +176,30 @@ class Intake:
             options["track"] = track
         message = (
             account, message_id, stream.name, origin.via, request.sender, header_from,
-            mail_headers.text(found, "subject"), rfc_message_id, block, digest, len(content), flags, request.envid,
+            mail_headers.text(found, "subject"), rfc_message_id, block, digest, size, flags, request.envid,
             tags, metadata, msgspec.json.encode(options).decode() if options else None, evidence, origin.key_id, None,
             now, scheduled,
         )  # fmt: skip
         lifetime = int(self.lifetimes.get(stream.name, stream.lifetime_s) * SECOND)
         expires = max(now, scheduled or 0) + lifetime
         key = request.idempotency_key or wanted.idempotency_key
+        entries = self._entries(request.recipients, stream.name, scheduled, now)
+        personal = None
+        if request.personal is not None:
+            said = zip(entries, request.personal, strict=True)
+            personal = [(account, entry.id, None, data) for entry, data in said]
+        fingerprint = b"" if key is None else request.fingerprint or self._fingerprint(request, digest, found)
         return record.Submission(
             account,
             message_id,
             stream.name,
             message,
             (account, digest, body, len(body), now),
-            self._entries(request.recipients, stream.name, scheduled, now),
+            entries,
             now,
             expires,
-            None if key is None else (_checked_key(key), self._fingerprint(request, digest, found)),
+            None if key is None else (_checked_key(key), fingerprint),
+            personal=personal,
         )
 
     def _entries(

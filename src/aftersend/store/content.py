@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, bindparam, select
 
 from aftersend.errors import NotFound
+from aftersend.mail.compiled import FLAG_COMPILED, decode
 from aftersend.store.engine import query, rows
 from aftersend.store.schema import bodies, messages
 
@@ -27,9 +28,12 @@ def load(connection: Connection, wanted: Sequence[tuple[int, bytes]]) -> list[by
 
 
 def raw(connection: Connection, account_id: int, message_id: int) -> bytes:
-    """Return a message as it was taken in. Raise NotFound if it is unknown or its content has been pruned."""
+    """Return a message as it was taken in, one that is made for each recipient with its merge tags.
+
+    Raise NotFound if it is unknown or its content has been pruned.
+    """
     row = connection.execute(
-        select(messages.c.headers, messages.c.body).where(
+        select(messages.c.headers, messages.c.body, messages.c.flags).where(
             messages.c.account_id == account_id, messages.c.id == message_id
         )
     ).first()
@@ -38,4 +42,6 @@ def raw(connection: Connection, account_id: int, message_id: int) -> bytes:
     (body,) = load(connection, [(account_id, bytes(row.body))])
     if body is None or row.headers is None:
         raise NotFound("The content of this message was removed after the time set by `retention.bodies`.")
+    if row.flags & FLAG_COMPILED:
+        return b"\r\n".join(decode(body).shown())
     return bytes(row.headers) + b"\r\n" + body

@@ -36,6 +36,7 @@ from aftersend.store.engine import (
 )
 from aftersend.store.queue import BELL, Stage
 from aftersend.store.schema import (
+    audience,
     bodies,
     counts,
     deliveries,
@@ -83,6 +84,8 @@ class Submission:
     received_us: Instant
     expires_us: Instant
     idempotency: tuple[str, bytes] | None = None
+    personal: list[Row] | None = None
+    """Rows of `personal`, for a message that is made for each recipient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,7 @@ _MESSAGE = insert_rows(messages)
 _DELIVERY = insert_rows(deliveries)
 _EVENT = insert_rows(events, if_new=True)
 _QUEUE = insert_rows(queue)
+_PERSONAL = insert_rows(audience.personal)
 _IDEMPOTENCY = insert_rows(idempotency, if_new=True)
 _REFUSAL = insert_rows(refusals)
 DAY_US = 24 * HOUR
@@ -136,6 +140,7 @@ def accepted(connection: Connection, submissions: Sequence[Submission]) -> list[
     many(connection, _BODY, [body for _, body in sorted({s.body[:2]: s.body for s in fresh}.items())])
     many(connection, _MESSAGE, [s.message for s in fresh])
     _write_entries(connection, fresh)
+    many(connection, _PERSONAL, [row for s in fresh if s.personal for row in s.personal])
     return results
 
 

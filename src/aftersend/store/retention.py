@@ -15,6 +15,7 @@ from aftersend.clock import DAY, Instant
 from aftersend.ids import beyond
 from aftersend.store.engine import name_of, upsert
 from aftersend.store.schema import accounts, bodies, deliveries, events, idempotency, messages, meta, queue, refusals
+from aftersend.store.schema.audience import personal
 
 SLICE = 500
 PRUNED = "pruned_before_us"
@@ -84,6 +85,9 @@ def _deliveries(connection: Connection, before: Instant) -> int:
         connection.execute(delete(events).where(events.c.account_id == account_id, events.c.delivery_id == delivery_id))
         connection.execute(
             delete(deliveries).where(deliveries.c.account_id == account_id, deliveries.c.id == delivery_id)
+        )
+        connection.execute(
+            delete(personal).where(personal.c.account_id == account_id, personal.c.delivery_id == delivery_id)
         )
     if old:
         _remember(connection, max(created for _, _, created in old) + 1)

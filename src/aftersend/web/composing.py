@@ -16,7 +16,7 @@ from aftersend.errors import BadField, BadFields
 from aftersend.intake import Origin, Recipient, Request
 from aftersend.mail import address, dates, headers, mime, words
 from aftersend.mail.address import Mailbox
-from aftersend.web import reading
+from aftersend.web import personal, reading
 from aftersend.web.calls import Call
 from aftersend.web.shapes import AttachmentIn, Mailboxes, MessageIn
 
@@ -33,13 +33,19 @@ def from_json(call: Call, found: Any, *, idempotency_key: str | None) -> Request
     )
     reply_to = check.mailboxes(asked.reply_to, "reply_to")
     recipients = _recipients([mailbox.address for mailbox in (*to, *cc, *bcc)])
-    check.recipients(recipients, call.desk.rules.max_recipients)
+    if not asked.recipients:
+        check.recipients(recipients, call.desk.rules.max_recipients)
     check.subject(asked.subject)
     check.headers(asked.headers)
     check.content(asked)
     attachments = check.attachments(asked.attachments)
     check.stream(asked.stream, call)
     send_at = check.moment(asked.scheduled_at)
+    if asked.recipients:
+        given = personal.Given(origin_of(call), sender, reply_to, attachments, send_at, idempotency_key)
+        return personal.request(call, asked, given, wrong)
+    if asked.data is not None:
+        asked = personal.filled(asked, wrong)
     content = b""
     if sender is not None and not wrong:
         draft = mime.Draft(sender, to, cc, reply_to, asked.subject, asked.text, asked.html, attachments, asked.headers)
@@ -54,7 +60,7 @@ def from_json(call: Call, found: Any, *, idempotency_key: str | None) -> Request
         raise BadFields(wrong[: reading.FAULTS_MOST])
     track = {name: value for name in ("opens", "clicks") if (value := getattr(asked.track, name, None)) is not None}
     return Request(
-        _origin(call),
+        origin_of(call),
         str(sender.address),
         recipients,
         content,
@@ -115,7 +121,7 @@ def from_mime(call: Call, *, idempotency_key: str | None) -> Request:
     if not content.endswith(b"\r\n"):
         content += b"\r\n"
     return Request(
-        _origin(call),
+        origin_of(call),
         str(sender) if sender else "",
         recipients,
         content,
@@ -124,7 +130,8 @@ def from_mime(call: Call, *, idempotency_key: str | None) -> Request:
     )
 
 
-def _origin(call: Call) -> Origin:
+def origin_of(call: Call) -> Origin:
+    """Say who hands a message in."""
     return Origin(
         call.account_id,
         "http",

@@ -89,6 +89,22 @@ KINDS: dict[str, Kind] = {
         "Compare its name with the description at /openapi.json.",
     ),
     "missing-field": Kind("A field is missing", "A field that has to be there is not.", "Add it."),
+    "undefined-tag": Kind(
+        "A merge tag has no value",
+        "The subject, the text, the HTML or a header has a merge tag such as `{{ name }}` for which the data of a recipient "
+        "has no value; nothing was kept.",
+        'Give the value in the recipient\'s data or in `data`, or write a default: `{{ name | default("friend") }}`.',
+    ),
+    "template-failed": Kind(
+        "The merge tags cannot be used",
+        "A tag or a block of the template language cannot be read, or takes too many steps.",
+        "Mend the line that `detail` names.",
+    ),
+    "duplicate-recipient": Kind(
+        "A recipient is named twice",
+        "With data of their own, each recipient gets one copy; the same address stands in the list twice.",
+        "Leave one of them.",
+    ),
     "invalid-message": Kind(
         "The message cannot be taken",
         "Something in the message makes it impossible to send.",

@@ -22,6 +22,9 @@ class Out(Struct, forbid_unknown_fields=True):
     """What is given. Fields may be added in time; none goes."""
 
 
+PERSONAL_MOST = 1000
+"""Recipients with data of their own in one request."""
+
 # ---- submission ----------------------------------------------------------------------------------------------------
 
 Mailboxes = str | list[str]
@@ -45,6 +48,13 @@ class TrackIn(In):
     clicks: Annotated[bool | None, _says("Whether following links is noticed.")] = None
 
 
+class RecipientIn(In):
+    """One recipient who gets a copy of his own, made with his data."""
+
+    to: Annotated[str, _says("The address, with or without a name.", "Ann <ann@example.net>")]
+    data: Annotated[dict[str, Any], _says("The values of the merge tags.", {"name": "Ann"})] = {}
+
+
 class MessageIn(In):
     """A message to be sent to one or many recipients."""
 
@@ -54,6 +64,22 @@ class MessageIn(In):
     ] = []
     cc: Annotated[Mailboxes, _says("Recipients of a copy.")] = []
     bcc: Annotated[Mailboxes, _says("Recipients whom the others do not see.")] = []
+    recipients: Annotated[
+        list[RecipientIn],
+        _says(
+            "In place of to, cc and bcc: recipients who each get a copy made for them; `{{ name }}` in subject, text, HTML and "
+            "headers is filled from their data.",
+            max_length=PERSONAL_MOST,
+        ),
+    ] = []
+    data: Annotated[
+        dict[str, Any] | None,
+        _says(
+            "Values of merge tags that are the same for all recipients; what a recipient's own data says comes first. With "
+            "to, cc and bcc the message is filled once.",
+            {"shop": "Shoes"},
+        ),
+    ] = None
     reply_to: Annotated[Mailboxes, _says("Where answers should go.")] = []
     subject: Annotated[str, _says("The subject.", "Your receipt")] = ""
     text: Annotated[str | None, _says("The text for programs that show no HTML.", "Thank you.")] = None

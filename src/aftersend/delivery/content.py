@@ -1,0 +1,25 @@
+"""What one delivery is to say: the same for everybody, or made for its recipient just before it is signed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from aftersend.errors import SubmissionError
+from aftersend.store.queue import Claim
+
+
+class Content(NamedTuple):
+    """A message as it goes out, without its signature."""
+
+    headers: bytes
+    body: bytes
+    body_id: bytes
+    """Names the body for the signer; equal for equal bodies."""
+
+
+Compose = Callable[
+    [Sequence[Claim], Mapping[tuple[int, bytes], bytes]], Awaitable[Mapping[int, Content | SubmissionError | None]]
+]
+"""From compiled claims and the bodies that they name to what each delivery says, by its id, or why it cannot be made.
+One that is left out counts as having no content any more. It may raise: the claims are given back then."""

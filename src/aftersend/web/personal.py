@@ -1,0 +1,152 @@
+"""Turn a message with merge tags into a request: one that is made for each recipient, or one that is filled once for all."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from aftersend import ids
+from aftersend.clock import Instant
+from aftersend.errors import BadField, BadFields, SubmissionError
+from aftersend.intake import Origin, Recipient, Request
+from aftersend.mail import address, dates, merge, mime, tags
+from aftersend.mail.address import Mailbox
+from aftersend.mail.compiled import Compiled
+from aftersend.web import reading
+from aftersend.web.calls import Call
+from aftersend.web.shapes import MessageIn, RecipientIn
+
+DATA_MOST = 16 * 1024
+"""Octets of one recipient's data, as JSON."""
+
+
+class Given(NamedTuple):
+    """What has been checked already."""
+
+    origin: Origin
+    sender: Mailbox | None
+    reply_to: Sequence[Mailbox]
+    attachments: Sequence[mime.Attachment]
+    send_at: Instant | None
+    idempotency_key: str | None
+
+
+def request(call: Call, asked: MessageIn, given: Given, wrong: list[BadField]) -> Request:
+    """Return the request of a message that is made for each recipient. Raise BadFields that names every fault."""
+    for name in ("to", "cc", "bcc"):
+        if getattr(asked, name):
+            why = f"Give either recipients or {name}: each of the recipients gets a copy of his own."
+            wrong.append(BadField(f"#/{name}", why))
+    mailboxes = _mailboxes(asked.recipients, wrong)
+    if wrong or given.sender is None:
+        raise BadFields(wrong[: reading.FAULTS_MOST])
+    compiled = _compiled(call, asked, given, given.sender)
+    personal = _personal(compiled, mailboxes, asked, wrong)
+    if wrong:
+        raise BadFields(wrong[: reading.FAULTS_MOST])
+    track = {name: value for name in ("opens", "clicks") if (value := getattr(asked.track, name, None)) is not None}
+    return Request(
+        given.origin,
+        str(given.sender.address),
+        [Recipient(str(each.address), each.address.folded, each.address.domain) for each in mailboxes],
+        compiled.shown()[0] + b"\r\n",
+        stream=asked.stream,
+        tags=asked.tags or None,
+        metadata=asked.metadata or None,
+        send_at=given.send_at,
+        idempotency_key=given.idempotency_key,
+        track=track or None,
+        smtputf8=True,
+        options={"sandbox": True} if asked.sandbox else {},
+        compiled=compiled,
+        personal=personal,
+        fingerprint=hashlib.sha256(msgspec.json.encode(asked, order="deterministic")).digest(),
+    )
+
+
+def _compiled(call: Call, asked: MessageIn, given: Given, sender: Mailbox) -> Compiled:
+    desk = call.desk
+    draft = merge.Draft(
+        sender,
+        asked.subject,
+        f"<{ids.encode(desk.ids())}@{desk.rules.hostname}>",
+        dates.rfc5322(desk.clock()),
+        given.reply_to,
+        asked.text,
+        asked.html,
+        given.attachments,
+        asked.headers,
+    )
+    try:
+        return merge.compile_draft(draft)
+    except BadField as error:
+        raise BadFields([error]) from None
+
+
+def _mailboxes(given: Sequence[RecipientIn], wrong: list[BadField]) -> list[Mailbox]:
+    """Return the recipients in their order. Nobody may be named twice, since only one of the copies could be his."""
+    found: list[Mailbox] = []
+    seen: set[str] = set()
+    for i, each in enumerate(given):
+        pointer = f"#/recipients/{i}/to"
+        try:
+            mailbox = address.parse_mailbox(each.to, pointer=pointer)
+        except BadField as error:
+            wrong.append(error)
+            continue
+        found.append(mailbox)
+        if mailbox.address.folded in seen:
+            why = f"{mailbox.address} is named twice; leave one."
+            wrong.append(BadField(pointer, why, code="duplicate-recipient"))
+        seen.add(mailbox.address.folded)
+    return found
+
+
+def _personal(compiled: Compiled, mailboxes: Sequence[Mailbox], asked: MessageIn, wrong: list[BadField]) -> list[str]:
+    """Return each recipient's data as it is kept, and note what is missing in it."""
+    common = asked.data or {}
+    if any(name.startswith("_") for name in common):
+        wrong.append(BadField("#/data", _OURS))
+    kept: list[str] = []
+    for i, (mailbox, each) in enumerate(zip(mailboxes, asked.recipients, strict=True)):
+        pointer = f"#/recipients/{i}/data"
+        if any(name.startswith("_") for name in each.data):
+            wrong.append(BadField(pointer, _OURS))
+        data = {**common, **each.data} if common else each.data
+        missing = compiled.missing(data)
+        if missing is not None:
+            why = tags.Undefined(missing).detail
+            wrong.append(BadField(f"{pointer}/{reading.escaped(missing)}", why, code="undefined-tag"))
+        if mailbox.name:
+            data = {**data, merge.NAME: mailbox.name}
+        said = msgspec.json.encode(data)
+        if len(said) > DATA_MOST:
+            wrong.append(BadField(pointer, f"The data of a recipient has {DATA_MOST} octets at most."))
+        kept.append(said.decode())
+        if len(wrong) >= reading.FAULTS_MOST:
+            break
+    return kept
+
+
+_OURS = "Names that begin with an underscore are ours; choose others."
+
+
+def filled(asked: MessageIn, wrong: list[BadField]) -> MessageIn:
+    """Return the message with its merge tags filled from `data`, the same for all recipients; note what is wrong."""
+    data: dict[str, Any] = asked.data or {}
+    made: dict[str, str] = {}
+    for name in ("subject", "text", "html"):
+        source = getattr(asked, name)
+        if source is None:
+            continue
+        try:
+            tags.check(source, f"#/{name}")
+            made[name] = tags.fill(source, data, is_html=name == "html")
+        except BadField as error:
+            wrong.append(error)
+        except SubmissionError as error:
+            wrong.append(BadField(f"#/{name}", error.detail, code=error.code))
+    return msgspec.structs.replace(asked, **made)
