@@ -76,6 +76,12 @@ def test_what_cannot_be_is_refused_with_its_place(house, change, pointer, code):
     assert faults(answer).get(pointer) == code
 
 
+def test_a_recipient_that_cannot_be_read_is_the_only_fault(house):
+    """Nobody is told to name a recipient who has named some."""
+    change = {"recipients": [{"to": "ann@example.net", "data": [1]}]}
+    assert faults(house.client().post("/v1/messages", json=NEWS | change)) == {"#/recipients/0/data": "invalid-field"}
+
+
 def test_the_same_request_again_sends_nothing_twice(house):
     """The whole request counts: other data under the same key is a conflict."""
     client = house.client()

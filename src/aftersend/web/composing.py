@@ -44,7 +44,7 @@ def from_json(call: Call, found: Any, *, idempotency_key: str | None) -> Request
     if asked.recipients:
         given = personal.Given(origin_of(call), sender, reply_to, attachments, send_at, idempotency_key)
         return personal.request(call, asked, given, wrong)
-    if asked.data is not None:
+    if asked.data is not None and not check.has_fault("recipients"):
         asked = personal.filled(asked, wrong)
     content = b""
     if sender is not None and not wrong:
@@ -167,7 +167,8 @@ class _Check:
             self._wrong.append(error)
         return isinstance(error, BadField | BadFields)
 
-    def _has_fault(self, name: str) -> bool:
+    def has_fault(self, name: str) -> bool:
+        """Tell whether a field could not be read at all, so that nothing more is to be said about it."""
         return name in self._bad
 
     def address(self, text: str, pointer: str) -> address.Address | None:
@@ -176,14 +177,14 @@ class _Check:
         return None
 
     def mailbox(self, text: str, name: str) -> Mailbox | None:
-        if not self._has_fault(name):
+        if not self.has_fault(name):
             with self:
                 return address.parse_mailbox(text, pointer=f"#/{name}")
         return None
 
     def mailboxes(self, given: Mailboxes, name: str) -> list[Mailbox]:
         found: list[Mailbox] = []
-        if self._has_fault(name):
+        if self.has_fault(name):
             return found
         if isinstance(given, str):
             with self:
@@ -195,7 +196,8 @@ class _Check:
         return found
 
     def recipients(self, found: Sequence[Recipient], most: int) -> None:
-        if not found and not any(field.pointer.startswith(("#/to", "#/cc", "#/bcc")) for field in self._wrong):
+        named = ("#/to", "#/cc", "#/bcc", "#/recipients")
+        if not found and not any(field.pointer.startswith(named) for field in self._wrong):
             self._wrong.append(BadField("#/to", "Name at least one recipient.", code="no-recipient"))
         if len(found) > most:
             self._wrong.append(
@@ -219,7 +221,7 @@ class _Check:
                 headers.check_value(headers.check_name(name), value)
 
     def content(self, asked: MessageIn) -> None:
-        if any(self._has_fault(name) for name in ("text", "html", "attachments")):
+        if any(self.has_fault(name) for name in ("text", "html", "attachments")):
             return
         if asked.text is None and asked.html is None and not asked.attachments:
             self._wrong.append(
@@ -259,7 +261,7 @@ class _Check:
             )
 
     def moment(self, text: str | None) -> Instant | None:
-        if text is None or self._has_fault("scheduled_at"):
+        if text is None or self.has_fault("scheduled_at"):
             return None
         try:
             return dates.read(text)
