@@ -24,7 +24,7 @@ from aftersend.mail import instructions
 from aftersend.mail.compiled import FLAG_COMPILED, Compiled
 from aftersend.policy import gates
 from aftersend.policy.verdict import PASS
-from aftersend.store import Store, record
+from aftersend.store import Store, record, turns
 from aftersend.store.accounts import Stream
 
 RECEIVED_HEADERS_MOST = 100
@@ -200,6 +200,7 @@ class Intake:
             expires,
             None if key is None else (_checked_key(key), fingerprint),
             personal=personal,
+            lane=turns.TRANSACTIONAL if stream.kind == "transactional" else turns.BULK,
         )
 
     def _entries(

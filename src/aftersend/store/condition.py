@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, func, select
 
 from aftersend.clock import Instant
-from aftersend.store import engine
+from aftersend.store import engine, turns
 from aftersend.store.queue import Stage
 from aftersend.store.schema import metadata, queue
 
@@ -64,9 +64,5 @@ def overdue(connection: Connection) -> tuple[int, Instant | None]:
     aside = connection.execute(
         select(func.count()).select_from(queue).where(queue.c.stage == int(Stage.SET_ASIDE))
     ).scalar_one()
-    oldest = connection.execute(
-        select(func.min(queue.c.due_us)).where(
-            queue.c.stage.in_([int(Stage.TREATMENT), int(Stage.DELIVERY)]), queue.c.holder == 0
-        )
-    ).scalar()
-    return int(aside), None if oldest is None else int(oldest)
+    waiting = [turns.first_due(connection, stage) for stage in (Stage.TREATMENT, Stage.DELIVERY)]
+    return int(aside), min((due for due in waiting if due is not None), default=None)

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, literal_column, select, update
 
 from aftersend.clock import Instant
+from aftersend.store import turns
 from aftersend.store.engine import Statement, many, query, rows, run
 from aftersend.store.schema import deliveries, messages, queue, suppressions
 
@@ -93,18 +94,22 @@ _DUE = (
         )
     )
     .where(
-        queue.c.stage == bindparam("stage"), queue.c.holder == literal_column("0"), queue.c.due_us <= bindparam("now")
+        queue.c.stage == bindparam("stage"),
+        queue.c.holder == literal_column("0"),
+        queue.c.lane == bindparam("its_lane"),
+        queue.c.account_id == bindparam("account"),
+        queue.c.due_us <= bindparam("now"),
     )
     .order_by(queue.c.due_us)
     .with_for_update(of=queue, skip_locked=True)
 )
-_SIZES = (500, 300, 150, 75, 40, 20, 10, 5, 2, 1)
+_SIZES = (500, 300, 225, 150, 110, 75, 55, 40, 30, 20, 15, 10, 7, 5, 4, 3, 2, 1)
 
 
 @lru_cache(maxsize=len(_SIZES))
 def _find_due(limit: int) -> Statement:
     """The limit stands in the statement: SQLite would plan anew at every call for one that is bound."""
-    return query(_DUE.limit(literal_column(str(limit))), "stage", "now")
+    return query(_DUE.limit(literal_column(str(limit))), "stage", "its_lane", "account", "now")
 
 
 _HOLD = Statement(
@@ -126,14 +131,67 @@ class ClaimRequest:
 
 
 def claim(connection: Connection, requests: Sequence[ClaimRequest]) -> list[list[Claim]]:
-    """Take some of what is due, never more than `limit`, for each request; no two nodes hold one item until the holder's lease ends."""
-    taken = []
-    for request in requests:
-        limit = next(size for size in _SIZES if size <= max(request.limit, 1))
-        found = [Claim(*row) for row in rows(connection, _find_due(limit), (int(request.stage), request.now))]
-        many(connection, _HOLD, [(request.node, item.account_id, item.delivery_id) for item in found])
-        taken.append(found)
-    return taken
+    """Take some of what is due, never more than `limit`, for each request; no two nodes hold one item until the holder's
+    lease ends.
+
+    Transactional mail comes before bulk, which gets a quarter all the same, and accounts take turns: however much waits
+    of one, another's single message comes with the next claim. Of one account, what has been due for longest comes first.
+    """
+    return [_claimed(connection, request) for request in requests]
+
+
+def _claimed(connection: Connection, request: ClaimRequest) -> list[Claim]:
+    """Look at who waits, a group of accounts at a time, until something is due or everybody has been seen."""
+    seen: set[tuple[int, int]] = set()
+    while True:
+        lines = []
+        for lane in turns.LANES:
+            line = turns.line(connection, request.stage, lane)
+            lines.append([account for account in line if (lane, account) not in seen])
+            seen.update((lane, account) for account in line)
+        if not any(lines):
+            return []
+        found = _shared(connection, request, *lines)
+        if found:
+            return found
+
+
+def _shared(connection: Connection, request: ClaimRequest, urgent: list[int], bulk: list[int]) -> list[Claim]:
+    """Share the room of a request between the lanes; what bulk leaves of its part goes to transactional mail."""
+    room = max(request.limit, 1)
+    kept = max(room // turns.BULK_SHARE, 1) if urgent and bulk and room > 1 else 0
+    found = _taken(connection, request, turns.TRANSACTIONAL, urgent, room - kept)
+    is_short = len(found) < room - kept
+    found += _taken(connection, request, turns.BULK, bulk, room - len(found))
+    if kept and not is_short:
+        found += _taken(connection, request, turns.TRANSACTIONAL, urgent, room - len(found))
+    return found
+
+
+def _taken(connection: Connection, request: ClaimRequest, lane: int, line: list[int], room: int) -> list[Claim]:
+    """Take a fair share of each account in line, and then of those that have more what the others left over."""
+    found: list[Claim] = []
+    while line and len(found) < room:
+        more = []
+        for number, account in enumerate(line):
+            left = room - len(found)
+            if left <= 0:
+                break
+            share = next(size for size in _SIZES if size <= max(left // (len(line) - number), 1))
+            taken = _held(connection, request, lane, account, share)
+            turns.had(connection, request.stage, lane, account)
+            found += taken
+            if len(taken) == share:
+                more.append(account)
+        line = more
+    return found
+
+
+def _held(connection: Connection, request: ClaimRequest, lane: int, account: int, limit: int) -> list[Claim]:
+    found = rows(connection, _find_due(limit), (int(request.stage), lane, account, request.now))
+    items = [Claim(*row) for row in found]
+    many(connection, _HOLD, [(request.node, item.account_id, item.delivery_id) for item in items])
+    return items
 
 
 _SUPPRESSED = query(
@@ -201,17 +259,8 @@ def _outlasts(until: Instant | None, now: Instant, item: Claim) -> bool:
 
 def next_due(connection: Connection, stage: Stage) -> Instant | None:
     """Return when the next unclaimed item of a stage is due, or None when there is none."""
-    found = rows(connection, _NEXT_DUE, (int(stage),))
-    return None if not found or found[0][0] is None else int(found[0][0])
+    return turns.first_due(connection, stage)
 
-
-_NEXT_DUE = query(
-    select(queue.c.due_us)
-    .where(queue.c.stage == bindparam("stage"), queue.c.holder == literal_column("0"))
-    .order_by(queue.c.due_us)
-    .limit(literal_column("1")),
-    "stage",
-)
 
 _PUT_OFF = Statement(
     update(queue)

@@ -86,6 +86,8 @@ class Submission:
     idempotency: tuple[str, bytes] | None = None
     personal: list[Row] | None = None
     """Rows of `personal`, for a message that is made for each recipient."""
+    lane: int = 0
+    """The lane of its deliveries in the queue: a number of `turns.LANES`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,7 @@ def _write_entries(connection: Connection, fresh: Sequence[Submission]) -> None:
                  None, None, None, 0, e.notify, e.orcpt, None, now, now)
             )  # fmt: skip
             happened.append((account, i, i, "received", _RECEIVED, now, now, None, None, None, None))
-            waiting.append((account, i, stage, 0, 0, now, expires, "", None, 0))
+            waiting.append((account, i, stage, 0, 0, now, expires, "", None, 0, s.lane))
     many(connection, _DELIVERY, first)
     many(connection, _EVENT, happened)
     many(connection, _QUEUE, waiting)

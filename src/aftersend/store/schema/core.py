@@ -212,11 +212,13 @@ queue = table(
     words("site", nullable=False),
     words("waits"),
     small("faults", default=0),
+    small("lane", default=0),
     PrimaryKeyConstraint("account_id", "delivery_id"),
-    Index(None, "stage", "holder", "due_us"),
+    Index(None, "stage", "holder", "lane", "account_id", "due_us"),
     clustered=True,
 )
-"""What to do next: one row for each delivery that has not ended. `holder` is the node that claimed it, 0 for none."""
+"""What to do next: one row for each delivery that has not ended. `holder` is the node that claimed it, 0 for none. `lane`
+is 0 for transactional mail and 1 for bulk; the index lets a claim see who waits in a lane without reading how much."""
 
 sites = table(
     "sites",
