@@ -25,6 +25,10 @@ def test_nothing_of_another_account_is_seen_or_changed(house, route):
     key = owner.get("/v1/keys").json()["data"][0]["id"]
     if "domains" in route.path:
         owner.post("/v1/domains", json={"name": "secret.example"})
+    if "/contacts" in route.path or "/lists" in route.path:
+        owner.post("/v1/lists", json={"name": "secret.example"})
+        made = {"addresses": [{"address": "ann@secret.example"}], "lists": ["secret.example"]}
+        contact = owner.post("/v1/contacts", json=made).json()["id"]
     things = {
         "address": "ann@secret.example",
         "name": "secret.example",
@@ -32,12 +36,23 @@ def test_nothing_of_another_account_is_seen_or_changed(house, route):
         if "/messages/" in route.path
         else key
         if "/keys/" in route.path
+        else contact
+        if "/contacts/" in route.path
         else sent["deliveries"][0]["id"],
     }
     delivery = f"/v1/deliveries/{sent['deliveries'][0]['id']}"
 
     def state() -> list[object]:
-        places = (delivery, "/v1/keys", "/v1/streams", "/v1/suppressions", "/v1/domains", "/v1/audit")
+        places = (
+            delivery,
+            "/v1/keys",
+            "/v1/streams",
+            "/v1/suppressions",
+            "/v1/domains",
+            "/v1/audit",
+            "/v1/contacts",
+            "/v1/lists",
+        )
         found = [owner.get(place).json() for place in places]
         for each in found[1]["data"]:
             each["used_at"] = None
@@ -48,6 +63,8 @@ def test_nothing_of_another_account_is_seen_or_changed(house, route):
     body = EXAMPLES.get(route.name)
     if route.name == "actOnDeliveries":
         body = {"action": "cancel", "filter": {"q": "secret"}}
+    if route.name == "replaceContact":
+        body = {"addresses": [{"address": "eve@example.net"}]}
     answer = other.request(route.method, path, **({"json": body} if body is not None else {}))
     if _VARIABLE.search(route.path) and route.name != "putSuppression":
         assert answer.status_code == 404, answer.text

@@ -439,6 +439,92 @@ class Here:
             raise NotFound(f"{folded} is on no list of this account; mail to it is not stopped.")
         return [_told_suppression(row) for row in rows]
 
+    # ---- contacts and lists ------------------------------------------------------------------------------------------
+
+    def contacts(self, list_name: str | None, part: str | None) -> Iterator[dict[str, Any]]:
+        """Walk through the contacts, the oldest first. Raise NotFound for a list that is not there."""
+        from aftersend.broadcasts.contacts import told
+        from aftersend.store import contacts
+
+        after: int | None = None
+        part = part.casefold() if part else None
+        while rows := self.read(contacts.page, self.account, limit=500, after=after, list_name=list_name, part=part):
+            yield from (told(row) for row in rows)
+            after = rows[-1]["id"]
+
+    def contact(self, shown: str) -> dict[str, Any]:
+        """Return a contact. Raise NotFound."""
+        from aftersend import ids
+        from aftersend.broadcasts.contacts import told
+        from aftersend.store import contacts
+
+        return told(self.read(contacts.one, self.account, ids.read("con", shown)))
+
+    def add_contact(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """Write a contact down."""
+        from aftersend import ids
+        from aftersend.broadcasts.contacts import checked
+        from aftersend.store import contacts
+
+        self.prepare_once()
+        spots = [(spot["address"], spot.get("types", ())) for spot in wanted["addresses"]]
+        person = checked(wanted["name"], spots, wanted["attributes"], wanted["lists"])
+        contact_id = self.ids()
+        shown = ids.show("con", contact_id)
+        self.write(contacts.create, self.account, contact_id, person, now=clock.now())
+        self.audit("made a contact", shown)
+        return self.contact(shown)
+
+    def remove_contact(self, shown: str) -> None:
+        """Forget a contact. Raise NotFound."""
+        from aftersend import ids
+        from aftersend.store import contacts
+
+        self.write(contacts.remove, self.account, ids.read("con", shown))
+        self.audit("removed a contact", shown)
+
+    def import_contacts(
+        self, content: bytes, columns: Sequence[str], *, list_name: str | None, strict: bool, preview: bool
+    ) -> dict[str, Any]:
+        """Take contacts from a CSV file, all that can be used in one transaction."""
+        from aftersend.broadcasts import importing
+        from aftersend.store import contacts
+
+        self.prepare_once()
+        found = importing.read(content, importing.columns(columns), self.ids)
+        lists = [list_name] if list_name else []
+        is_kept = found.may_be_kept(strict=strict, preview=preview)
+        if is_kept:
+            outcome = self.write(contacts.take_in, self.account, found.people, lists=lists, now=clock.now())
+            self.audit("imported contacts", f"{len(found.people)} rows")
+        else:
+            outcome = self.read(contacts.would_take_in, self.account, found.people, lists)
+        return found.told(*outcome, is_kept=is_kept)
+
+    def mailing_lists(self) -> list[dict[str, Any]]:
+        """Return the lists."""
+        from aftersend.broadcasts.contacts import told_list
+        from aftersend.store import mailing_lists
+
+        return [told_list(row) for row in self.read(mailing_lists.every, self.account)]
+
+    def add_list(self, name: str, about: str) -> None:
+        """Make a list."""
+        from aftersend.broadcasts.contacts import list_name
+        from aftersend.store import mailing_lists
+
+        self.prepare_once()
+        name = list_name(name)
+        self.write(mailing_lists.create, self.account, self.ids(), name=name, about=about, now=clock.now())
+        self.audit("made a list", name)
+
+    def remove_list(self, name: str) -> None:
+        """Take a list away. Raise NotFound."""
+        from aftersend.store import mailing_lists
+
+        self.write(mailing_lists.remove, self.account, name)
+        self.audit("removed a list", name)
+
 
 def _told_domain(row: dict[str, Any]) -> dict[str, Any]:
     from aftersend.reports.telling import moment

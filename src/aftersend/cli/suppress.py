@@ -158,10 +158,10 @@ def export(place: Any) -> None:
     writer = csv.writer(sys.stdout)
     writer.writerow(COLUMNS)
     for row in place.suppressions(None):
-        writer.writerow([_safe(row[name]) for name in COLUMNS])
+        writer.writerow([safe_cell(row[name]) for name in COLUMNS])
 
 
-def _safe(value: Any) -> str:
+def safe_cell(value: Any) -> str:
     """A cell that no spreadsheet takes for a formula."""
     text = "" if value is None else str(value)
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

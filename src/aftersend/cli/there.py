@@ -273,6 +273,57 @@ class There:
         rows: list[dict[str, Any]] = self.ask("GET", path)["data"]
         return rows
 
+    # ---- contacts and lists ------------------------------------------------------------------------------------------
+
+    def contacts(self, list_name: str | None, part: str | None) -> Iterator[dict[str, Any]]:
+        """Walk through the contacts, the oldest first. Raise NotFound for a list that is not there."""
+        words = [(name, value) for name, value in (("list", list_name), ("q", part)) if value]
+        after: list[tuple[str, str]] = []
+        while True:
+            page = self.ask("GET", "/v1/contacts", words=[*words, ("limit", 100), *after])
+            yield from page["data"]
+            if not page["has_more"]:
+                return
+            after = [("after", page["data"][-1]["id"])]
+
+    def contact(self, shown: str) -> dict[str, Any]:
+        """Return a contact. Raise NotFound."""
+        found: dict[str, Any] = self.ask("GET", f"/v1/contacts/{quote(shown, safe='')}")
+        return found
+
+    def add_contact(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """Write a contact down."""
+        made: dict[str, Any] = self.ask("POST", "/v1/contacts", json=wanted)
+        return made
+
+    def remove_contact(self, shown: str) -> None:
+        """Forget a contact. Raise NotFound."""
+        self.ask("DELETE", f"/v1/contacts/{quote(shown, safe='')}")
+
+    def import_contacts(
+        self, content: bytes, columns: Sequence[str], *, list_name: str | None, strict: bool, preview: bool
+    ) -> dict[str, Any]:
+        """Take contacts from a CSV file, all that can be used in one transaction."""
+        words = [("column", column) for column in columns]
+        words += [("list", list_name)] if list_name else []
+        words += [(name, "true") for name, wanted in (("strict", strict), ("preview", preview)) if wanted]
+        headers = {"Content-Type": "text/csv"}
+        told: dict[str, Any] = self.ask("POST", "/v1/contacts/import", words=words, body=content, headers=headers)
+        return told
+
+    def mailing_lists(self) -> list[dict[str, Any]]:
+        """Return the lists."""
+        rows: list[dict[str, Any]] = self.ask("GET", "/v1/lists")["data"]
+        return rows
+
+    def add_list(self, name: str, about: str) -> None:
+        """Make a list."""
+        self.ask("POST", "/v1/lists", json={"name": name, "about": about})
+
+    def remove_list(self, name: str) -> None:
+        """Take a list away. Raise NotFound."""
+        self.ask("DELETE", f"/v1/lists/{quote(name, safe='')}")
+
 
 def _path_of(address: str, beginning: str) -> str:
     """The path and query of a page's address, whatever name the service goes by there."""

@@ -28,6 +28,8 @@ _VERBS = {
     "queue": ("queue", "What waits: look, hold, release, retry, cancel."),
     "suppress": ("suppress", "Addresses that are not mailed."),
     "returns": ("returns", "What came back: read a directory of it, see what nobody understood, teach."),
+    "contact": ("contact", "People and their addresses: import, export, look, remove."),
+    "list": ("contact", "Lists that people stand on."),
     "domain": ("domain", "Sending domains: keys, DNS records, check."),
     "key": ("key", "API keys, which are SMTP passwords too."),
     "stream": ("stream", "Kinds of mail with rules of their own."),
@@ -39,6 +41,8 @@ _VERBS = {
     "version": ("version", "Versions of Aftersend and of what it stands on."),
 }
 """Each verb with the module that has it, under its own name, and one line of help."""
+_NAMES = {"list": "list_"}
+"""Verbs whose names are taken in Python."""
 
 
 class _Verbs(click.Group):
@@ -50,7 +54,9 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _VERBS:
             return None
-        command: click.Command = getattr(import_module(f"aftersend.cli.{_VERBS[cmd_name][0]}"), cmd_name)
+        command: click.Command = getattr(
+            import_module(f"aftersend.cli.{_VERBS[cmd_name][0]}"), _NAMES.get(cmd_name, cmd_name)
+        )
         command.short_help = command.short_help or _VERBS[cmd_name][1]
         return command
 

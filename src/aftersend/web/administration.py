@@ -31,7 +31,7 @@ SUPPRESSION_FILTER = (
 )
 
 
-async def _change(call: Call, did: str, what: str, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+async def change(call: Call, did: str, what: str, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """Make a change and write down who made it, in one transaction."""
     note = {"audit_id": call.desk.ids(), "who": call.who, "did": did, "what": what, "now": call.desk.clock()}
     changed: T = await call.desk.store.run(_noted, call.account_id, note, function, args, kwargs)
@@ -69,7 +69,7 @@ async def make_key(call: Call) -> Answer:
                 f"#/scopes/{i}", f"Your own key has no scope “{scope}”, so it cannot give it.", code="scope-missing"
             )
     key_id, now = call.desk.ids(), call.desk.clock()
-    secret = await _change(
+    secret = await change(
         call, "made a key", asked.name, api_keys.create, key_id,
         name=asked.name, scopes=wanted, networks=asked.networks, kind=asked.kind, now=now,
     )  # fmt: skip
@@ -80,7 +80,7 @@ async def make_key(call: Call) -> Answer:
 async def revoke_key(call: Call) -> Answer:
     """Make a key useless, on this node at once, on others within seconds."""
     key_id = ids.read("key", call.path["id"])
-    await _change(call, "revoked a key", call.path["id"], accounts.revoke_key, key_id, now=call.desk.clock())
+    await change(call, "revoked a key", call.path["id"], accounts.revoke_key, key_id, now=call.desk.clock())
     call.desk.keys.forget()
     return Answer(None, 204)
 
@@ -109,7 +109,7 @@ async def list_domains(call: Call) -> Answer:
 async def add_domain(call: Call) -> Answer:
     """Add a sending domain and make its signing keys."""
     asked = reading.convert(reading.json(call.body), DomainIn)
-    name = await _change(
+    name = await change(
         call, "added a domain", asked.name, domains.add, asked.name, secret=_secret(call), now=call.desk.clock()
     )
     await call.desk.changed()
@@ -123,7 +123,7 @@ async def one_domain(call: Call) -> Answer:
 
 async def remove_domain(call: Call) -> Answer:
     """Remove a sending domain and its keys."""
-    await _change(call, "removed a domain", _domain(call), domains.remove, _domain(call))
+    await change(call, "removed a domain", _domain(call), domains.remove, _domain(call))
     await call.desk.changed()
     return Answer(None, 204)
 
@@ -137,7 +137,7 @@ async def domain_records(call: Call) -> Answer:
 
 async def rotate_domain(call: Call) -> Answer:
     """Make new signing keys; they sign as soon as a check has seen their records."""
-    made = await _change(
+    made = await change(
         call, "made new signing keys", _domain(call), domains.rotate, _domain(call),
         secret=_secret(call), now=call.desk.clock(),
     )  # fmt: skip
@@ -202,7 +202,7 @@ async def add_stream(call: Call) -> Answer:
     """Make a stream, or change one."""
     asked = reading.convert(reading.json(call.body), StreamIn)
     lifetime_s = max(1, int(asked.lifetime_hours * HOUR // SECOND))
-    await _change(
+    await change(
         call, "set a stream", asked.name, accounts.add_stream, asked.name,
         kind=asked.kind, lifetime_s=lifetime_s, now=call.desk.clock(),
     )  # fmt: skip
@@ -264,7 +264,7 @@ async def suppress(call: Call) -> Answer:
                 )
     if wrong:
         raise BadFields(wrong)
-    await _change(
+    await change(
         call, "suppressed an address", folded, suppressions.put, folded,
         cause=asked.cause, origin=suppressions.CONFIGURED, now=now, stream=asked.stream, expires_us=expires,
         evidence={"by": call.who, "why": asked.why},
@@ -277,7 +277,7 @@ async def unsuppress(call: Call) -> Answer:
     """Take an address off the lists."""
     found = lists.taken(call, "stream", cursors=())
     folded = _folded(call)
-    await _change(call, "took an address off the list", folded, suppressions.remove, folded, stream=found.get("stream"))
+    await change(call, "took an address off the list", folded, suppressions.remove, folded, stream=found.get("stream"))
     return Answer(None, 204)
 
 

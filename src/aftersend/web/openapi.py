@@ -27,7 +27,7 @@ _SAYS = {
     503: "Not just now; nothing was kept.",
     507: "The disk is full; nothing was kept.",
 }
-_IDS = {"dlv": "deliveries", "msg": "messages", "key": "keys"}
+_IDS = {"dlv": "deliveries", "msg": "messages", "key": "keys", "con": "contacts"}
 
 
 def document(routes: Sequence[Route], version: str, url: str) -> dict[str, Any]:
@@ -116,7 +116,9 @@ def _responses(route: Route, schema_of: dict[str, Any]) -> dict[str, Any]:
 
 def _path_parameter(name: str, path: str) -> dict[str, Any]:
     if name != "id":
-        says = "An email address." if name == "address" else "The name of a domain."
+        says = (
+            "An email address." if name == "address" else f"The name of a {'list' if '/lists/' in path else 'domain'}."
+        )
         return {
             "name": name,
             "in": "path",

@@ -221,6 +221,16 @@ KINDS: dict[str, Kind] = {
         "The account has no stream of this name.",
         "`detail` lists the streams; make one with POST /v1/streams.",
     ),
+    "unknown-list": Kind(
+        "There is no such list",
+        "The account has no list of this name.",
+        "Make it with POST /v1/lists, or correct the name.",
+    ),
+    "invalid-file": Kind(
+        "The file cannot be used",
+        "It is not a CSV file (RFC 4180) in UTF-8 with names of columns in its first line; nothing was kept.",
+        "Mend what `detail` names.",
+    ),
     "schedule-too-far": Kind(
         "Planned too far ahead", "Mail can be planned for a year ahead.", "Choose an earlier time."
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aftersend.reports.activity import REPORTS
 from aftersend.web import administration, health, lists, log, messages, numbers, openapi, pages, shapes
 from aftersend.web.calls import Answer, Call, Parameter, Route
+from aftersend.web.contacts_routes import CONTACTS
 from aftersend.web.messages import MIME
 
 _IDEMPOTENCY = Parameter(
@@ -514,4 +515,4 @@ _PAGES = (
         is_shown=False,
     ),
 )
-ROUTES: tuple[Route, ...] = (*_SENDING, *_LOG, *_REPORTS, *_ADMINISTRATION, *_OPEN, *_PAGES)
+ROUTES: tuple[Route, ...] = (*_SENDING, *_LOG, *_REPORTS, *_ADMINISTRATION, *CONTACTS, *_OPEN, *_PAGES)

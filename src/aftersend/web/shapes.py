@@ -561,5 +561,7 @@ EXAMPLES: dict[str, Any] = {
     "addDomain": {"name": "example.com"},
     "setStream": {"name": "receipts", "kind": "transactional", "lifetime_hours": 12},
     "putSuppression": {"why": "asked by phone"},
+    "createContact": {"name": "Ann", "addresses": [{"address": "ann@example.net"}], "attributes": {"city": "Vienna"}},
+    "createList": {"name": "newsletter", "about": "Every month"},
 }
 """An example of what each operation takes; every one is tried by the tests."""

@@ -2,9 +2,59 @@
 
 from __future__ import annotations
 
-from sqlalchemy import PrimaryKeyConstraint
+from sqlalchemy import Index, PrimaryKeyConstraint
 
 from aftersend.store.schema.columns import integer, table, words
+
+contacts = table(
+    "contacts",
+    integer("account_id"),
+    integer("id"),
+    words("name", nullable=False),
+    words("attributes", nullable=False),
+    integer("created_us"),
+    integer("changed_us"),
+    PrimaryKeyConstraint("account_id", "id"),
+    clustered=True,
+)
+"""People. `attributes` (JSON) is what merge tags find."""
+
+contact_addresses = table(
+    "contact_addresses",
+    integer("account_id"),
+    words("folded", nullable=False),
+    words("address", nullable=False),
+    integer("contact_id"),
+    integer("place"),
+    words("types", nullable=False),
+    PrimaryKeyConstraint("account_id", "folded"),
+    Index(None, "account_id", "contact_id"),
+    clustered=True,
+)
+"""The addresses of people, in the order of `place`; an address belongs to one person. `types` (a JSON list) are the types
+of broadcast that it was chosen for; an empty list is all."""
+
+lists = table(
+    "lists",
+    integer("account_id"),
+    integer("id"),
+    words("name", nullable=False),
+    words("about", nullable=False),
+    integer("created_us"),
+    PrimaryKeyConstraint("account_id", "id"),
+    Index("uq_lists_name", "account_id", "name", unique=True),
+)
+
+list_members = table(
+    "list_members",
+    integer("account_id"),
+    integer("list_id"),
+    integer("contact_id"),
+    integer("since_us"),
+    PrimaryKeyConstraint("account_id", "list_id", "contact_id"),
+    Index(None, "account_id", "contact_id"),
+    clustered=True,
+)
 
 personal = table(
     "personal",

@@ -14,6 +14,51 @@ depends_on = None
 def upgrade() -> None:
     """Make the tables."""
     op.create_table(
+        "contacts",
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("attributes", sa.Text(), nullable=False),
+        sa.Column("created_us", sa.BigInteger(), nullable=False),
+        sa.Column("changed_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", "id", name=op.f("pk_contacts")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "contact_addresses",
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("folded", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("contact_id", sa.BigInteger(), nullable=False),
+        sa.Column("place", sa.BigInteger(), nullable=False),
+        sa.Column("types", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", "folded", name=op.f("pk_contact_addresses")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "ix_contact_addresses_account_id_contact_id", "contact_addresses", ["account_id", "contact_id"], unique=False
+    )
+    op.create_table(
+        "lists",
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("about", sa.Text(), nullable=False),
+        sa.Column("created_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", "id", name=op.f("pk_lists")),
+    )
+    op.create_index("uq_lists_name", "lists", ["account_id", "name"], unique=True)
+    op.create_table(
+        "list_members",
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("list_id", sa.BigInteger(), nullable=False),
+        sa.Column("contact_id", sa.BigInteger(), nullable=False),
+        sa.Column("since_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", "list_id", "contact_id", name=op.f("pk_list_members")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_list_members_account_id_contact_id", "list_members", ["account_id", "contact_id"], unique=False)
+    op.create_table(
         "personal",
         sa.Column("account_id", sa.BigInteger(), nullable=False),
         sa.Column("delivery_id", sa.BigInteger(), nullable=False),

@@ -1,0 +1,197 @@
+"""`aftersend contact` and `aftersend list`: people, their addresses, and the lists that they stand on."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from typing import IO, Any
+
+import click
+
+from aftersend.cli.places import place_option
+from aftersend.cli.printing import emit, json_option, note, say, short_time, table
+from aftersend.cli.suppress import safe_cell
+from aftersend.cli.verbs import FAILED, NOTHING, PARTLY, Ended
+
+FAULTS_SHOWN = 20
+
+
+@click.group()
+def contact() -> None:
+    """People and their addresses. A contact is no leave to mail: who must not be mailed is not, wherever he stands."""
+
+
+@contact.command()
+@click.argument("addresses", metavar="ADDRESS …", nargs=-1, required=True)
+@click.option("--name", default="", metavar="TEXT", help="The name.")
+@click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="An attribute, for merge tags.")
+@click.option("--list", "lists", multiple=True, metavar="NAME", help="A list that the contact is on.")
+@json_option
+@place_option
+def add(
+    place: Any, addresses: tuple[str, ...], name: str, pairs: tuple[str, ...], lists: tuple[str, ...], as_json: bool
+) -> None:
+    """Write somebody down, with all addresses, the first choice first."""
+    attributes = {}
+    for pair in pairs:
+        attribute, equals, value = pair.partition("=")
+        if not equals:
+            raise click.UsageError(f"--set {pair}: write NAME=VALUE.")
+        attributes[attribute.strip()] = value
+    spots = [{"address": address} for address in addresses]
+    made = place.add_contact({"name": name, "addresses": spots, "attributes": attributes, "lists": list(lists)})
+    emit(made) if as_json else say(f"{made['id']} is written down.")
+
+
+@contact.command("list")
+@click.argument("part", required=False)
+@click.option("--list", "list_name", metavar="NAME", help="Those on one list.")
+@click.option("-n", "--limit", type=click.IntRange(1), default=50, show_default=True, help="So many at the most.")
+@json_option
+@place_option
+def list_contacts(place: Any, part: str | None, list_name: str | None, limit: int, as_json: bool) -> None:
+    """List contacts, the oldest first, or those with an address that contains PART."""
+    rows = []
+    for row in place.contacts(list_name, part):
+        rows.append(row)
+        if as_json:
+            emit(row)
+        if len(rows) == limit:
+            break
+    if not rows:
+        note("There is no contact" + (f" with an address that contains {part}." if part else "."))
+        raise Ended(NOTHING)
+    if not as_json:
+        table(["Contact", "Name", "Addresses", "Lists"], [
+            (row["id"], row["name"], _addresses(row), ", ".join(row["lists"])) for row in rows
+        ])  # fmt: skip
+
+
+@contact.command()
+@click.argument("contact_id", metavar="ID")
+@json_option
+@place_option
+def show(place: Any, contact_id: str, as_json: bool) -> None:
+    """Show all that is known of somebody."""
+    found = place.contact(contact_id)
+    if as_json:
+        emit(found)
+        return
+    say(f"{found['id']}  {found['name']}".rstrip())
+    for spot in found["addresses"]:
+        say(f"  {spot['address']}" + (f", for {', '.join(spot['types'])}" if spot["types"] else ""))
+    for name, value in found["attributes"].items():
+        say(f"  {name}: {value}")
+    say(f"  lists: {', '.join(found['lists']) or 'none'}")
+    say(f"  since {short_time(found['created_at'])}, changed {short_time(found['changed_at'])}")
+
+
+@contact.command()
+@click.argument("contact_ids", metavar="ID …", nargs=-1, required=True)
+@place_option
+def remove(place: Any, contact_ids: tuple[str, ...]) -> None:
+    """Forget people with all their addresses; what was mailed stays in the log."""
+    for contact_id in contact_ids:
+        place.remove_contact(contact_id)
+        say(f"{contact_id} is forgotten.")
+
+
+@contact.command("import")
+@click.argument("file", type=click.File("rb"), default="-")
+@click.option("--list", "list_name", metavar="NAME", help="Put everybody on this list too.")
+@click.option(
+    "--column", "columns", multiple=True, metavar="HEADER=FIELD",
+    help="How a column is to be taken: FIELD is email, name, - to leave it out, or an attribute.",
+)  # fmt: skip
+@click.option("--strict", is_flag=True, help="If any row is wrong, write nothing down.")
+@click.option("--preview", is_flag=True, help="Only look what would come of it.")
+@click.option("--faults", type=click.File("w", encoding="utf-8"), help="Write the rows left out to this file, as CSV.")
+@json_option
+@place_option
+def import_(
+    place: Any, file: IO[bytes], list_name: str | None, columns: tuple[str, ...], strict: bool, preview: bool,
+    faults: IO[str] | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Read people from FILE or standard input: CSV in UTF-8, with names of columns in its first line.
+
+    Whoever is known by the address is changed, the others are new. All usable rows are written down at once.
+    """
+    told = place.import_contacts(file.read(), columns, list_name=list_name, strict=strict, preview=preview)
+    if faults is not None:
+        writer = csv.writer(faults)
+        writer.writerow(("line", "row", "why"))
+        writer.writerows([(fault["line"], safe_cell(fault["row"]), fault["why"]) for fault in told["faults"]])
+    if as_json:
+        emit(told)
+    else:
+        for fault in told["faults"][:FAULTS_SHOWN]:
+            note(f"line {fault['line']}: {fault['why']}")
+        did = "" if told["is_kept"] else "Nothing is written down. "
+        say(f"{did}{told['created']} new, {told['changed']} known, {told['wrong']} rows left out.")
+    if told["wrong"]:
+        raise Ended(PARTLY if told["is_kept"] else FAILED)
+    if not told["rows"]:
+        raise Ended(NOTHING)
+
+
+@contact.command()
+@click.option("--list", "list_name", metavar="NAME", help="Those on one list.")
+@place_option
+def export(place: Any, list_name: str | None) -> None:
+    """Write contacts as CSV, one row for each address, to be imported elsewhere."""
+    people = list(place.contacts(list_name, None))
+    names = sorted({name for person in people for name in person["attributes"]})
+    writer = csv.writer(sys.stdout)
+    writer.writerow(("email", "name", *names))
+    for person in people:
+        for spot in person["addresses"]:
+            cells = (spot["address"], person["name"], *(person["attributes"].get(name) for name in names))
+            writer.writerow([safe_cell(cell) for cell in cells])
+
+
+@click.group("list")
+def list_() -> None:
+    """Lists that people stand on."""
+
+
+@list_.command("add")
+@click.argument("name")
+@click.option("--about", default="", metavar="TEXT", help="What it is for.")
+@place_option
+def add_list(place: Any, name: str, about: str) -> None:
+    """Make a list."""
+    place.add_list(name, about)
+    say(f"The list {name} is made.")
+
+
+@list_.command("show")
+@json_option
+@place_option
+def show_lists(place: Any, as_json: bool) -> None:
+    """Show the lists, each with the number of its members."""
+    rows = place.mailing_lists()
+    if not rows:
+        note("There is no list.")
+        raise Ended(NOTHING)
+    if as_json:
+        for row in rows:
+            emit(row)
+        return
+    table(
+        ["List", "Members", "About"],
+        [(row["name"], row["members"], row["about"]) for row in rows],
+        right=("Members",),
+    )
+
+
+@list_.command("remove")
+@click.argument("name")
+@place_option
+def remove_list(place: Any, name: str) -> None:
+    """Take a list away; the people on it stay."""
+    place.remove_list(name)
+    say(f"The list {name} is gone; the people on it are still contacts.")
+
+
+def _addresses(person: dict[str, Any]) -> str:
+    return ", ".join(spot["address"] for spot in person["addresses"])

@@ -1,0 +1,92 @@
+"""Own the JSON of contacts and lists."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Meta, field
+
+from aftersend.web.shapes import In, Out, page_of
+
+_TYPE = Annotated[str, Meta(min_length=1, max_length=60)]
+
+
+class SpotIn(In):
+    """An address of a contact."""
+
+    address: Annotated[str, Meta(description="The address.", examples=["ann@example.net"])]
+    types: Annotated[
+        list[_TYPE], Meta(description="The types of broadcast that it was chosen for; without any, all.", max_length=50)
+    ] = field(default_factory=list)
+
+
+class ContactIn(In):
+    """Somebody to be written down."""
+
+    addresses: Annotated[list[SpotIn], Meta(description="The addresses, the first choice first; 1 to 20.")]
+    name: Annotated[str, Meta(description="The name, 200 characters at most.", examples=["Ann"])] = ""
+    attributes: Annotated[
+        dict[str, str | int | float | bool | None],
+        Meta(description="What merge tags find: `{{ city }}`.", examples=[{"city": "Vienna"}]),
+    ] = field(default_factory=dict)
+    lists: Annotated[list[str], Meta(description="The names of the lists that the contact is on.", max_length=100)] = (
+        field(default_factory=list)
+    )
+
+
+class SpotOut(Out):
+    """An address of a contact."""
+
+    address: str
+    types: Annotated[list[str], Meta(description="The types of broadcast that it was chosen for; empty for all.")]
+
+
+class Contact(Out):
+    """Somebody who is known."""
+
+    id: Annotated[str, Meta(description="The id.", examples=["con_01j9z3k8m4q2w"])]
+    name: str
+    addresses: list[SpotOut]
+    attributes: dict[str, Any]
+    lists: list[str]
+    created_at: str
+    changed_at: str
+
+
+class ImportFault(Out):
+    """A row of a file that was left out."""
+
+    line: Annotated[int, Meta(description="The line on which the row begins.")]
+    row: str
+    why: str
+
+
+class Imported(Out):
+    """What came of a file of contacts."""
+
+    rows: Annotated[int, Meta(description="How many rows there were: created, changed and wrong.")]
+    created: int
+    changed: int
+    wrong: int
+    is_kept: Annotated[bool, Meta(description="Whether anything was written down.")]
+    faults: list[ImportFault]
+
+
+class ListIn(In):
+    """A list to be made."""
+
+    name: Annotated[str, Meta(description="Its name.", examples=["newsletter"])]
+    about: Annotated[str, Meta(description="What it is for.", max_length=500)] = ""
+
+
+class ListOut(Out):
+    """A list and how many people are on it."""
+
+    name: str
+    about: str
+    members: int
+    created_at: str
+
+
+ContactPage = page_of(Contact)
+ListPage = page_of(ListOut)

@@ -1,0 +1,45 @@
+"""`aftersend contact` and `aftersend list`, on the store of this machine and over HTTP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from verbs_run import Run
+
+from aftersend.cli.verbs import DONE, FAILED, NOTHING, PARTLY
+
+
+@pytest.fixture(params=["run", "far"])
+def verb(request: pytest.FixtureRequest) -> Run:
+    """Run a verb, here or there."""
+    found: Run = request.getfixturevalue(request.param)
+    return found
+
+
+def test_people_come_in_and_go_out(verb: Run, tmp_path: Path) -> None:
+    """By hand and from a file; what is exported can be imported again."""
+    file, faults = tmp_path / "people.csv", tmp_path / "faults.csv"
+    assert verb("list", "add", "letter", "--about", "monthly").status == DONE
+    said = verb(
+        "contact", "add", "cat@example.net", "--name", "Cat", "--set", "phone=+43", "--list", "letter", "--json"
+    )
+    assert said.status == DONE, said.err
+    shown = said.rows[0]["id"]
+    assert "phone: +43" in verb("contact", "show", shown).out
+    file.write_text("E-Mail,Name\ndan@example.net,Dan\nnobody,N\n")
+    assert verb("contact", "import", str(file), "--strict").status == FAILED
+    said = verb("contact", "import", str(file), "--list", "letter", "--faults", str(faults))
+    assert (said.status, "1 new, 0 known, 1 rows left out" in said.out) == (PARTLY, True), said.err
+    assert faults.read_text().splitlines()[1].startswith("3,")
+    assert [row["members"] for row in verb("list", "show", "--json").rows if row["name"] == "letter"] == [2]
+    exported = verb("contact", "export", "--list", "letter")
+    file.write_text(exported.out)
+    assert (exported.status, "cat@example.net,Cat,'+43" in exported.out) == (DONE, True)
+    assert "0 new, 2 known, 0 rows left out" in verb("contact", "import", str(file)).out
+    assert verb("contact", "show", shown, "--json").rows[0]["attributes"] == {"phone": "+43"}
+    for row in verb("contact", "list", "--list", "letter", "--json").rows:
+        assert verb("contact", "remove", row["id"]).status == DONE
+    assert verb("contact", "show", shown).status == NOTHING
+    assert verb("list", "remove", "letter").status == DONE
+    assert verb("contact", "list", "cat@").status == NOTHING
