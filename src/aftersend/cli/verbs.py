@@ -38,6 +38,7 @@ _VERBS = {
     "config": ("config", "The settings: show, check, docs."),
     "doctor": ("doctor", "What is wrong with this installation, and how to mend it."),
     "diagnose": ("diagnose", "Say what bounces and SMTP replies mean."),
+    "hits": ("hits", "Say whether people or machines opened and clicked."),
     "version": ("version", "Versions of Aftersend and of what it stands on."),
 }
 """Each verb with the module that has it, under its own name, and one line of help."""
