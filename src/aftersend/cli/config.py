@@ -9,7 +9,7 @@ import click
 from aftersend.cli.places import config_option
 from aftersend.cli.printing import emit, json_option, say
 
-SECRETS = ("secret",)
+SECRETS = ("secret", "web.metrics_token")
 
 
 @click.group()

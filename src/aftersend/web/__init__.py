@@ -44,6 +44,7 @@ async def start(service: Any) -> WebServer:
             smtp=f"{submission[0]}:{submission[1]}" if submission else ", ".join(settings.smtp.listen),
             max_body=settings.web.max_body,
             max_recipients=settings.smtp.max_recipients,
+            metrics_token=settings.web.metrics_token,
         ),
         store=service.store,
         engine=service.engine,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -176,11 +177,15 @@ class Door:
 
     async def answer(self, scope: Scope, receive: Receive, send: Send, methods: Mapping[str, Route]) -> None:
         """Answer with the route of the method, or with a problem."""
+        began = time.perf_counter()
         call = self._call(scope)
         try:
             answer = await self._answer(call, receive, methods)
         except Exception as error:
             answer = self._problem(call, error)
+        route = methods.get("GET" if call.method == "HEAD" else call.method)
+        name, method = ("none", "other") if route is None else (route.name, route.method)
+        self._desk.meter.answered(name, method, answer.status, time.perf_counter() - began)
         await _send(send, call, answer)
 
     def _call(self, scope: Scope) -> Call:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aftersend.clock import Clock
@@ -11,6 +11,7 @@ from aftersend.control.keys import Keys
 from aftersend.ids import IdSource
 from aftersend.intake import Intake
 from aftersend.store import Engine, Store
+from aftersend.web.meter import Meter
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class Rules:
     """The largest request taken, in bytes."""
     max_recipients: int = 1000
     """The most recipients of one message."""
+    metrics_token: str = ""
+    """What must be shown for metrics; "" for no metrics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class Desk:
     """The installation's secret, which seals signing keys."""
     resolver: Any = None
     """Answers questions of names, for the check of a sending domain."""
+    meter: Meter = field(default_factory=Meter)
 
     async def changed(self) -> None:
         """Make a change of streams, domains or keys felt at once in this process."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aftersend.reports.activity import REPORTS
-from aftersend.web import administration, health, lists, log, messages, numbers, openapi, pages, shapes
+from aftersend.web import administration, health, lists, log, messages, metrics, numbers, openapi, pages, shapes
 from aftersend.web.calls import Answer, Call, Parameter, Route
 from aftersend.web.contacts_routes import CONTACTS
 from aftersend.web.messages import MIME
@@ -470,6 +470,17 @@ _OPEN = (
         None,
         gives=shapes.Ready,
         problems=(),
+    ),
+    Route(
+        "GET",
+        "/metrics",
+        "metrics",
+        metrics.metrics,
+        "Return numbers about the whole installation for Prometheus; asks for the token of `web.metrics_token`.",
+        "Health",
+        None,
+        gives_media="text/plain",
+        problems=(401, 404),
     ),
 )
 
