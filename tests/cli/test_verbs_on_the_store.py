@@ -252,6 +252,10 @@ def test_a_stream_is_set_and_used(run: Run) -> None:
     sent(run, "ann@example.net", more=("--stream", "news"))
     assert len(run("log", "--stream", "news", "--json").rows) == 1
     assert run("stream", "add", "Not A Name").status == USAGE
+    hours = "mon-fri 09:00-17:00 Europe/Berlin"
+    assert hours in run("stream", "add", "news", "--kind", "broadcast", "--hours", hours).out
+    assert hours in run("stream", "list").out
+    assert run("stream", "add", "news", "--hours", "by day").status == USAGE
 
 
 def test_suppressions_are_imported_and_exported(run: Run, tmp_path: Path) -> None:

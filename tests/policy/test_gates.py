@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from aftersend.ledger.facts import Fact, Phase
 from aftersend.policy import gates
 from aftersend.policy.verdict import PASS, Hold, Pass, Refuse
+from aftersend.policy.windows import Window
 
 NOW = 1_764_547_200_000_000
 LATER, EARLIER = NOW + 1, NOW - 1
@@ -28,6 +29,7 @@ class Candidate:
     suppressed: str | None = None
     suppression_origin: str | None = None
     suppressed_until: int | None = None
+    window: Window | None = None
 
 
 def test_nothing_against_it() -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from aftersend.clock import HOUR
+from aftersend.clock import HOUR, SECOND
 from aftersend.errors import OutOfSpace
 from aftersend.ids import IdSource
 from aftersend.ledger.facts import Fact, Facts
-from aftersend.policy import gates
+from aftersend.policy import gates, windows
 from aftersend.store import Store, deliveries, nodes, queue, rebuild, record, suppressions
 from aftersend.store.deliveries import Filter
 from aftersend.store.queue import ClaimRequest, Stage
@@ -172,3 +173,31 @@ async def test_a_full_disk_only_delays(
     assert await treat(store, clock, ids) == 2
     assert {row["stage"] for row in rows(read).values()} == {Stage.DELIVERY}
     assert refused == 2
+
+
+async def test_mail_waits_for_the_hours_of_its_stream(
+    store: Store, clock: Clock, ids: IdSource, write: Do, read: Do
+) -> None:
+    """Held once with the reason, let go when the hours begin, and tried from then on for its whole time."""
+    opens = (clock() // HOUR + 5) * HOUR
+    begins = datetime.fromtimestamp(opens // SECOND, UTC)
+    window = windows.read(f"{begins:%H}:00-{(begins.hour + 1) % 24:02d}:00 UTC")
+    write(record.accepted, [submission(ids, clock(), "ann@example.net", passed=False)])
+    (before,) = rows(read).values()
+    lifetime = before["expires_us"] - clock()
+
+    async def look() -> int:
+        return await treat_due(store, clock, ids, node=NODE, batch=500, hours=lambda account, stream: window)
+
+    assert await look() == 1
+    (held,) = rows(read).values()
+    assert (held["stage"], held["due_us"]) == (Stage.TREATMENT, opens)
+    event = read(deliveries.events_of, ACCOUNT, held["id"])[-1]
+    assert event["kind"] == "throttled"
+    assert "UTC" in json.loads(event["evidence"])["why"]
+    assert await look() == 0
+    clock.forward(opens - clock())
+    assert await look() == 1
+    (gone,) = rows(read).values()
+    assert kinds(read, gone) == ["received", "throttled", "treated"]
+    assert (gone["stage"], gone["due_us"], gone["expires_us"]) == (Stage.DELIVERY, opens, opens + lifetime)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import msgspec
 import pytest
 
@@ -57,7 +59,7 @@ def test_a_bad_key_is_refused(house, ask, pointer):
 def test_a_stream_is_used_as_soon_as_it_is_made(house):
     """Its lifetime counts for what is sent in it."""
     client = house.client()
-    body = {"name": "receipts", "kind": "transactional", "lifetime_hours": 1.5}
+    body = {"name": "receipts", "kind": "transactional", "lifetime_hours": 1.5, "hours": ""}
     made = client.post("/v1/streams", json=body)
     assert made.status_code == 201
     assert made.json() == body
@@ -67,12 +69,27 @@ def test_a_stream_is_used_as_soon_as_it_is_made(house):
 
 
 @pytest.mark.parametrize(
-    "change", [{"name": "Two Words"}, {"kind": "odd"}, {"lifetime_hours": 0}, {"lifetime_hours": 1e300}]
+    "change",
+    [{"name": "Two Words"}, {"kind": "odd"}, {"lifetime_hours": 0}, {"lifetime_hours": 1e300}, {"hours": "by day"}],
 )
 def test_a_bad_stream_is_refused(house, change):
     """Named by its field."""
     answer = house.client().post("/v1/streams", json={"name": "receipts"} | change)
     assert [error["pointer"] for error in answer.json()["errors"]] == [f"#/{next(iter(change))}"]
+
+
+def test_mail_of_a_stream_with_hours_waits_for_them(house):
+    """Outside its hours it is taken in, and held with the reason; a stream without hours sends at once."""
+    client = house.client()
+    day = time.strftime("%a", time.gmtime(house.now() / 1e6 + 3 * 86400)).lower()
+    hours = f"{day} 09:00-17:00 Europe/Berlin"
+    made = client.post("/v1/streams", json={"name": "news", "kind": "broadcast", "hours": hours})
+    assert made.json()["hours"] == hours
+    assert house.intake.hours(1, "news").zone == "Europe/Berlin"
+    assert client.post("/v1/messages", json=HELLO | {"stream": "news"}).status_code == 202
+    assert client.post("/v1/messages", json=HELLO).status_code == 202
+    stages = {row["stage"]: row["deliveries"] for row in client.get("/v1/queue").json()["data"]}
+    assert stages == {"treatment": 1, "delivery": 1}
 
 
 def test_a_suppressed_address_says_why(house_on_each_engine):

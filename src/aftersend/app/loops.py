@@ -34,7 +34,12 @@ async def treat(service: Service) -> None:
         bell.clear()
         try:
             looked_at = await treat_due(
-                service.store, service.clock, service.ids, node=service.node, batch=TREATMENT_BATCH
+                service.store,
+                service.clock,
+                service.ids,
+                node=service.node,
+                batch=TREATMENT_BATCH,
+                hours=service.intake.hours,
             )
             if looked_at:
                 continue

@@ -27,7 +27,10 @@ def list_(place: Any, as_json: bool) -> None:
         for row in rows:
             emit(row)
     else:
-        table(["Name", "Kind", "Tried for"], [(r["name"], r["kind"], f"{r['lifetime_hours']:g} h") for r in rows])
+        table(
+            ["Name", "Kind", "Tried for", "Goes out"],
+            [(r["name"], r["kind"], f"{r['lifetime_hours']:g} h", r["hours"] or "at any time") for r in rows],
+        )
 
 
 @stream.command()
@@ -40,11 +43,18 @@ def list_(place: Any, as_json: bool) -> None:
     show_default=True,
     help="For how long mail is tried.",
 )
+@click.option(
+    "--hours",
+    default="",
+    metavar="HOURS",
+    help="In which hours its mail goes out, such as “mon-fri 09:00-17:00 Europe/Berlin”; without it, at any time.",
+)
 @json_option
 @place_option
-def add(place: Any, name: str, kind: str, lifetime_hours: float, as_json: bool) -> None:
-    """Make a stream named NAME, or change its kind and lifetime."""
-    made = place.add_stream(name, kind, lifetime_hours)
+def add(place: Any, name: str, kind: str, lifetime_hours: float, hours: str, as_json: bool) -> None:
+    """Make a stream named NAME, or change its kind, lifetime and hours."""
+    made = place.add_stream(name, kind, lifetime_hours, hours)
     emit(made) if as_json else say(
-        f"Stream {made['name']} ({made['kind']}), tried for {made['lifetime_hours']:g} hours."
+        f"Stream {made['name']} ({made['kind']}), tried for {made['lifetime_hours']:g} hours"
+        + (f"; goes out {made['hours']}." if made["hours"] else ".")
     )

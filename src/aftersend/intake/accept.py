@@ -22,8 +22,9 @@ from aftersend.ids import IdSource
 from aftersend.mail import headers as mail_headers
 from aftersend.mail import instructions
 from aftersend.mail.compiled import FLAG_COMPILED, Compiled
-from aftersend.policy import gates
+from aftersend.policy import gates, windows
 from aftersend.policy.verdict import PASS
+from aftersend.policy.windows import Window
 from aftersend.store import Store, record, turns
 from aftersend.store.accounts import Stream
 
@@ -102,6 +103,7 @@ class Fresh:
     suppressed: str | None = None
     suppression_origin: str | None = None
     suppressed_until: Instant | None = None
+    window: Window | None = None
 
 
 class Intake:
@@ -183,7 +185,7 @@ class Intake:
         lifetime = int(self.lifetimes.get(stream.name, stream.lifetime_s) * SECOND)
         expires = max(now, scheduled or 0) + lifetime
         key = request.idempotency_key or wanted.idempotency_key
-        entries = self._entries(request.recipients, stream.name, scheduled, now)
+        entries = self._entries(request.recipients, stream, scheduled, now)
         personal = None
         if request.personal is not None:
             said = zip(entries, request.personal, strict=True)
@@ -204,17 +206,23 @@ class Intake:
         )
 
     def _entries(
-        self, recipients: Sequence[Recipient], stream: str, scheduled: Instant | None, now: Instant
+        self, recipients: Sequence[Recipient], stream: Stream, scheduled: Instant | None, now: Instant
     ) -> list[record.Entry]:
         """Ask the gates at once about every recipient; most mail passes, and need not wait for treatment."""
         fresh_ids = iter(self._ids.block(2 * len(recipients)))
+        window = windows.read(stream.hours)
         made = []
         for r in recipients:
-            passed = gates.decide(Fresh(r.address, r.domain, stream, scheduled), now) is PASS
+            passed = gates.decide(Fresh(r.address, r.domain, stream.name, scheduled, window=window), now) is PASS
             made.append(
                 record.Entry(next(fresh_ids), r.address, r.folded, r.domain, r.notify, r.orcpt, passed, next(fresh_ids))
             )
         return made
+
+    def hours(self, account_id: int, stream: str) -> Window | None:
+        """Return the hours in which mail of a stream may go out; None for any time, or a stream that is gone."""
+        known = self.streams.get((account_id, stream))
+        return None if known is None else windows.read(known.hours)
 
     def _check(self, found: Mapping[str, Any], request: Request) -> None:
         if not mail_headers.text(found, "from"):

@@ -42,6 +42,11 @@ class Stream:
     lifetime_s: int
     settings: dict[str, Any]
 
+    @property
+    def hours(self) -> str:
+        """In which hours its mail may go out, as `policy.windows` reads them; "" for any time."""
+        return str(self.settings.get("hours", ""))
+
 
 @dataclass(frozen=True, slots=True)
 class DkimRow:
@@ -98,12 +103,15 @@ def rename(connection: Connection, account_id: int, name: str) -> None:
 # ---- streams -------------------------------------------------------------------------------------------------------
 
 
-def add_stream(connection: Connection, account_id: int, name: str, *, kind: str, lifetime_s: int, now: Instant) -> None:
-    """Make a stream, or change its kind and lifetime."""
+def add_stream(
+    connection: Connection, account_id: int, name: str, *, kind: str, lifetime_s: int, now: Instant, hours: str = ""
+) -> None:
+    """Make a stream, or change its kind, lifetime and hours (as `policy.windows` reads them)."""
+    settings = msgspec.json.encode({"hours": hours} if hours else {}).decode()
     connection.execute(delete(streams).where(streams.c.account_id == account_id, streams.c.name == name))
     connection.execute(
         insert(streams).values(
-            account_id=account_id, name=name, kind=kind, lifetime_s=lifetime_s, created_us=now, settings="{}"
+            account_id=account_id, name=name, kind=kind, lifetime_s=lifetime_s, created_us=now, settings=settings
         )
     )
 

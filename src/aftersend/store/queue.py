@@ -74,6 +74,8 @@ class Claim:
     suppressed: str | None = None
     suppression_origin: str | None = None
     suppressed_until: Instant | None = None
+    window: Any = None
+    """The hours of its stream, which treatment fills in."""
 
 
 _CLAIMED = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
+from collections.abc import Callable
 
 import msgspec
 
@@ -13,11 +14,17 @@ from aftersend.ids import IdSource
 from aftersend.ledger.facts import Fact
 from aftersend.policy import gates
 from aftersend.policy.verdict import Hold, Pass, Verdict
+from aftersend.policy.windows import Window
 from aftersend.store import Store, queue, record
 from aftersend.store.queue import Claim, ClaimRequest, Stage
 
+Hours = Callable[[int, str], Window | None]
+"""The hours of an account's stream."""
 
-async def treat_due(store: Store, clock: Clock, ids: IdSource, *, node: int, batch: int) -> int:
+
+async def treat_due(
+    store: Store, clock: Clock, ids: IdSource, *, node: int, batch: int, hours: Hours = lambda account, stream: None
+) -> int:
     """Make one pass over the deliveries that await treatment; return how many were looked at.
 
     Crash-safe: work is claimed under a lease, so a pass cut short is repeated, never lost.
@@ -28,6 +35,7 @@ async def treat_due(store: Store, clock: Clock, ids: IdSource, *, node: int, bat
     steps: list[tuple[Claim, record.Step]] = []
     for item in claimed:
         try:
+            item.window = hours(item.account_id, item.stream)
             step = step_for(item, gates.decide(item, now), now, key=ids(), node=node)
         except Exception:
             await store.run(queue.set_aside, item, Stage.TREATMENT, now=now, traceback=traceback.format_exc())
@@ -66,12 +74,19 @@ def step_for(item: Claim, verdict: Verdict, now: Instant, *, key: int, node: int
     if isinstance(verdict, Pass):
         event = record.event_row(item.account_id, item.delivery_id, key, "treated", int(Fact.TREATED), now, now)
         onward = record.Next(Stage.DELIVERY, now)
+        if item.facts & Fact.THROTTLED.bit:
+            # The time for trying begins when it is let go, however long it was held.
+            lifetime = item.expires_us - max(item.received_us, item.scheduled_us or 0)
+            onward = record.Next(Stage.DELIVERY, now, None, item.tries, item.site, max(item.expires_us, now + lifetime))
         return record.Step(item.account_id, item.delivery_id, [event], Fact.TREATED.bit, now, onward, node)
     if isinstance(verdict, Hold):
         again = record.Next(Stage.TREATMENT, verdict.until_us, verdict.why)
         if item.facts & verdict.fact.bit:
             return record.Step(item.account_id, item.delivery_id, [], 0, now, again, node)
-        event = record.event_row(item.account_id, item.delivery_id, key, verdict.fact.word, int(verdict.fact), now, now)
+        event = record.event_row(
+            item.account_id, item.delivery_id, key, verdict.fact.word, int(verdict.fact), now, now,
+            evidence=msgspec.json.encode({"why": verdict.why}).decode(),
+        )  # fmt: skip
         return record.Step(item.account_id, item.delivery_id, [event], verdict.fact.bit, now, again, node)
     evidence = msgspec.json.encode({"why": verdict.why, **dict(verdict.evidence)}).decode()
     event = record.event_row(

@@ -443,6 +443,10 @@ class StreamIn(In):
     name: Annotated[str, _says("Its name.", "receipts", pattern="^[a-z0-9][a-z0-9_-]{0,62}$")]
     kind: Annotated[Literal["transactional", "general", "broadcast"], _says("How it is treated.")] = "transactional"
     lifetime_hours: Annotated[float, _says("For how long its mail is tried.", 12, gt=0, le=240)] = 12
+    hours: Annotated[
+        str,
+        _says("In which hours its mail goes out; empty for any.", "mon-fri 09:00-17:00 Europe/Berlin", max_length=100),
+    ] = ""
 
 
 class StreamOut(Out):
@@ -451,6 +455,7 @@ class StreamOut(Out):
     name: str
     kind: str
     lifetime_hours: float
+    hours: str
 
 
 class Waiting(Out):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from aftersend.policy.windows import Window
+
 
 class Candidate(Protocol):
     """One delivery before it is treated; times in microseconds."""
@@ -35,3 +37,7 @@ class Candidate(Protocol):
     @property
     def suppressed_until(self) -> int | None:
         """When the entry ends, or None for never."""
+
+    @property
+    def window(self) -> Window | None:
+        """The hours in which mail of its stream may go, or None for any time."""
