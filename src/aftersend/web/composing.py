@@ -18,23 +18,30 @@ from aftersend.mail import address, dates, headers, mime, words
 from aftersend.mail.address import Mailbox
 from aftersend.web import personal, reading
 from aftersend.web.calls import Call
-from aftersend.web.shapes import AttachmentIn, Mailboxes, MessageIn
+from aftersend.web.shapes import AttachmentIn, Mailboxes, MessageIn, RecipientIn
 
 BATCH_MOST = 1000
 
 
-def from_json(call: Call, found: Any, *, idempotency_key: str | None) -> Request:
-    """Return the request that a JSON object describes. Raise BadFields that names every fault."""
+def from_json(
+    call: Call, found: Any, *, idempotency_key: str | None, recipients: Sequence[RecipientIn] = ()
+) -> Request:
+    """Return the request that a JSON object describes, for other `recipients` if any are given.
+
+    Raise BadFields that names every fault.
+    """
     asked, wrong = reading.convert_all(found, MessageIn)
+    if recipients:
+        asked.recipients = list(recipients)
     check = _Check(wrong)
     sender = check.mailbox(asked.from_, "from")
     to, cc, bcc = (
         check.mailboxes(value, name) for name, value in (("to", asked.to), ("cc", asked.cc), ("bcc", asked.bcc))
     )
     reply_to = check.mailboxes(asked.reply_to, "reply_to")
-    recipients = _recipients([mailbox.address for mailbox in (*to, *cc, *bcc)])
+    named = _recipients([mailbox.address for mailbox in (*to, *cc, *bcc)])
     if not asked.recipients:
-        check.recipients(recipients, call.desk.rules.max_recipients)
+        check.recipients(named, call.desk.rules.max_recipients)
     check.subject(asked.subject)
     check.headers(asked.headers)
     check.content(asked)
@@ -62,7 +69,7 @@ def from_json(call: Call, found: Any, *, idempotency_key: str | None) -> Request
     return Request(
         origin_of(call),
         str(sender.address),
-        recipients,
+        named,
         content,
         stream=asked.stream,
         tags=asked.tags or None,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from aftersend.web import contacts, lists
+from aftersend.web import contacts, lists, mailings, messages
 from aftersend.web import contacts_shapes as shapes
 from aftersend.web.calls import Route
+from aftersend.web.shapes import MessageIn
 
 CONTACTS = (
     Route(
@@ -111,5 +112,19 @@ CONTACTS = (
         "admin",
         status=204,
         problems=(404,),
+    ),
+    Route(
+        "POST",
+        "/v1/lists/{name}/messages",
+        "sendToList",
+        mailings.send,
+        "Take a message for everybody on a list; each gets a copy made with his name and attributes.",
+        "Contacts",
+        "send",
+        MessageIn,
+        gives=shapes.ListAccepted,
+        status=202,
+        parameters=(messages.IDEMPOTENCY, mailings.TYPE),
+        problems=(404, 409, 413, 415, 422, 503, 507),
     ),
 )

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, field
 
-from aftersend.web.shapes import In, Out, page_of
+from aftersend.web.shapes import Accepted, In, Out, page_of
 
 _TYPE = Annotated[str, Meta(min_length=1, max_length=60)]
 
@@ -70,6 +70,15 @@ class Imported(Out):
     wrong: int
     is_kept: Annotated[bool, Meta(description="Whether anything was written down.")]
     faults: list[ImportFault]
+
+
+class ListAccepted(Accepted):
+    """A message to a list that was taken and written down: members = deliveries + those who have chosen no address for it."""
+
+    members: Annotated[int, Meta(description="How many are on the list.")]
+    no_email_selected: Annotated[
+        int, Meta(description="How many of them have chosen no address for this; they get nothing.")
+    ]
 
 
 class ListIn(In):

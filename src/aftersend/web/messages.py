@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from aftersend import ids
@@ -15,11 +16,19 @@ from aftersend.logs import Logger
 from aftersend.reports import history
 from aftersend.store import content, record
 from aftersend.web import composing, lists, problems, reading
-from aftersend.web.calls import Answer, Call
+from aftersend.web.calls import Answer, Call, Parameter
+from aftersend.web.shapes import RecipientIn
 
 log = Logger("web")
 
 MIME = "message/rfc822"
+IDEMPOTENCY = Parameter(
+    "Idempotency-Key",
+    "Your own name for this request: repeated within 24 hours with the same content, it sends nothing twice.",
+    where="header",
+    schema={"type": "string", "minLength": 1, "maxLength": 256, "pattern": "^[!-~]+$"},
+    example="order-4711/receipt",
+)
 KEY_MOST = 240
 """Characters of an idempotency key of a batch; each message has it with its number behind it."""
 
@@ -42,7 +51,7 @@ async def send_batch(call: Call) -> Answer:
     found = reading.json(call.body)
     if not isinstance(found, list) or not 1 <= len(found) <= composing.BATCH_MOST:
         raise BadField("#", f"A batch is a list of 1 to {composing.BATCH_MOST} messages.")
-    key = _idempotency_key(call)
+    key = idempotency_key(call)
     if key is not None and len(key) > KEY_MOST:
         raise BadField(
             "#/idempotency_key",
@@ -60,7 +69,7 @@ async def send_batch(call: Call) -> Answer:
 async def _batch_result(call: Call, found: Any, key: str | None) -> dict[str, Any]:
     result: dict[str, Any] = {"status": 202, "message": None, "replayed": False, "problem": None}
     try:
-        receipt = await _accept(call, found, key)
+        receipt = await accept(call, found, key)
     except Exception as error:
         shown = problems.public(error)
         if shown is not error:
@@ -68,26 +77,29 @@ async def _batch_result(call: Call, found: Any, key: str | None) -> dict[str, An
         result["status"] = shown.status
         result["problem"] = problems.told(shown, url=call.origin, instance=call.address, request_id=call.request_id)
     else:
-        result["message"], result["replayed"] = _told(receipt), receipt.replayed
+        result["message"], result["replayed"] = told(receipt), receipt.replayed
     return result
 
 
 async def _taken(call: Call, found: Any) -> Answer:
-    receipt = await _accept(call, found, _idempotency_key(call))
+    receipt = await accept(call, found, idempotency_key(call))
     headers = {"location": f"/v1/messages/{ids.show('msg', receipt.message_id)}"}
     if receipt.replayed:
         headers["idempotent-replayed"] = "true"
-    return Answer(_told(receipt), 202, headers)
+    return Answer(told(receipt), 202, headers)
 
 
-async def _accept(call: Call, found: Any, key: str | None) -> record.Receipt:
-    """Hand a message to the intake and wait until it is durable; a refusal is written down (004: Error)."""
+async def accept(call: Call, found: Any, key: str | None, recipients: Sequence[RecipientIn] = ()) -> record.Receipt:
+    """Hand a message to the intake and wait until it is durable; a refusal is written down (004: Error).
+
+    `recipients` who each get a copy of their own can be given beside the JSON.
+    """
     request: Request | None = None
     try:
         if isinstance(found, bytes):
             request = composing.from_mime(call, idempotency_key=key)
         else:
-            request = composing.from_json(call, found, idempotency_key=key)
+            request = composing.from_json(call, found, idempotency_key=key, recipients=recipients)
         return await call.desk.intake.accept(request)
     except TryLater:
         raise
@@ -96,7 +108,7 @@ async def _accept(call: Call, found: Any, key: str | None) -> record.Receipt:
         raise
 
 
-def _idempotency_key(call: Call) -> str | None:
+def idempotency_key(call: Call) -> str | None:
     key = call.headers.get("idempotency-key")
     if key is None:
         return None
@@ -115,7 +127,7 @@ _DECIDED_AT_ONCE = (
 """What can have become of a delivery by the time of the answer. It stays true, so a replay gives the first answer again."""
 
 
-def _told(receipt: record.Receipt) -> dict[str, Any]:
+def told(receipt: record.Receipt) -> dict[str, Any]:
     """Write the receipt: acceptance hides no outcome that is known already."""
     return {
         "id": ids.show("msg", receipt.message_id),

@@ -6,15 +6,8 @@ from aftersend.reports.activity import REPORTS
 from aftersend.web import administration, health, lists, log, messages, metrics, numbers, openapi, pages, shapes
 from aftersend.web.calls import Answer, Call, Parameter, Route
 from aftersend.web.contacts_routes import CONTACTS
-from aftersend.web.messages import MIME
+from aftersend.web.messages import IDEMPOTENCY, MIME
 
-_IDEMPOTENCY = Parameter(
-    "Idempotency-Key",
-    "Your own name for this request: repeated within 24 hours with the same content, it sends nothing twice.",
-    where="header",
-    schema={"type": "string", "minLength": 1, "maxLength": 256, "pattern": "^[!-~]+$"},
-    example="order-4711/receipt",
-)
 _ENVELOPE = (
     Parameter("from", "The envelope's sender.", example="shop@example.com"),
     Parameter("to", "A recipient; give it several times for several.", is_list=True, example=["ann@example.net"]),
@@ -34,7 +27,7 @@ _SENDING = (
         (MIME,),
         shapes.Accepted,
         status=202,
-        parameters=(_IDEMPOTENCY, *_ENVELOPE),
+        parameters=(IDEMPOTENCY, *_ENVELOPE),
         problems=(409, 413, 415, 422, 503, 507),
     ),
     Route(
@@ -49,7 +42,7 @@ _SENDING = (
         (MIME,),
         shapes.Accepted,
         status=202,
-        parameters=(_IDEMPOTENCY, *_ENVELOPE),
+        parameters=(IDEMPOTENCY, *_ENVELOPE),
         problems=(409, 413, 415, 422, 503, 507),
     ),
     Route(
@@ -64,7 +57,7 @@ _SENDING = (
         (),
         shapes.Batch,
         status=202,
-        parameters=(_IDEMPOTENCY,),
+        parameters=(IDEMPOTENCY,),
         problems=(413, 415, 422),
     ),
     Route(
