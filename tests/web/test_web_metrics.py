@@ -17,6 +17,7 @@ from aftersend.web.routes import ROUTES
 
 HELLO = {"from": "shop@example.com", "subject": "Hello", "text": "Hi"}
 DASHBOARD = Path(__file__).parents[2] / "docs" / "grafana.json"
+ALERTS = Path(__file__).parents[2] / "docs" / "alerts.yml"
 RUNBOOK = Path(__file__).parents[2] / "docs" / "runbook.md"
 
 
@@ -136,7 +137,17 @@ def test_dashboard_and_runbook_ask_for_metrics_that_there_are(measured):
     asked_for = " ".join(
         target["expr"] for panel in json.loads(DASHBOARD.read_text())["panels"] for target in panel["targets"]
     )
-    for text in (asked_for, RUNBOOK.read_text()):
+    for text in (asked_for, RUNBOOK.read_text(), ALERTS.read_text()):
         wanted = set(re.findall(r"\baftersend_[a-z_]+\b", text))
         assert wanted
         assert wanted <= there, wanted - there
+
+
+def test_the_alerts_are_those_of_the_runbook():
+    """Each expression stands in both, with the same time, and the runbook says what to do about it."""
+    runbook = RUNBOOK.read_text()
+    listed = re.findall(r"^\| ([^|`]+) \| `(.+)` \| (\d+) min \|$", runbook, re.MULTILINE)
+    given = re.findall(r"expr: '(.+)'\n +for: (\d+)m\n(?:.*\n){3} +summary: (.+)", ALERTS.read_text())
+    assert given == [(expr.replace("\\|", "|"), minutes, name) for name, expr, minutes in listed]
+    told = " ".join(re.findall(r"^\*\*(.+)\.\*\*", runbook, re.MULTILINE)).lower()
+    assert all(name.lower() in told for name, _, _ in listed)
