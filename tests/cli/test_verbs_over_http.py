@@ -66,7 +66,10 @@ def test_administration_works_over_http(far: Run) -> None:
     """Keys, streams, domains and suppressions are changed with the rights of the key."""
     assert far("key", "create", "far", "--json").rows[0]["key"].startswith("as_live_")
     assert "far" in [row["name"] for row in far("key", "list", "--json").rows]
-    assert far("stream", "add", "far", "--kind", "general", "--hours", "08:00-20:00 UTC").status == DONE
+    assert (
+        far("stream", "add", "far", "--kind", "general", "--hours", "08:00-20:00 UTC", "--rate", "9/hour").status
+        == DONE
+    )
     assert "08:00-20:00 UTC" in [row["hours"] for row in far("stream", "list", "--json").rows]
     assert far("domain", "add", "far.example").status == DONE
     assert far("domain", "check", "far.example").status == FAILED

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from aftersend.ledger.facts import Fact, Phase
 from aftersend.policy import gates
+from aftersend.policy.pace import Pace
 from aftersend.policy.verdict import PASS, Hold, Pass, Refuse
 from aftersend.policy.windows import Window
 
@@ -30,6 +31,8 @@ class Candidate:
     suppression_origin: str | None = None
     suppressed_until: int | None = None
     window: Window | None = None
+    facts: int = 0
+    pace: Pace | None = None
 
 
 def test_nothing_against_it() -> None:

@@ -13,7 +13,7 @@ from aftersend.clock import HOUR, SECOND
 from aftersend.errors import OutOfSpace
 from aftersend.ids import IdSource
 from aftersend.ledger.facts import Fact, Facts
-from aftersend.policy import gates, windows
+from aftersend.policy import gates, pace, windows
 from aftersend.store import Store, deliveries, nodes, queue, rebuild, record, suppressions
 from aftersend.store.deliveries import Filter
 from aftersend.store.queue import ClaimRequest, Stage
@@ -201,3 +201,24 @@ async def test_mail_waits_for_the_hours_of_its_stream(
     (gone,) = rows(read).values()
     assert kinds(read, gone) == ["received", "throttled", "treated"]
     assert (gone["stage"], gone["due_us"], gone["expires_us"]) == (Stage.DELIVERY, opens, opens + lifetime)
+
+
+async def test_mail_keeps_to_the_rate_of_its_stream(
+    store: Store, clock: Clock, ids: IdSource, write: Do, read: Do
+) -> None:
+    """Two may go at once of 120 an hour, the others in their order, one each 30 seconds; a second node counts too."""
+    rate = pace.read("120/hour")
+    names = [f"{number}@example.net" for number in range(8)]
+    write(record.accepted, [submission(ids, clock(), *names, passed=False)])
+    start, went = clock(), {}
+    for second in range(0, 240, 10):
+        for node in (NODE, NODE + 1):
+            await treat_due(store, clock, ids, node=node, batch=3, rate=lambda account, stream: rate)
+            await treat_due(store, clock, ids, node=node, batch=3, rate=lambda account, stream: rate)
+        for name, row in rows(read).items():
+            if row["stage"] == Stage.DELIVERY:
+                went.setdefault(name, second)
+        clock.forward(start + (second + 10) * SECOND - clock())
+    assert list(went.values())[:2] == [0, 0]
+    assert sorted(went.values()) == [0, 0, 30, 60, 90, 120, 150, 180]
+    assert [kinds(read, row)[1] for row in rows(read).values()].count("throttled") == 6

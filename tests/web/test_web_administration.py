@@ -59,7 +59,7 @@ def test_a_bad_key_is_refused(house, ask, pointer):
 def test_a_stream_is_used_as_soon_as_it_is_made(house):
     """Its lifetime counts for what is sent in it."""
     client = house.client()
-    body = {"name": "receipts", "kind": "transactional", "lifetime_hours": 1.5, "hours": ""}
+    body = {"name": "receipts", "kind": "transactional", "lifetime_hours": 1.5, "hours": "", "rate": ""}
     made = client.post("/v1/streams", json=body)
     assert made.status_code == 201
     assert made.json() == body
@@ -70,7 +70,14 @@ def test_a_stream_is_used_as_soon_as_it_is_made(house):
 
 @pytest.mark.parametrize(
     "change",
-    [{"name": "Two Words"}, {"kind": "odd"}, {"lifetime_hours": 0}, {"lifetime_hours": 1e300}, {"hours": "by day"}],
+    [
+        {"name": "Two Words"},
+        {"kind": "odd"},
+        {"lifetime_hours": 0},
+        {"lifetime_hours": 1e300},
+        {"hours": "by day"},
+        {"rate": "fast"},
+    ],
 )
 def test_a_bad_stream_is_refused(house, change):
     """Named by its field."""

@@ -40,6 +40,7 @@ async def treat(service: Service) -> None:
                 node=service.node,
                 batch=TREATMENT_BATCH,
                 hours=service.intake.hours,
+                rate=service.intake.rate,
             )
             if looked_at:
                 continue

@@ -18,7 +18,7 @@ from aftersend.control.secret import Secret, installation_secret
 from aftersend.errors import AftersendError, BadField, NotFound, SettingsError, TryLater
 from aftersend.ids import IdSource
 from aftersend.mail.address import parse
-from aftersend.policy import windows
+from aftersend.policy import pace, windows
 from aftersend.store import Engine, accounts, deliveries, nodes, suppressions, upgrade, verbs
 from aftersend.store.connection import Connection
 from aftersend.store.deliveries import Filter
@@ -342,18 +342,22 @@ class Here:
         """List the streams by name."""
         found = self.read(accounts.all_streams)
         own = sorted((s for (account, _), s in found.items() if account == self.account), key=lambda s: s.name)
-        return [{"name": s.name, "kind": s.kind, "lifetime_hours": s.lifetime_s / 3600, "hours": s.hours} for s in own]
+        return [
+            {"name": s.name, "kind": s.kind, "lifetime_hours": s.lifetime_s / 3600, "hours": s.hours, "rate": s.rate}
+            for s in own
+        ]
 
-    def add_stream(self, name: str, kind: str, lifetime_hours: float, hours: str) -> dict[str, Any]:
+    def add_stream(self, name: str, kind: str, lifetime_hours: float, hours: str, rate: str) -> dict[str, Any]:
         """Make a stream, or change it."""
         if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", name):
             raise BadField("#/name", "A stream has a name of 1 to 40 small letters, digits, hyphens and underscores.")
         windows.read(hours)
+        pace.read(rate)
         self.prepare_once()
         seconds = max(1, int(lifetime_hours * 3600))
         self.write(accounts.add_stream, self.account, name, kind=kind, lifetime_s=seconds, now=clock.now(), hours=hours)
         self.audit("set a stream", name)
-        return {"name": name, "kind": kind, "lifetime_hours": seconds / 3600, "hours": hours}
+        return {"name": name, "kind": kind, "lifetime_hours": seconds / 3600, "hours": hours, "rate": rate}
 
     # ---- sending domains ---------------------------------------------------------------------------------------------
 

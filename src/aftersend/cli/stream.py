@@ -28,8 +28,11 @@ def list_(place: Any, as_json: bool) -> None:
             emit(row)
     else:
         table(
-            ["Name", "Kind", "Tried for", "Goes out"],
-            [(r["name"], r["kind"], f"{r['lifetime_hours']:g} h", r["hours"] or "at any time") for r in rows],
+            ["Name", "Kind", "Tried for", "Goes out", "At most"],
+            [
+                (r["name"], r["kind"], f"{r['lifetime_hours']:g} h", r["hours"] or "at any time", r["rate"])
+                for r in rows
+            ],
         )
 
 
@@ -49,11 +52,14 @@ def list_(place: Any, as_json: bool) -> None:
     metavar="HOURS",
     help="In which hours its mail goes out, such as “mon-fri 09:00-17:00 Europe/Berlin”; without it, at any time.",
 )
+@click.option(
+    "--rate", default="", metavar="RATE", help="How fast its mail goes out, such as 600/hour; no limit without."
+)
 @json_option
 @place_option
-def add(place: Any, name: str, kind: str, lifetime_hours: float, hours: str, as_json: bool) -> None:
-    """Make a stream named NAME, or change its kind, lifetime and hours."""
-    made = place.add_stream(name, kind, lifetime_hours, hours)
+def add(place: Any, name: str, kind: str, lifetime_hours: float, hours: str, rate: str, as_json: bool) -> None:
+    """Make a stream named NAME, or change its kind, lifetime, hours and rate."""
+    made = place.add_stream(name, kind, lifetime_hours, hours, rate)
     emit(made) if as_json else say(
         f"Stream {made['name']} ({made['kind']}), tried for {made['lifetime_hours']:g} hours"
         + (f"; goes out {made['hours']}." if made["hours"] else ".")

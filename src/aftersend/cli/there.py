@@ -203,9 +203,9 @@ class There:
         """List the streams by name."""
         return self._listed("/v1/streams")
 
-    def add_stream(self, name: str, kind: str, lifetime_hours: float, hours: str) -> dict[str, Any]:
+    def add_stream(self, name: str, kind: str, lifetime_hours: float, hours: str, rate: str) -> dict[str, Any]:
         """Make a stream, or change it."""
-        body = {"name": name, "kind": kind, "lifetime_hours": lifetime_hours, "hours": hours}
+        body = {"name": name, "kind": kind, "lifetime_hours": lifetime_hours, "hours": hours, "rate": rate}
         made: dict[str, Any] = self.ask("POST", "/v1/streams", json=body)
         return made
 

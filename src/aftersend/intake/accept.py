@@ -22,7 +22,8 @@ from aftersend.ids import IdSource
 from aftersend.mail import headers as mail_headers
 from aftersend.mail import instructions
 from aftersend.mail.compiled import FLAG_COMPILED, Compiled
-from aftersend.policy import gates, windows
+from aftersend.policy import gates, pace, windows
+from aftersend.policy.pace import Pace, Rate
 from aftersend.policy.verdict import PASS
 from aftersend.policy.windows import Window
 from aftersend.store import Store, record, turns
@@ -104,6 +105,8 @@ class Fresh:
     suppression_origin: str | None = None
     suppressed_until: Instant | None = None
     window: Window | None = None
+    facts: int = 0
+    pace: Pace | None = None
 
 
 class Intake:
@@ -213,7 +216,10 @@ class Intake:
         window = windows.read(stream.hours)
         made = []
         for r in recipients:
-            passed = gates.decide(Fresh(r.address, r.domain, stream.name, scheduled, window=window), now) is PASS
+            passed = (
+                not stream.rate
+                and gates.decide(Fresh(r.address, r.domain, stream.name, scheduled, window=window), now) is PASS
+            )
             made.append(
                 record.Entry(next(fresh_ids), r.address, r.folded, r.domain, r.notify, r.orcpt, passed, next(fresh_ids))
             )
@@ -223,6 +229,11 @@ class Intake:
         """Return the hours in which mail of a stream may go out; None for any time, or a stream that is gone."""
         known = self.streams.get((account_id, stream))
         return None if known is None else windows.read(known.hours)
+
+    def rate(self, account_id: int, stream: str) -> Rate | None:
+        """Return how fast mail of a stream may go out; None for no limit."""
+        known = self.streams.get((account_id, stream))
+        return None if known is None else pace.read(known.rate)
 
     def _check(self, found: Mapping[str, Any], request: Request) -> None:
         if not mail_headers.text(found, "from"):

@@ -47,6 +47,11 @@ class Stream:
         """In which hours its mail may go out, as `policy.windows` reads them; "" for any time."""
         return str(self.settings.get("hours", ""))
 
+    @property
+    def rate(self) -> str:
+        """How fast its mail may go out, as `policy.pace` reads it; "" for no limit."""
+        return str(self.settings.get("rate", ""))
+
 
 @dataclass(frozen=True, slots=True)
 class DkimRow:
@@ -104,10 +109,19 @@ def rename(connection: Connection, account_id: int, name: str) -> None:
 
 
 def add_stream(
-    connection: Connection, account_id: int, name: str, *, kind: str, lifetime_s: int, now: Instant, hours: str = ""
+    connection: Connection,
+    account_id: int,
+    name: str,
+    *,
+    kind: str,
+    lifetime_s: int,
+    now: Instant,
+    hours: str = "",
+    rate: str = "",
 ) -> None:
-    """Make a stream, or change its kind, lifetime and hours (as `policy.windows` reads them)."""
-    settings = msgspec.json.encode({"hours": hours} if hours else {}).decode()
+    """Make a stream, or change its kind, lifetime, hours (as `policy.windows` reads them) and rate (`policy.pace`)."""
+    chosen = {"hours": hours, "rate": rate}
+    settings = msgspec.json.encode({key: said for key, said in chosen.items() if said}).decode()
     connection.execute(delete(streams).where(streams.c.account_id == account_id, streams.c.name == name))
     connection.execute(
         insert(streams).values(

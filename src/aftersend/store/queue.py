@@ -76,6 +76,8 @@ class Claim:
     suppressed_until: Instant | None = None
     window: Any = None
     """The hours of its stream, which treatment fills in."""
+    pace: Any = None
+    """How the rate of its stream stands; treatment fills it in."""
 
 
 _CLAIMED = (

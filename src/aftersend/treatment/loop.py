@@ -13,17 +13,27 @@ from aftersend.errors import TryLater
 from aftersend.ids import IdSource
 from aftersend.ledger.facts import Fact
 from aftersend.policy import gates
+from aftersend.policy.pace import Pace, Rate
 from aftersend.policy.verdict import Hold, Pass, Verdict
 from aftersend.policy.windows import Window
-from aftersend.store import Store, queue, record
+from aftersend.store import Store, paces, queue, record
 from aftersend.store.queue import Claim, ClaimRequest, Stage
 
 Hours = Callable[[int, str], Window | None]
 """The hours of an account's stream."""
+Rates = Callable[[int, str], Rate | None]
+"""How fast an account's stream may send."""
 
 
 async def treat_due(
-    store: Store, clock: Clock, ids: IdSource, *, node: int, batch: int, hours: Hours = lambda account, stream: None
+    store: Store,
+    clock: Clock,
+    ids: IdSource,
+    *,
+    node: int,
+    batch: int,
+    hours: Hours = lambda account, stream: None,
+    rate: Rates = lambda account, stream: None,
 ) -> int:
     """Make one pass over the deliveries that await treatment; return how many were looked at.
 
@@ -31,18 +41,40 @@ async def treat_due(
     """
     request = ClaimRequest(Stage.TREATMENT, clock(), node, batch)
     claimed: list[Claim] = await store.join(queue.claim_for_treatment, request)
+    kept = await _paces(store, claimed, rate)
     now = clock()
     steps: list[tuple[Claim, record.Step]] = []
     for item in claimed:
         try:
             item.window = hours(item.account_id, item.stream)
-            step = step_for(item, gates.decide(item, now), now, key=ids(), node=node)
+            item.pace = kept.get((item.account_id, item.stream))
+            verdict = gates.decide(item, now)
+            step = step_for(item, verdict, now, key=ids(), node=node)
+            if item.pace is not None and isinstance(verdict, Pass):
+                item.pace.take(now)
         except Exception:
             await store.run(queue.set_aside, item, Stage.TREATMENT, now=now, traceback=traceback.format_exc())
         else:
             steps.append((item, step))
+    taken = [(pace.place, pace.took * pace.rate.interval_us) for pace in kept.values() if pace.took]
+    lines = [(pace.place, pace.ends_us) for pace in kept.values() if pace.is_moved]
+    if taken or lines:
+        await store.run(paces.write, taken, lines, now=now)
     await _record_all(store, steps, clock)
     return len(claimed)
+
+
+async def _paces(store: Store, claimed: list[Claim], rate: Rates) -> dict[tuple[int, str], Pace]:
+    """Return how the rates of the streams stand that have one."""
+    places = {(item.account_id, item.stream) for item in claimed}
+    rates = {place: found for place in places if (found := rate(*place)) is not None}
+    if not rates:
+        return {}
+    known = await store.ask(paces.read, list(rates))
+    return {
+        place: Pace(place, found, known.get(place, (0, 0))[0], 0, known.get(place, (0, 0))[1])
+        for place, found in rates.items()
+    }
 
 
 async def _record_all(store: Store, steps: list[tuple[Claim, record.Step]], clock: Clock) -> None:

@@ -12,7 +12,7 @@ from aftersend.control import keys as api_keys
 from aftersend.control.domains import Place
 from aftersend.errors import BadField, BadFields, NotFound, TryLater
 from aftersend.mail import address
-from aftersend.policy import windows
+from aftersend.policy import pace, windows
 from aftersend.reports import search
 from aftersend.reports.telling import moment
 from aftersend.store import accounts, deliveries, suppressions, verbs
@@ -196,24 +196,26 @@ async def list_streams(call: Call) -> Answer:
     own = sorted(
         (stream for (account_id, _), stream in found.items() if account_id == call.account_id), key=lambda s: s.name
     )
-    return lists.whole([_told_stream(s.name, s.kind, s.lifetime_s, s.hours) for s in own])
+    return lists.whole([_told_stream(s.name, s.kind, s.lifetime_s, s.hours, s.rate) for s in own])
 
 
 async def add_stream(call: Call) -> Answer:
     """Make a stream, or change one."""
     asked = reading.convert(reading.json(call.body), StreamIn)
     windows.read(asked.hours)
+    pace.read(asked.rate)
     lifetime_s = max(1, int(asked.lifetime_hours * HOUR // SECOND))
     await change(
         call, "set a stream", asked.name, accounts.add_stream, asked.name,
         kind=asked.kind, lifetime_s=lifetime_s, now=call.desk.clock(), hours=asked.hours,
+        rate=asked.rate,
     )  # fmt: skip
     await call.desk.changed()
-    return Answer(_told_stream(asked.name, asked.kind, lifetime_s, asked.hours), 201)
+    return Answer(_told_stream(asked.name, asked.kind, lifetime_s, asked.hours, asked.rate), 201)
 
 
-def _told_stream(name: str, kind: str, lifetime_s: int, hours: str) -> dict[str, Any]:
-    return {"name": name, "kind": kind, "lifetime_hours": lifetime_s / 3600, "hours": hours}
+def _told_stream(name: str, kind: str, lifetime_s: int, hours: str, rate: str) -> dict[str, Any]:
+    return {"name": name, "kind": kind, "lifetime_hours": lifetime_s / 3600, "hours": hours, "rate": rate}
 
 
 # ---- suppressions --------------------------------------------------------------------------------------------------

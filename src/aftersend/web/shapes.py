@@ -447,6 +447,7 @@ class StreamIn(In):
         str,
         _says("In which hours its mail goes out; empty for any.", "mon-fri 09:00-17:00 Europe/Berlin", max_length=100),
     ] = ""
+    rate: Annotated[str, _says("How fast its mail goes out; empty for no limit.", "600/hour", max_length=40)] = ""
 
 
 class StreamOut(Out):
@@ -456,6 +457,7 @@ class StreamOut(Out):
     kind: str
     lifetime_hours: float
     hours: str
+    rate: str
 
 
 class Waiting(Out):

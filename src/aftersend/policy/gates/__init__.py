@@ -12,12 +12,13 @@ from aftersend.policy.gates.address import refuse_impossible
 from aftersend.policy.gates.candidate import Candidate
 from aftersend.policy.gates.schedule import hold_until_scheduled
 from aftersend.policy.gates.suppression import refuse_suppressed
+from aftersend.policy.gates.throttle import hold_to_pace
 from aftersend.policy.gates.window import hold_until_open
 from aftersend.policy.verdict import PASS, Pass, Verdict
 
 Gate = Callable[[Candidate, int], Verdict]
 
-GATES: tuple[Gate, ...] = (refuse_impossible, refuse_suppressed, hold_until_scheduled, hold_until_open)
+GATES: tuple[Gate, ...] = (refuse_impossible, refuse_suppressed, hold_until_scheduled, hold_until_open, hold_to_pace)
 
 
 def decide(candidate: Candidate, now: int) -> Verdict:

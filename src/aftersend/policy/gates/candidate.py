@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from aftersend.policy.pace import Pace
 from aftersend.policy.windows import Window
 
 
@@ -41,3 +42,11 @@ class Candidate(Protocol):
     @property
     def window(self) -> Window | None:
         """The hours in which mail of its stream may go, or None for any time."""
+
+    @property
+    def facts(self) -> int:
+        """What is known to have happened to it, as bits."""
+
+    @property
+    def pace(self) -> Pace | None:
+        """How the rate of its stream stands, or None if there is none."""

@@ -18,3 +18,12 @@ def upgrade() -> None:
     op.create_index(
         "ix_queue_stage_holder_lane_account_id_due_us", "queue", ["stage", "holder", "lane", "account_id", "due_us"]
     )
+    op.create_table(
+        "paces",
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("stream", sa.Text(), nullable=False),
+        sa.Column("taken_us", sa.BigInteger(), nullable=False),
+        sa.Column("ends_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", "stream", name="pk_paces"),
+        sqlite_with_rowid=False,
+    )

@@ -1,0 +1,95 @@
+"""Own how fast mail may go: a rate, what was taken of it, and when the next may go. Knows one rate at a time.
+
+A rate of n in a period with a burst of b lets b go at once, and then one every period / n. What was taken is one number,
+the moment at which all that went out would have gone at an even pace; it runs ahead of the clock by the burst at most.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from aftersend.errors import BadField
+
+PERIODS = {"second": 1_000_000, "minute": 60_000_000, "hour": 3_600_000_000, "day": 86_400_000_000}
+MOST = 1_000_000_000
+_FORM = re.compile(r"([1-9]\d{0,9})/(second|minute|hour|day)")
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many in a period. Times in microseconds."""
+
+    number: int
+    period_us: int
+    burst: int = 1
+
+    @property
+    def interval_us(self) -> int:
+        """From one to the next."""
+        return max(1, self.period_us // max(1, self.number))
+
+    @property
+    def words(self) -> str:
+        """The rate for a sentence: “200 an hour”."""
+        return f"{self.number:,} {_PERIODS.get(self.period_us, f'in {self.period_us / 1_000_000:g} seconds')}"
+
+
+_PERIODS = {1_000_000: "a second", 60_000_000: "a minute", 3_600_000_000: "an hour", 86_400_000_000: "a day"}
+
+
+@lru_cache(maxsize=256)
+def read(text: str) -> Rate | None:
+    """Read a rate such as `600/hour`; "" is no rate: None. A sixtieth of it, at most 100, may go at once.
+
+    Raise BadField that says what is wrong.
+    """
+    if not text.strip():
+        return None
+    found = _FORM.fullmatch(text.strip())
+    if found is None or int(found[1]) > MOST:
+        raise BadField("#/rate", f"{text[:40]!r} is no rate; write so many a second, minute, hour or day: 600/hour.")
+    number = int(found[1])
+    return Rate(number, PERIODS[found[2]], max(1, min(number // 60, 100)))
+
+
+@dataclass(slots=True)
+class Pace:
+    """How a rate stands. What it changes here is written to the store afterwards."""
+
+    place: tuple[int, str]
+    """Account and stream."""
+    rate: Rate
+    taken_us: int = 0
+    """Until when the rate is used up."""
+    took: int = 0
+    """How many were let go since this was read."""
+    ends_us: int = 0
+    """The moment at which the last in line may go."""
+    again_us: int = 0
+    is_moved: bool = False
+    """Whether the line has become longer since this was read."""
+
+    def free_at(self) -> int:
+        """When the next may go."""
+        return self.taken_us - (self.rate.burst - 1) * self.rate.interval_us
+
+    def take(self, now: int) -> None:
+        """One goes now."""
+        self.taken_us = max(self.taken_us, now) + self.rate.interval_us
+        self.took += 1
+
+    def wait(self, now: int, *, waited: bool) -> int:
+        """Say until when one has to wait.
+
+        Who waits for the first time goes to the end of the line; whose time came while others were quicker gets the next
+        moment, so nobody waits for ever behind a long line.
+        """
+        free = max(self.free_at(), now)
+        if waited:
+            self.again_us = max(self.again_us + self.rate.interval_us, free)
+            return self.again_us
+        self.ends_us = max(self.ends_us + self.rate.interval_us, free)
+        self.is_moved = True
+        return self.ends_us
