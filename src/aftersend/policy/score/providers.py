@@ -150,7 +150,9 @@ slingshot.co.nz paradise.net.nz clear.net.nz vodafone.co.nz orcon.net.nz mweb.co
 shaw.ca rogers.com sympatico.ca bell.net bell.ca telus.net videotron.ca cogeco.ca eastlink.ca nb.sympatico.ca mts.net sasktel.net
 tmail.com smail.com vmail.com jmail.com emailn.com inmail.com fmail.co.uk hotmail.com.br onmail.com gmail.ru mail2world.com mailinator.com
 bigfoot.com care2.com myway.com netscape.net netscape.com compuserve.com cs.com wow.com games.com love.com ygm.com sbc.com cloud.com
-hmail.com homemail.com ovh.fr ovi.com nokiamail.com blackberry.net rim.net skymail.mn vivaldi.net mailo.com ctemplar.com cock.li
+earthling.net fastermail.com fast-email.com flashmail.com hitmail.com housemail.com prontomail.com y7mail.com uol.com.ar
+msn.cn tatanova.com fastmail.cn hmail.com homemail.com ovh.fr ovi.com nokiamail.com blackberry.net rim.net skymail.mn
+vivaldi.net mailo.com ctemplar.com cock.li
 airmail.net netzero.net yopmail.com btconnect.com virgin.net lineone.net tesco.net madasafish.com onetel.com uku.co.uk cable.virgin.net
 hotmal.de outlook.fr liveinternet.ru pochta.ru hotbox.ru mailru.com nm.ru aport.ru land.ru newmail.ru qip.ru pisem.net e1.ru
 """

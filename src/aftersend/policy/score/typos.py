@@ -97,7 +97,7 @@ def _right_name(name: str, ending: str) -> str | None:
             return f"{name}.{right}"
     if name in ("gmail", "icloud") and ending and len(ending) <= 4 and distance(ending, "com", 2) <= 2:
         return f"{name}.com"
-    near = [right for right in own if len(right) > 2 and distance(ending, right, 1) == 1]
+    near = [right for right in own if len(right) > 2 and "." not in ending and distance(ending, right, 1) == 1]
     return f"{name}.{near[0]}" if near else None
 
 
