@@ -15,7 +15,7 @@ from aftersend.ledger.facts import Fact, Facts
 from aftersend.logs import Logger
 from aftersend.reports import history
 from aftersend.store import content, record
-from aftersend.web import composing, lists, problems, reading
+from aftersend.web import composing, lists, problems, reading, templates
 from aftersend.web.calls import Answer, Call, Parameter
 from aftersend.web.shapes import RecipientIn
 
@@ -99,6 +99,7 @@ async def accept(call: Call, found: Any, key: str | None, recipients: Sequence[R
         if isinstance(found, bytes):
             request = composing.from_mime(call, idempotency_key=key)
         else:
+            found = await templates.filled_in(call, found)
             request = composing.from_json(call, found, idempotency_key=key, recipients=recipients)
         return await call.desk.intake.accept(request)
     except TryLater:

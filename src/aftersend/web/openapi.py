@@ -116,9 +116,8 @@ def _responses(route: Route, schema_of: dict[str, Any]) -> dict[str, Any]:
 
 def _path_parameter(name: str, path: str) -> dict[str, Any]:
     if name != "id":
-        says = (
-            "An email address." if name == "address" else f"The name of a {'list' if '/lists/' in path else 'domain'}."
-        )
+        noun = next((noun for noun in ("list", "template") if f"/{noun}s/" in path), "domain")
+        says = "An email address." if name == "address" else f"The name of a {noun}."
         return {
             "name": name,
             "in": "path",

@@ -221,6 +221,11 @@ KINDS: dict[str, Kind] = {
         "The account has no stream of this name.",
         "`detail` lists the streams; make one with POST /v1/streams.",
     ),
+    "unknown-template": Kind(
+        "There is no such template",
+        "The account has no template of this name.",
+        "Save it with PUT /v1/templates/NAME, or correct the name.",
+    ),
     "unknown-list": Kind(
         "There is no such list",
         "The account has no list of this name.",

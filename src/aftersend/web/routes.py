@@ -7,6 +7,7 @@ from aftersend.web import administration, health, lists, log, messages, metrics,
 from aftersend.web.calls import Answer, Call, Parameter, Route
 from aftersend.web.contacts_routes import CONTACTS
 from aftersend.web.messages import IDEMPOTENCY, MIME
+from aftersend.web.templates_routes import TEMPLATES
 
 _ENVELOPE = (
     Parameter("from", "The envelope's sender.", example="shop@example.com"),
@@ -519,4 +520,4 @@ _PAGES = (
         is_shown=False,
     ),
 )
-ROUTES: tuple[Route, ...] = (*_SENDING, *_LOG, *_REPORTS, *_ADMINISTRATION, *CONTACTS, *_OPEN, *_PAGES)
+ROUTES: tuple[Route, ...] = (*_SENDING, *_LOG, *_REPORTS, *_ADMINISTRATION, *CONTACTS, *TEMPLATES, *_OPEN, *_PAGES)

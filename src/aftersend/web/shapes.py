@@ -88,6 +88,13 @@ class MessageIn(In):
         dict[str, str], _says("Further header fields, by name.", {"X-Order": "4711"}, max_length=50)
     ] = {}
     attachments: Annotated[list[AttachmentIn], _says("Files.", max_length=100)] = []
+    template: Annotated[
+        str | None,
+        _says(
+            "A saved template, which gives subject, text and HTML where the message does not.",
+            "receipt",
+        ),
+    ] = None
     stream: Annotated[str | None, _says("The stream; without one, transactional.", "transactional")] = None
     tags: Annotated[
         list[Annotated[str, Meta(min_length=1, max_length=TAG_LENGTH)]],

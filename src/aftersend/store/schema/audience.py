@@ -56,6 +56,23 @@ list_members = table(
     clustered=True,
 )
 
+templates = table(
+    "templates",
+    integer("account_id"),
+    words("name", nullable=False),
+    integer("version"),
+    words("kind", nullable=False),
+    words("subject", nullable=False),
+    words("source", nullable=False),
+    words("html"),
+    words("text"),
+    words("who", nullable=False),
+    integer("created_us"),
+    PrimaryKeyConstraint("account_id", "name", "version"),
+)
+"""Every version that was saved, and what was made of it: `html` with its styles in the elements, and `text`. The highest
+version counts."""
+
 personal = table(
     "personal",
     integer("account_id"),

@@ -1,0 +1,53 @@
+"""What is made of a template when it is saved."""
+
+from __future__ import annotations
+
+import pytest
+
+from aftersend.errors import BadField
+from aftersend.mail import templates
+
+
+def test_styles_stand_in_the_elements_and_tags_stay() -> None:
+    """Also tags that HTML would not allow in their place; nothing is fetched."""
+    source = (
+        '<html><head><style>p{color:red}</style><link rel="stylesheet" href="http://x.invalid/a.css"></head><body>'
+        '<p title="{{ a|default("b") }}">Hi {{ name|default("you") }}</p>'
+        "<table>{% for each in all if each.n < 3 %}<tr><td>{{ each.n }}</td></tr>{% endfor %}</table></body></html>"
+    )
+    page = templates.page(source, "html")
+    assert 'style="color: red;"' in page
+    for tag in ('{{ a|default("b") }}', '{{ name|default("you") }}', "{% for each in all if each.n < 3 %}<"):
+        assert tag in page
+    assert "x.invalid" not in page
+
+
+def test_html_without_styles_is_left_alone() -> None:
+    """Byte for byte."""
+    source = "<P>Dear {{ name }}<br>\n<!--[if mso]>x<![endif]-->"
+    assert templates.page(source, "html") == source
+
+
+def test_mjml_becomes_html() -> None:
+    """With its tags; what cannot be read is said."""
+    source = (
+        "<mjml><mj-body><mj-section><mj-column><mj-text>Dear {{ name }}</mj-text>"
+        '<mj-button href="{{ url }}">Go</mj-button></mj-column></mj-section></mj-body></mjml>'
+    )
+    page = templates.page(source, "mjml")
+    assert "Dear {{ name }}" in page
+    assert 'href="{{ url }}"' in page
+    assert templates.text_of(page).split() == ["Dear", "{{", "name", "}}", "Go", "({{", "url", "}})"]
+    for wrong in ("<mjml><mj-bo", '<mjml><mj-body><mj-include path="/etc/passwd" /></mj-body></mjml>'):
+        with pytest.raises(BadField):
+            templates.page(wrong, "mjml")
+
+
+def test_a_plain_text_says_what_is_shown() -> None:
+    """Links with their addresses, items with a dash, nothing of the styles."""
+    html = (
+        "<style>p{}</style><h1>Big &amp; new</h1><ul><li>one</li><li>two</li></ul>"
+        '<p>See <a href="https://example.com/{{ id }}">this</a> or <a href="https://example.com">https://example.com</a></p>'
+    )
+    text = "Big & new\n\n- one\n\n- two\n\nSee this (https://example.com/{{ id }}) or https://example.com\n"
+    assert templates.text_of(html) == text
