@@ -103,8 +103,9 @@ def test_pages_follow_each_other(write: Do, read: Do, clock: Clock, ids: IdSourc
     assert met == made
     assert [row["id"] for row in read(contacts.page, ACCOUNT, limit=9, list_name="news")] == made[1::2]
     assert [row["id"] for row in read(contacts.page, ACCOUNT, limit=9, part="m3_@")] == [made[3]]
-    with pytest.raises(NotFound):
-        read(contacts.page, ACCOUNT, limit=9, list_name="nope")
+    for name in ("nope", "\0"):
+        with pytest.raises(NotFound):
+            read(contacts.page, ACCOUNT, limit=9, list_name=name)
     write(mailing_lists.remove, ACCOUNT, "news")
     assert len(read(contacts.page, ACCOUNT, limit=9)) == 7
     with pytest.raises(NotFound):

@@ -34,7 +34,7 @@ def test_versions_are_counted_and_kept(write: Do, read: Do, clock: Clock) -> Non
     assert read(templates.one, ACCOUNT, "a", 1)["source"] == "one"
     assert [(row["name"], row["version"]) for row in read(templates.every, ACCOUNT)] == [("a", 2), ("b", 1)]
     write(templates.remove, ACCOUNT, "a")
-    for account, name, version in ((ACCOUNT, "a", None), (ACCOUNT, "b", 2)):
+    for account, name, version in ((ACCOUNT, "a", None), (ACCOUNT, "b", 2), (ACCOUNT, "\0", None)):
         with pytest.raises(NotFound):
             read(templates.one, account, name, version)
     assert read(templates.one, 2, "a")["source"] == "y"

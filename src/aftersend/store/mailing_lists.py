@@ -48,7 +48,8 @@ def remove(connection: Connection, account_id: int, name: str) -> None:
 def named(connection: Connection, account_id: int, name: str) -> int:
     """Return the number of a list. Raise NotFound."""
     query = select(_lists.c.id).where(_lists.c.account_id == account_id, _lists.c.name == name)
-    found = connection.execute(query).scalar()
+    # PostgreSQL cannot be asked for a NUL.
+    found = None if "\0" in name else connection.execute(query).scalar()
     if found is None:
         raise NotFound(f"There is no list {name[:100]!r}.")
     return int(found)

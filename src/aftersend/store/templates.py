@@ -34,7 +34,8 @@ def one(connection: Connection, account_id: int, name: str, version: int | None 
     wanted = select(_templates).where(*_named(account_id, name))
     if version is not None:
         wanted = wanted.where(_templates.c.version == version)
-    found = connection.execute(wanted.order_by(_templates.c.version.desc()).limit(1)).first()
+    # PostgreSQL cannot be asked for a NUL.
+    found = None if "\0" in name else connection.execute(wanted.order_by(_templates.c.version.desc()).limit(1)).first()
     if found is None:
         which = "" if version is None else f" with a version {version}"
         raise NotFound(f"There is no template {name[:100]!r}{which}.")
@@ -60,7 +61,7 @@ def every(connection: Connection, account_id: int) -> list[dict[str, Any]]:
 
 def remove(connection: Connection, account_id: int, name: str) -> None:
     """Take a template away with all its versions. Raise NotFound."""
-    if not connection.execute(delete(_templates).where(*_named(account_id, name))).rowcount:
+    if "\0" in name or not connection.execute(delete(_templates).where(*_named(account_id, name))).rowcount:
         raise NotFound(f"There is no template {name[:100]!r}.")
 
 
