@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from aftersend.store import returned
+from aftersend.store.returned import Returned
 from aftersend.web.routes import ROUTES
 from aftersend.web.shapes import EXAMPLES
 
@@ -31,6 +33,12 @@ def test_nothing_of_another_account_is_seen_or_changed(house, route):
         contact = owner.post("/v1/contacts", json=made).json()["id"]
     if "/templates" in route.path:
         owner.put("/v1/templates/secret.example", json={"subject": "secret", "source": "secret"})
+    if "/returns" in route.path:
+        kept = Returned(
+            house.ids(), "b+secret@mx.example.org", "", "192.0.2.1", b"Subject: secret\r\n\r\nNo.\r\n", house.now()
+        )
+        house.run(returned.put_aside, 1, kept, why="no rule knows it", subject="secret")
+        returned_id = owner.get("/v1/returns").json()["data"][0]["id"]
     things = {
         "address": "ann@secret.example",
         "name": "secret.example",
@@ -40,6 +48,8 @@ def test_nothing_of_another_account_is_seen_or_changed(house, route):
         if "/keys/" in route.path
         else contact
         if "/contacts/" in route.path
+        else returned_id
+        if "/returns/" in route.path
         else sent["deliveries"][0]["id"],
     }
     delivery = f"/v1/deliveries/{sent['deliveries'][0]['id']}"
@@ -54,6 +64,7 @@ def test_nothing_of_another_account_is_seen_or_changed(house, route):
             "/v1/audit",
             "/v1/contacts",
             "/v1/lists",
+            "/v1/returns",
         )
         found = [owner.get(place).json() for place in places]
         for each in found[1]["data"]:
@@ -67,6 +78,8 @@ def test_nothing_of_another_account_is_seen_or_changed(house, route):
         body = {"action": "cancel", "filter": {"q": "secret"}}
     if route.name == "previewTemplate":
         body = {"data": {}}
+    if route.name == "teachReturn":
+        body = {"reason": "mailbox_full", "delivery_id": sent["deliveries"][0]["id"]}
     if route.name == "replaceContact":
         body = {"addresses": [{"address": "eve@example.net"}]}
     answer = other.request(route.method, path, **({"json": body} if body is not None else {}))

@@ -201,6 +201,6 @@ def _public_suffix(name: str) -> str | None:
 async def _start_web(service: Service) -> None:
     from aftersend import web
 
-    server = await web.start(service)
+    server = await web.start(service, suppression_rules(service.settings))
     service.addresses["web"] = server.address
     service.closers.append(server.stop)

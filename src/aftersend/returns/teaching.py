@@ -37,7 +37,7 @@ def teach(
     named = row["delivery_id"] or delivery_id
     subject = None if named is None else returned.about(connection, named)
     if named is None:
-        raise BadField("#/delivery", "Nothing in this mail proves which delivery it is about; name the delivery.")
+        raise BadField("#/delivery_id", "Nothing in this mail proves which delivery it is about; name the delivery.")
     if subject is None or subject.account_id != account_id:
         raise NotFound("The delivery that it is about is no longer kept here.")
     known = _checked(reason)

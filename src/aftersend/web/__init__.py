@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 
 from aftersend import __version__
 from aftersend.errors import SettingsError
+from aftersend.policy.counters import SuppressionRules
 from aftersend.web.calls import Door
 from aftersend.web.desk import Desk, Rules
 from aftersend.web.routes import ROUTES
@@ -27,7 +28,7 @@ async def serve(app: ASGIApp, addresses: Sequence[tuple[str, int]]) -> WebServer
     return server
 
 
-async def start(service: Any) -> WebServer:
+async def start(service: Any, suppression: SuppressionRules) -> WebServer:
     """Start the HTTP face of a running service, as `aftersend.app` wires it."""
     settings = service.settings
     resolver = service.resolver
@@ -58,6 +59,7 @@ async def start(service: Any) -> WebServer:
         refresh=service.refresh,
         secret=service.secret,
         resolver=resolver,
+        suppression=suppression,
     )
     return await serve(application(desk), [_address(text) for text in settings.web.listen])
 

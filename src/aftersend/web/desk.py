@@ -10,6 +10,7 @@ from aftersend.clock import Clock
 from aftersend.control.keys import Keys
 from aftersend.ids import IdSource
 from aftersend.intake import Intake
+from aftersend.policy.counters import SuppressionRules
 from aftersend.store import Engine, Store
 from aftersend.web.meter import Meter
 
@@ -54,6 +55,8 @@ class Desk:
     """The installation's secret, which seals signing keys."""
     resolver: Any = None
     """Answers questions of names, for the check of a sending domain."""
+    suppression: SuppressionRules = field(default_factory=SuppressionRules)
+    """When the platform stops writing to an address, once a person has said what a returned mail means."""
     meter: Meter = field(default_factory=Meter)
 
     async def changed(self) -> None:

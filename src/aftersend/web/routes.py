@@ -7,6 +7,7 @@ from aftersend.web import administration, health, lists, log, messages, metrics,
 from aftersend.web.calls import Answer, Call, Parameter, Route
 from aftersend.web.contacts_routes import CONTACTS
 from aftersend.web.messages import IDEMPOTENCY, MIME
+from aftersend.web.returns_routes import RETURNS
 from aftersend.web.templates_routes import TEMPLATES
 
 _ENVELOPE = (
@@ -520,4 +521,14 @@ _PAGES = (
         is_shown=False,
     ),
 )
-ROUTES: tuple[Route, ...] = (*_SENDING, *_LOG, *_REPORTS, *_ADMINISTRATION, *CONTACTS, *TEMPLATES, *_OPEN, *_PAGES)
+ROUTES: tuple[Route, ...] = (
+    *_SENDING,
+    *_LOG,
+    *_REPORTS,
+    *_ADMINISTRATION,
+    *CONTACTS,
+    *RETURNS,
+    *TEMPLATES,
+    *_OPEN,
+    *_PAGES,
+)
