@@ -22,7 +22,7 @@ NOW = 1_764_000_000_000_000
 
 def added(engine: Engine, name: str = "example.com") -> str:
     with engine.writing() as connection:
-        return domains.add(connection, 1, name, secret=SECRET, now=NOW)
+        return domains.add(connection, 1, name, fresh=domains.fresh_keys(), secret=SECRET, now=NOW)
 
 
 def wanted(engine: Engine, name: str = "example.com") -> list[Record]:
@@ -204,7 +204,7 @@ def test_an_mx_elsewhere_is_told(engine: Engine) -> None:
 def test_a_dmarc_record_above_is_enough(engine: Engine) -> None:
     """A policy that a domain inherits counts as found."""
     with engine.writing() as connection:
-        domains.add(connection, 1, "news.example.com", secret=SECRET, now=NOW)
+        domains.add(connection, 1, "news.example.com", fresh=domains.fresh_keys(), secret=SECRET, now=NOW)
     records = wanted(engine, "news.example.com")
     names = Table(txt={"_dmarc.example.com": ["v=DMARC1; p=reject; sp=quarantine"]})
     findings = asyncio.run(domains.check(names, "news.example.com", records, PLACE))
@@ -236,7 +236,7 @@ def test_new_keys_take_over_when_their_records_were_seen(engine: Engine) -> None
     old, before = _signing(engine), wanted(engine)
     later = NOW + clock.DAY
     with engine.writing() as connection:
-        fresh = set(domains.rotate(connection, 1, "example.com", secret=SECRET, now=later))
+        fresh = set(domains.rotate(connection, 1, "example.com", fresh=domains.fresh_keys(), secret=SECRET, now=later))
     checked(engine, published(before), now=later)
     assert old == _signing(engine)
     checked(engine, published(wanted(engine)), now=later)
@@ -253,7 +253,7 @@ def test_rotating_twice_a_day_gives_other_selectors(engine: Engine) -> None:
     made = []
     for _ in range(3):
         with engine.writing() as connection:
-            made += domains.rotate(connection, 1, "example.com", secret=SECRET, now=NOW)
+            made += domains.rotate(connection, 1, "example.com", fresh=domains.fresh_keys(), secret=SECRET, now=NOW)
     assert len(made) == len(set(made) | _signing(engine)) - 2
     assert sum(r.purpose == "dkim" for r in wanted(engine)) == 4
 

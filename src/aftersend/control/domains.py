@@ -6,7 +6,7 @@ signs at once; after a rotation the old keys sign until the records of the new o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -96,6 +96,9 @@ class Finding:
         return asdict(self) | {"found": list(self.found)}
 
 
+FreshKeys = Mapping[str, bytes]
+"""Private keys by algorithm, as PEM."""
+
 # ---- adding, rotating ----------------------------------------------------------------------------------------------
 
 
@@ -107,17 +110,24 @@ def checked_name(name: str) -> str:
         raise BadField("#/name", error.detail, code="invalid-domain") from None
 
 
-def add(connection: Connection, account_id: int, name: str, *, secret: Secret, now: Instant) -> str:
+def fresh_keys() -> FreshKeys:
+    """Make private keys for a domain. It takes some tenths of a second: do it before the transaction, off the event loop."""
+    return {algorithm: dkim.generate(algorithm) for algorithm, _ in ALGORITHMS}
+
+
+def add(connection: Connection, account_id: int, name: str, *, fresh: FreshKeys, secret: Secret, now: Instant) -> str:
     """Add a sending domain with its keys; return its name as it is kept. Raise BadField, or Conflict if it is there."""
     name = checked_name(name)
     accounts.add_domain(connection, account_id, name, now=now)
-    for key in _new_keys(account_id, name, secret, [], now=now, active_us=now):
+    for key in _new_keys(account_id, name, fresh, secret, [], now=now, active_us=now):
         accounts.add_dkim_key(connection, key)
     return name
 
 
-def rotate(connection: Connection, account_id: int, name: str, *, secret: Secret, now: Instant) -> list[str]:
-    """Make new keys and return their selectors; they sign as soon as a check has seen their records. Raise NotFound.
+def rotate(
+    connection: Connection, account_id: int, name: str, *, fresh: FreshKeys, secret: Secret, now: Instant
+) -> list[str]:
+    """Put in new keys and return their selectors; they sign as soon as a check has seen their records. Raise NotFound.
 
     New keys whose records were never seen are replaced.
     """
@@ -127,7 +137,7 @@ def rotate(connection: Connection, account_id: int, name: str, *, secret: Secret
     for key in known:
         if key.active_us is None and key.retired_us is None:
             accounts.retire_dkim_key(connection, account_id, name, key.selector, now=now)
-    made = _new_keys(account_id, name, secret, [key.selector for key in known], now=now, active_us=None)
+    made = _new_keys(account_id, name, fresh, secret, [key.selector for key in known], now=now, active_us=None)
     for key in made:
         accounts.add_dkim_key(connection, key)
     return [key.selector for key in made]
@@ -148,12 +158,19 @@ def one(connection: Connection, account_id: int, name: str) -> dict[str, Any]:
 
 
 def _new_keys(
-    account_id: int, name: str, secret: Secret, taken: Sequence[str], *, now: Instant, active_us: Instant | None
+    account_id: int,
+    name: str,
+    fresh: FreshKeys,
+    secret: Secret,
+    taken: Sequence[str],
+    *,
+    now: Instant,
+    active_us: Instant | None,
 ) -> list[DkimRow]:
     made = []
     for algorithm, letter in ALGORITHMS:
         selector = _selector(letter, taken, now)
-        private = dkim.generate(algorithm)
+        private = fresh[algorithm]
         record = dkim.dns_record(dkim.load(name, selector, private, is_ours=True).private)
         sealed = seal(secret, private, belongs_to=belongs_to(account_id, name, selector))
         made.append(DkimRow(account_id, name, selector, algorithm, sealed, record, now, active_us, None))

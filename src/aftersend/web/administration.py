@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -110,9 +111,11 @@ async def list_domains(call: Call) -> Answer:
 async def add_domain(call: Call) -> Answer:
     """Add a sending domain and make its signing keys."""
     asked = reading.convert(reading.json(call.body), DomainIn)
+    fresh = await asyncio.to_thread(domains.fresh_keys)
     name = await change(
-        call, "added a domain", asked.name, domains.add, asked.name, secret=_secret(call), now=call.desk.clock()
-    )
+        call, "added a domain", asked.name, domains.add, asked.name,
+        fresh=fresh, secret=_secret(call), now=call.desk.clock(),
+    )  # fmt: skip
     await call.desk.changed()
     return Answer(_told_domain(await call.desk.store.ask(domains.one, call.account_id, name)), 201)
 
@@ -138,9 +141,10 @@ async def domain_records(call: Call) -> Answer:
 
 async def rotate_domain(call: Call) -> Answer:
     """Make new signing keys; they sign as soon as a check has seen their records."""
+    fresh = await asyncio.to_thread(domains.fresh_keys)
     made = await change(
         call, "made new signing keys", _domain(call), domains.rotate, _domain(call),
-        secret=_secret(call), now=call.desk.clock(),
+        fresh=fresh, secret=_secret(call), now=call.desk.clock(),
     )  # fmt: skip
     await call.desk.changed()
     return Answer({"selectors": made})
