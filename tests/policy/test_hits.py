@@ -28,6 +28,8 @@ CASES = {
         "human",
     ),
     "Gmail pretended": (Hit(t=900, kind="open", ua=GOOGLE, **CLOUD), "machine"),
+    "Gmail, or not: its network is not known": (Hit(t=900, kind="open", ua=GOOGLE, ip="198.51.100.9"), "unknown"),
+    "Apple, or not: its network is not known": (Hit(t=90, kind="open", ua="Mozilla/5.0"), "unknown"),
     "Apple fetches ahead": (
         Hit(t=90, kind="open", ua="Mozilla/5.0", ip="172.224.226.2", asn=36183, ip_class="apple_relay"),
         "privacy_proxy",

@@ -12,6 +12,8 @@ from aftersend.policy.hits.maker import agent, network, platform
 
 _PROGRAMS = {"scanner": 6.0, "preview": 6.0, "automation": 6.0, "library": 6.0, "crawler": 6.0}
 _PROXIES = {"google_proxy": "google", "yahoo_proxy": "yahoo"}
+_NEED_PLACE = frozenset({*_PROXIES, "google_prefetch", "bare"})
+"""Programs that the network proves or refutes; where it is not known, neither."""
 _SOON = ((0.0, 4.0), (2.0, 2.5), (10.0, 1.5), (60.0, 0.5), (600.0, 0.0))
 _LATE = -1.0
 _CROWD, _AT_DELIVERY_S = 20, 60.0
@@ -58,6 +60,8 @@ def _program(hit: Hit) -> Iterator[Reason]:
     known, ua = agent(hit.ua), (hit.ua or "")[:200]
     if known.kind in _PROGRAMS:
         yield Reason(f"{known.kind}_program", _PROGRAMS[known.kind], f"{known.name}: {ua}")
+    elif known.kind in _NEED_PLACE and not network(hit).kind:
+        yield Reason("proxy_unproven", 0.0, f"{known.name}, from {hit.ip}, whose network is not known")
     elif known.kind in _PROXIES or known.kind == "google_prefetch":
         yield Reason("image_proxy_elsewhere", 4.0, f"{known.name}, not from its operator's network: {hit.ip}")
     elif known.kind == "empty":
