@@ -256,6 +256,9 @@ def test_a_stream_is_set_and_used(run: Run) -> None:
     assert hours in run("stream", "add", "news", "--kind", "broadcast", "--hours", hours).out
     assert hours in run("stream", "list").out
     assert run("stream", "add", "news", "--hours", "by day").status == USAGE
+    assert "600/hour" in run("stream", "add", "news", "--rate", "600/hour").out
+    assert next(row for row in run("stream", "list", "--json").rows if row["name"] == "news")["rate"] == "600/hour"
+    assert run("stream", "add", "news", "--rate", "fast").status == USAGE
 
 
 def test_suppressions_are_imported_and_exported(run: Run, tmp_path: Path) -> None:

@@ -355,7 +355,10 @@ class Here:
         pace.read(rate)
         self.prepare_once()
         seconds = max(1, int(lifetime_hours * 3600))
-        self.write(accounts.add_stream, self.account, name, kind=kind, lifetime_s=seconds, now=clock.now(), hours=hours)
+        self.write(
+            accounts.add_stream, self.account, name,
+            kind=kind, lifetime_s=seconds, now=clock.now(), hours=hours, rate=rate,
+        )  # fmt: skip
         self.audit("set a stream", name)
         return {"name": name, "kind": kind, "lifetime_hours": seconds / 3600, "hours": hours, "rate": rate}
 

@@ -62,5 +62,6 @@ def add(place: Any, name: str, kind: str, lifetime_hours: float, hours: str, rat
     made = place.add_stream(name, kind, lifetime_hours, hours, rate)
     emit(made) if as_json else say(
         f"Stream {made['name']} ({made['kind']}), tried for {made['lifetime_hours']:g} hours"
-        + (f"; goes out {made['hours']}." if made["hours"] else ".")
+        + (f"; goes out {made['hours']}" if made["hours"] else "")
+        + (f"; {made['rate']} at most." if made["rate"] else ".")
     )
