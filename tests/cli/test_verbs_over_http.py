@@ -70,7 +70,9 @@ def test_administration_works_over_http(far: Run) -> None:
         far("stream", "add", "far", "--kind", "general", "--hours", "08:00-20:00 UTC", "--rate", "9/hour").status
         == DONE
     )
-    assert ("08:00-20:00 UTC", "9/hour") in [(row["hours"], row["rate"]) for row in far("stream", "list", "--json").rows]
+    assert ("08:00-20:00 UTC", "9/hour") in [
+        (row["hours"], row["rate"]) for row in far("stream", "list", "--json").rows
+    ]
     assert far("domain", "add", "far.example").status == DONE
     assert far("domain", "check", "far.example").status == FAILED
     assert far("domain", "list").status == DONE

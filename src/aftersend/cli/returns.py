@@ -115,9 +115,10 @@ def _progress(whole: int) -> Iterator[Callable[[], None]]:
 @here_option
 def list_(here: Here, limit: int, as_json: bool) -> None:
     """List returned mail that nobody understands, newest first."""
+    from aftersend.reports.telling import told_return
     from aftersend.store import returned
 
-    rows = [_told(row) for row in here.read(returned.unread, here.account, limit=limit)]
+    rows = [told_return(row) for row in here.read(returned.unread, here.account, limit=limit)]
     if not rows:
         note("Everything that came back was understood.")
         raise Ended(NOTHING)
@@ -139,15 +140,16 @@ def show(here: Here, id_: str, as_json: bool) -> None:
     """Show one with its original, and what the rules make of it."""
     from aftersend import ids
     from aftersend.policy.diagnosis import diagnose_mail
+    from aftersend.reports.telling import told_return
     from aftersend.store import returned
 
     row = here.read(returned.unread_one, here.account, ids.read("ret", id_))
     original = row["raw"].decode("utf-8", "backslashreplace")
     report = diagnose_mail(row["raw"]).to_json()
+    told = told_return(row)
     if as_json:
-        emit({**_told(row), "report": report, "original": original})
+        emit({**told, "report": report, "original": original})
         return
-    told = _told(row)
     say(
         f"{told['id']}, came {short_time(told['received_at'])} to {told['recipient'] or 'a mailbox'} from {told['peer']}"
     )
@@ -200,20 +202,3 @@ def forget(here: Here, ids_: tuple[str, ...]) -> None:
         here.write(returned.forget, here.account, ids.read("ret", shown))
         here.audit("threw a returned mail away", shown)
         say(f"{shown} is gone.")
-
-
-def _told(row: dict[str, Any]) -> dict[str, Any]:
-    from aftersend import ids
-    from aftersend.reports.telling import moment
-
-    return {
-        "id": ids.show("ret", row["id"]),
-        "received_at": moment(row["received_us"]),
-        "recipient": row["recipient"],
-        "sender": row["sender"],
-        "peer": row["peer"],
-        "subject": row["subject"],
-        "why": row["why"],
-        "delivery_id": None if row["delivery_id"] is None else ids.show("dlv", row["delivery_id"]),
-        "size": row["size"] if "size" in row else len(row["raw"]),
-    }

@@ -90,3 +90,18 @@ def told_event(row: Row) -> dict[str, Any]:
 def moment(instant: Instant | None) -> str | None:
     """Write a time, or None for none."""
     return None if instant is None else iso(instant)
+
+
+def told_return(row: Row) -> dict[str, Any]:
+    """Tell of a returned mail that no rule understood, without its original."""
+    return {
+        "id": ids.show("ret", row["id"]),
+        "received_at": moment(row["received_us"]),
+        "recipient": row["recipient"],
+        "sender": row["sender"],
+        "peer": row["peer"],
+        "subject": row["subject"],
+        "why": row["why"],
+        "delivery_id": None if row["delivery_id"] is None else ids.show("dlv", row["delivery_id"]),
+        "size": row["size"] if "size" in row else len(row["raw"]),
+    }
