@@ -5,6 +5,6 @@ comes back.
 """
 
 from aftersend.listening.connection import Connection
-from aftersend.listening.listener import Limits, Listener, forget
+from aftersend.listening.listener import Limits, Listener
 
-__all__ = ["Connection", "Limits", "Listener", "forget"]
+__all__ = ["Connection", "Limits", "Listener"]

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 SWEEP_S = 5.0
 """So often silent connections are looked for."""
@@ -114,9 +114,3 @@ class Listener:
             await asyncio.sleep(0.02)
         for guest in list(self._guests):
             guest.abort()
-
-
-def forget(done: asyncio.Future[Any]) -> None:
-    """Take note of a failure that nobody waits for, so that asyncio does not complain of it."""
-    if not done.cancelled():
-        done.exception()

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from aftersend.clock import DAY, MINUTE, Clock
 from aftersend.errors import TryLater
 from aftersend.ids import IdSource
-from aftersend.listening import Connection, Limits, Listener, forget
+from aftersend.listening import Connection, Limits, Listener
 from aftersend.logs import Logger
 from aftersend.mail.verp import Refusal
 from aftersend.returns.tokens import Place, of_address
@@ -90,7 +90,7 @@ class ReturnsServer(Listener):
         row = (
             FIRST_ACCOUNT, self.ids(), "returns", peer, sender[:320] or None, recipient[:320], code, said, None, self.clock()
         )  # fmt: skip
-        self.store.join(record.refused, row, hurry=False).add_done_callback(forget)
+        self.store.leave(record.refused, row, hurry=False)
         log.info("return_refused", peer=peer, recipient=recipient[:320], because=code)
 
 

@@ -19,7 +19,7 @@ from aftersend.control.keys import Keys
 from aftersend.errors import AftersendError, TryLater
 from aftersend.ids import IdSource
 from aftersend.intake import Intake, Origin, Recipient, Request
-from aftersend.listening import Connection, Limits, Listener, forget
+from aftersend.listening import Connection, Limits, Listener
 from aftersend.logs import Logger
 from aftersend.mail import address
 from aftersend.smtp import server as smtp
@@ -98,7 +98,7 @@ class SubmissionServer(Listener):
             connection.account_id, self.ids(), "smtp", connection.client, sender or None, recipient or None,
             what, f"{reply.code} {reply.status} {reply.text}"[:1000], None, self.clock(),
         )  # fmt: skip
-        self.store.join(record.refused, row).add_done_callback(forget)
+        self.store.leave(record.refused, row)
 
 
 class Client(Connection):

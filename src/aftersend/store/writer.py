@@ -138,6 +138,10 @@ class Store:
             self._patience = self._loop.call_later(PATIENCE_S, self._lose_patience)
         return future
 
+    def leave(self, function: Batch, item: Any, *, hurry: bool = True) -> None:
+        """As `join`, for what nobody waits for: when it cannot be kept, it is lost without a word."""
+        self.join(function, item, hurry=hurry).add_done_callback(_passed_over)
+
     async def run(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Run `function(connection, …)` in the next transaction and return what it returned, once durable."""
         if self._closed:
@@ -332,3 +336,9 @@ def _parts(group: _Group) -> list[_Group]:
         return parts + [_Group(calls=[call]) for call in group.calls]
     ((function, (items, futures)),) = group.batches.items()
     return [_Group(batches={function: ([item], [future])}) for item, future in zip(items, futures, strict=True)]
+
+
+def _passed_over(done: asyncio.Future[Any]) -> None:
+    """Look at a failure, so that asyncio does not complain that nobody did."""
+    if not done.cancelled():
+        done.exception()

@@ -152,7 +152,7 @@ def _note_refusal(call: Call, found: Any, request: Request | None, error: Afters
         call.account_id, desk.ids(), "http", call.peer, sender, recipient, error.code,
         _storable(f"{error.status} {error.detail}", 1000), None, desk.clock(),
     )  # fmt: skip
-    desk.store.join(record.refused, row).add_done_callback(_forget)
+    desk.store.leave(record.refused, row)
 
 
 def _named(found: Any, request: Request | None) -> tuple[str | None, str | None]:
@@ -169,11 +169,6 @@ def _named(found: Any, request: Request | None) -> tuple[str | None, str | None]
 
 def _storable(text: str, most: int = 320) -> str:
     return text[:most].replace("\0", " ").encode("utf-8", "replace").decode()
-
-
-def _forget(done: asyncio.Future[Any]) -> None:
-    if not done.cancelled():
-        done.exception()
 
 
 # ---- answering -----------------------------------------------------------------------------------------------------
