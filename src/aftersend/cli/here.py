@@ -372,8 +372,10 @@ class Here:
     def add_domain(self, name: str) -> dict[str, Any]:
         """Add a sending domain and make its keys."""
         self.prepare_once()
-        fresh = domains.fresh_keys()
-        added = self.write(domains.add, self.account, name, fresh=fresh, secret=self.secret, now=clock.now())
+        name = domains.checked_name(name)
+        added = self.write(
+            domains.add, self.account, name, fresh=domains.fresh_keys(), secret=self.secret, now=clock.now()
+        )
         self.audit("added a domain", added)
         return _told_domain(self.read(domains.one, self.account, added))
 
@@ -408,8 +410,10 @@ class Here:
 
     def rotate_domain(self, name: str) -> list[str]:
         """Make new keys; return their selectors. Raise NotFound."""
-        fresh = domains.fresh_keys()
-        selectors = self.write(domains.rotate, self.account, name, fresh=fresh, secret=self.secret, now=clock.now())
+        self.read(domains.one, self.account, name)
+        selectors = self.write(
+            domains.rotate, self.account, name, fresh=domains.fresh_keys(), secret=self.secret, now=clock.now()
+        )
         self.audit("made new signing keys", name)
         return selectors
 

@@ -110,10 +110,10 @@ async def list_domains(call: Call) -> Answer:
 
 async def add_domain(call: Call) -> Answer:
     """Add a sending domain and make its signing keys."""
-    asked = reading.convert(reading.json(call.body), DomainIn)
+    wanted = domains.checked_name(reading.convert(reading.json(call.body), DomainIn).name)
     fresh = await asyncio.to_thread(domains.fresh_keys)
     name = await change(
-        call, "added a domain", asked.name, domains.add, asked.name,
+        call, "added a domain", wanted, domains.add, wanted,
         fresh=fresh, secret=_secret(call), now=call.desk.clock(),
     )  # fmt: skip
     await call.desk.changed()
@@ -141,6 +141,7 @@ async def domain_records(call: Call) -> Answer:
 
 async def rotate_domain(call: Call) -> Answer:
     """Make new signing keys; they sign as soon as a check has seen their records."""
+    await call.desk.store.ask(domains.one, call.account_id, _domain(call))
     fresh = await asyncio.to_thread(domains.fresh_keys)
     made = await change(
         call, "made new signing keys", _domain(call), domains.rotate, _domain(call),
