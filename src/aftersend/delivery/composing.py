@@ -5,13 +5,13 @@ Compiled messages are kept in memory for as long as they are sent; what is perso
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from aftersend import ids
 from aftersend.delivery.content import Content
 from aftersend.errors import SubmissionError
 from aftersend.mail import dates, merge
@@ -38,8 +38,8 @@ class Composer:
         for claim in claimed:
             wanted.setdefault(claim.account_id, []).append(claim.delivery_id)
         data: dict[int, str] = {}
-        for place in wanted.items():
-            data |= await self._store.join(personal.load, place)
+        for found in await asyncio.gather(*(self._store.join(personal.load, place) for place in wanted.items())):
+            data |= found
         return {
             claim.delivery_id: self._made(claim, bodies[claim.account_id, claim.body], data.get(claim.delivery_id))
             for claim in claimed
@@ -51,7 +51,6 @@ class Composer:
         slots = {
             merge.TO: merge.recipient_field(claim.recipient, values),
             merge.DATE: dates.rfc5322(claim.created_us),
-            merge.DELIVERY: ids.show("dlv", claim.delivery_id),
         }
         try:
             headers, made = compiled.render(values, slots)

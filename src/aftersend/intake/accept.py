@@ -213,11 +213,11 @@ class Intake:
     ) -> list[record.Entry]:
         """Ask the gates at once about every recipient; most mail passes, and need not wait for treatment."""
         fresh_ids = iter(self._ids.block(2 * len(recipients)))
-        window = windows.read(stream.hours)
+        window, is_paced = windows.read(stream.hours), bool(stream.rate)
         made = []
         for r in recipients:
             passed = (
-                not stream.rate
+                not is_paced
                 and gates.decide(Fresh(r.address, r.domain, stream.name, scheduled, window=window), now) is PASS
             )
             made.append(
