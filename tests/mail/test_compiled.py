@@ -138,6 +138,12 @@ def test_a_tag_without_a_value_is_an_error_that_names_it() -> None:
     assert message.missing({"name": "x"}) is None
 
 
+def test_where_to_opt_out_is_no_empty_link() -> None:
+    """A tag that other services fill by themselves is an error here for as long as nobody gives it a value."""
+    message = merge.compile_draft(draft(html='<a href="{{ unsubscribe_url }}">no more</a>'))
+    assert message.missing({"name": "Ann"}) == "unsubscribe_url"
+
+
 def test_a_template_that_cannot_be_read_names_field_and_line() -> None:
     """At compile time, not when it is sent."""
     with pytest.raises(BadField) as error:

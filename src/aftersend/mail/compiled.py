@@ -54,13 +54,12 @@ class Whole(Struct, frozen=True, array_like=True, tag="w"):
 
 
 class Rendered(Struct, frozen=True, array_like=True, tag="r"):
-    """Text that the template engine writes for each recipient. Slots of ours are among its data, under names without signs."""
+    """Text that the template engine writes for each recipient."""
 
     source: str
     is_html: bool
     encoding: str
     name: str = ""
-    slots: tuple[Slot, ...] = ()
 
 
 Piece = bytes | Slot | Whole | Rendered
@@ -78,7 +77,7 @@ Write = Callable[[Mapping[str, Any], Mapping[str, str]], bytes]
 class Compiled:
     """A message ready to be made for anybody. Immutable; kept in memory for as long as it is sent."""
 
-    __slots__ = ("_body", "_header", "_written", "needs", "size", "slots")
+    __slots__ = ("_body", "_header", "_written", "needs", "size")
 
     def __init__(self, header: Sequence[Piece], body: Sequence[Piece], size: int | None = None) -> None:
         self._header = _Plan(header)
@@ -89,8 +88,6 @@ class Compiled:
         self.size = size
         """Octets of a message, about."""
         found = [slot for piece in (*header, *body) for slot in _slots_of(piece)]
-        self.slots = frozenset(slot.name for slot in found if slot.name.startswith("_"))
-        """The names of ours that it has places for."""
         self.needs = tuple(
             sorted({slot.name for slot in found if not slot.name.startswith("_") and slot.otherwise is None})
         )
@@ -174,7 +171,7 @@ def _writer(piece: Slot | Whole | Rendered) -> Write:
     if isinstance(piece, Slot):
         return lambda data, slots: quoted(_text(piece, data, slots))
     if isinstance(piece, Rendered):
-        return lambda data, slots: _rendered(piece, data, slots)
+        return lambda data, slots: _rendered(piece, data)
     encode = _ENCODINGS[piece.encoding]
     pieces = [_as_text(each) for each in piece.pieces]
     return lambda data, slots: encode(piece.name, "".join([each(data, slots) for each in pieces]))
@@ -207,12 +204,10 @@ def _text(slot: Slot, data: Mapping[str, Any], slots: Mapping[str, str]) -> str:
     return escape(text) if slot.way & HTML else text
 
 
-def _rendered(piece: Rendered, data: Mapping[str, Any], slots: Mapping[str, str]) -> bytes:
+def _rendered(piece: Rendered, data: Mapping[str, Any]) -> bytes:
     if type(data) is _AsWritten:
         return _ENCODINGS[piece.encoding](piece.name, piece.source)
     given = {name: value for name, value in data.items() if not name.startswith("_")}
-    for slot in piece.slots:
-        given[slot.name.replace(":", "_")] = _text(slot, data, slots)
     return _ENCODINGS[piece.encoding](piece.name, tags.render(piece.source, given, is_html=piece.is_html))
 
 
@@ -287,14 +282,14 @@ def _slots_of(piece: Piece | str) -> list[Slot]:
         return [piece, *(slot for each in piece.instead for slot in _slots_of(each))]
     if isinstance(piece, Whole):
         return [slot for each in piece.pieces for slot in _slots_of(each)]
-    return list(piece.slots) if isinstance(piece, Rendered) else []
+    return []
 
 
 def _guess(piece: Slot | Whole | Rendered) -> int:
     if isinstance(piece, Slot):
         return 100 if piece.name.startswith("_") else 12
     if isinstance(piece, Rendered):
-        return len(piece.source) + 100 * len(piece.slots)
+        return len(piece.source)
     size = sum(len(each.encode()) if isinstance(each, str) else _guess(each) for each in piece.pieces)
     return size * 4 // 3 if piece.encoding == BASE64 else size + len(piece.name) + 4
 
