@@ -64,22 +64,23 @@ async def nowhere(host: str) -> list[str]:
     return ["127.0.0.1"]
 
 
-@contextlib.contextmanager
-def asking(look=nowhere, allowance=LOOPBACK):
+@contextlib.asynccontextmanager
+async def asking(look=nowhere, allowance=LOOPBACK):
     """A client, closed at the end."""
     client = Client(Guard(look, allowance))
-    yield client
-    client.close()
+    try:
+        yield client
+    finally:
+        await client.close()
 
 
 async def test_a_request_arrives_as_it_was_meant_and_the_connection_is_kept():
     """With the right Host and length, and the second one on the same connection."""
-    async with receiving(OK) as receiver:
-        with asking() as client:
-            target = read(f"http://hooks.example.com:{receiver.port}/a?b=c")
-            for _ in range(3):
-                response = await client.request("POST", target, {"content-type": "application/json"}, b'{"a":1}')
-                assert (response.status, response.body, response.ip) == (200, b"ok", "127.0.0.1")
+    async with receiving(OK) as receiver, asking() as client:
+        target = read(f"http://hooks.example.com:{receiver.port}/a?b=c")
+        for _ in range(3):
+            response = await client.request("POST", target, {"content-type": "application/json"}, b'{"a":1}')
+            assert (response.status, response.body, response.ip) == (200, b"ok", "127.0.0.1")
     assert receiver.connections == 1
     assert len(receiver.requests) == 3
     head, _, body = receiver.requests[0].partition(b"\r\n\r\n")
@@ -95,7 +96,7 @@ async def test_a_name_that_leads_elsewhere_by_now_is_refused():
     async def look(host: str) -> list[str]:
         return answers.pop(0)
 
-    with asking(look, Allowance()) as client:
+    async with asking(look, Allowance()) as client:
         target, _ = await client.guard.check("https://hooks.example.com/")
         with pytest.raises(Refused, match="leads to 127.0.0.1"):
             await client.request("POST", target, {})
@@ -110,9 +111,8 @@ async def test_the_connection_goes_to_the_address_that_was_checked():
         looks += 1
         return ["127.0.0.1"] if looks == 1 else ["10.0.0.1"]
 
-    async with receiving(OK) as receiver:
-        with asking(look) as client:
-            response = await client.request("POST", read(f"http://hooks.example.com:{receiver.port}/"), {})
+    async with receiving(OK) as receiver, asking(look) as client:
+        response = await client.request("POST", read(f"http://hooks.example.com:{receiver.port}/"), {})
     assert (response.status, looks) == (200, 1)
 
 
@@ -121,9 +121,8 @@ async def test_no_redirect_is_followed(status):
     """It is an answer like any other; what it points to is never asked."""
     async with receiving(OK) as inside:
         moved = f"HTTP/1.1 {status} Moved\r\nlocation: http://127.0.0.1:{inside.port}/\r\ncontent-length: 0\r\n\r\n"
-        async with receiving(moved.encode()) as receiver:
-            with asking() as client:
-                response = await client.request("POST", read(f"http://127.0.0.1:{receiver.port}/"), {})
+        async with receiving(moved.encode()) as receiver, asking() as client:
+            response = await client.request("POST", read(f"http://127.0.0.1:{receiver.port}/"), {})
     assert response.status == status
     assert inside.requests == []
 
@@ -139,8 +138,8 @@ async def test_no_redirect_is_followed(status):
 )
 async def test_what_is_no_answer_is_told_as_such(answer, kind):
     """With the kind of trouble in a word."""
-    async with receiving(answer, closes=True) as receiver:
-        with asking() as client, pytest.raises(NoAnswer) as trouble:
+    async with receiving(answer, closes=True) as receiver, asking() as client:
+        with pytest.raises(NoAnswer) as trouble:
             await client.request("POST", read(f"http://127.0.0.1:{receiver.port}/"), {})
     assert trouble.value.kind == kind
 
@@ -148,34 +147,33 @@ async def test_what_is_no_answer_is_told_as_such(answer, kind):
 async def test_an_endless_answer_is_cut():
     """64 KiB are read, and the connection is not used again."""
     endless = b"HTTP/1.1 500 No\r\ncontent-length: 9000000\r\n\r\n" + b"x" * 1_000_000
-    async with receiving(endless) as receiver:
-        with asking() as client:
-            target = read(f"http://127.0.0.1:{receiver.port}/")
-            for _ in range(2):
-                response = await client.request("POST", target, {})
-                assert (response.status, len(response.body)) == (500, BODY_MOST)
+    async with receiving(endless) as receiver, asking() as client:
+        target = read(f"http://127.0.0.1:{receiver.port}/")
+        for _ in range(2):
+            response = await client.request("POST", target, {})
+            assert (response.status, len(response.body)) == (500, BODY_MOST)
     assert receiver.connections == 2
 
 
 async def test_a_silent_receiver_is_not_waited_for_beyond_the_limit():
     """The limit is that of the whole request."""
-    async with receiving(OK, is_silent=True) as receiver:
-        with asking() as client, pytest.raises(NoAnswer) as trouble:
+    async with receiving(OK, is_silent=True) as receiver, asking() as client:
+        with pytest.raises(NoAnswer) as trouble:
             await client.request("POST", read(f"http://127.0.0.1:{receiver.port}/"), {}, within_s=0.1)
     assert trouble.value.kind == "timeout"
 
 
 async def test_a_kept_connection_that_was_closed_meanwhile_costs_no_event():
     """The request goes out once more, on a fresh one."""
-    async with receiving(OK, closes=True) as receiver:
-        with asking() as client:
-            target = read(f"http://127.0.0.1:{receiver.port}/")
-            for _ in range(3):
-                assert (await client.request("POST", target, {})).status == 200
+    async with receiving(OK, closes=True) as receiver, asking() as client:
+        target = read(f"http://127.0.0.1:{receiver.port}/")
+        for _ in range(3):
+            assert (await client.request("POST", target, {})).status == 200
     assert len(receiver.requests) == 3
 
 
 async def test_a_header_cannot_carry_another_one():
     """A line end in a value is a mistake of ours, not a request."""
-    with asking() as client, pytest.raises(ValueError, match="header"):
-        await client.request("POST", read("http://127.0.0.1:9/"), {"x-a": "b\r\nx-c: d"})
+    async with asking() as client:
+        with pytest.raises(ValueError, match="header"):
+            await client.request("POST", read("http://127.0.0.1:9/"), {"x-a": "b\r\nx-c: d"})
