@@ -68,6 +68,7 @@ _MISSPELLED = {
     "t-online.com": "t-online.de", "tonline.de": "t-online.de", "yahoo.uk": "yahoo.co.uk", "hotmail.uk": "hotmail.co.uk",
 }  # fmt: skip
 """Misspellings seen so often that they need no rule, and those that no rule would dare."""
+_LETTERS = dict.fromkeys(map(ord, "abcdefghijklmnopqrstuvwxyz"))
 _NAMES: dict[str, list[str]] = {}
 for _domain in LARGE:
     _name, _, _ending = _domain.partition(".")
@@ -119,13 +120,15 @@ def _slips(domain: str, provider: str) -> int | None:
     if len(name) < NAME_LEAST:
         return 1 if domain in {f"{name[:at]}{name[at]}{name[at:]}.{ending}" for at in range(len(name))} else None
     own, _, own_ending = domain.partition(".")
+    if own.translate(_LETTERS) and not name.translate(_LETTERS):
+        return None  # digits and hyphens are put in on purpose: another company's name
     if own_ending != ending and own_ending in _ENDINGS.get(ending, ()):
         within = distance(own, name, 1)
         return within + 1 if within == 1 else None
     believed = 2 if len(name) >= TWO_FROM or name in ("hotmail", "outlook", "comcast", "verizon", "rediff") else 1
     if own_ending == ending:
         slips = distance(own, name, believed)
-        if slips == 2 and len(name) < TWO_FROM and own[-1] != name[-1]:
+        if slips == 2 and (abs(len(own) - len(name)) > 1 or (len(name) < TWO_FROM and own[-1] != name[-1])):
             return None
         return slips if 0 < slips <= believed else None
     return 1 if distance(domain, provider, 1) == 1 else None
