@@ -1,1 +1,1 @@
-"""Broadcasts: contacts, lists, templates, and mail to many of them, one row for each person whatever becomes of it."""
+"""Contacts, the lists they stand on, and people read from files. What is sent to a list goes out as one message (`web.mailings`)."""
