@@ -237,7 +237,8 @@ class Engine:
             cursor.execute(f"PRAGMA page_size={PAGE}")
             cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")
         journal = "WAL" if wal_is_safe() else "TRUNCATE"
-        cursor.execute(f"PRAGMA journal_mode={journal}")
+        # SQLite itself does not wait here: two that open a new database at once would be in each other's way.
+        _take_turn(cursor, f"PRAGMA journal_mode={journal}")
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
         cursor.execute("PRAGMA cache_size=-8192")
@@ -393,11 +394,15 @@ def begin(connection: Connection, *, wait: bool = True) -> bool:
         if not connection.in_transaction():
             connection.begin()
         return True
-    cursor = connection.connection.cursor()
+    return _take_turn(connection.connection.cursor(), "BEGIN IMMEDIATE", wait=wait)
+
+
+def _take_turn(cursor: Any, statement: str, *, wait: bool = True) -> bool:
+    """Run what takes a lock of SQLite's; with `wait=False` return False at once when another process has it."""
     give_up_at = time.monotonic() + LOCK_WAIT_S
     while True:
         try:
-            cursor.execute("BEGIN IMMEDIATE")
+            cursor.execute(statement)
             return True
         except sqlite.OperationalError as error:
             if not is_busy(error) or (wait and time.monotonic() > give_up_at):
