@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -37,7 +37,7 @@ BODIES_MOST = 512 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back: plain data for JSON, or bytes of a media type."""
+    """What goes back: plain data for JSON, bytes of a media type, or pieces of such bytes as they come to be."""
 
     content: Any = None
     status: int = 200
@@ -86,6 +86,14 @@ class Call:
     def media_type(self) -> str:
         """The type of the body, without parameters."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    def prefers(self, media_type: str) -> bool:
+        """Whether the client asks for a media type by its name (RFC 9110 §12.5.1); `*/*` names none."""
+        for wanted in self.headers.get("accept", "").lower().split(","):
+            name, *parameters = (part.strip() for part in wanted.split(";"))
+            if name == media_type:
+                return not any(re.fullmatch(r"q\s*=\s*0(\.0*)?", parameter) for parameter in parameters)
+        return False
 
     def query(self) -> list[tuple[str, str]]:
         """Return the parameters behind the question mark, in order. Raise BadRequest if they cannot be read."""
@@ -140,6 +148,8 @@ class Route:
     gives: Any = None
     """The JSON that it answers with."""
     gives_media: str = JSON
+    gives_also: tuple[str, ...] = ()
+    """Other media types that it answers with when Accept names them."""
     status: int = 200
     parameters: tuple[Parameter, ...] = ()
     problems: tuple[int, ...] = ()
@@ -186,7 +196,10 @@ class Door:
         route = methods.get("GET" if call.method == "HEAD" else call.method)
         name, method = ("none", "other") if route is None else (route.name, route.method)
         self._desk.meter.answered(name, method, answer.status, time.perf_counter() - began)
-        await _send(send, call, answer)
+        if isinstance(answer.content, AsyncGenerator):
+            await _send_pieces(receive, send, call, answer)
+        else:
+            await _send(send, call, answer)
 
     def _call(self, scope: Scope) -> Call:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -313,19 +326,51 @@ async def _send(send: Send, call: Call, answer: Answer) -> None:
     content = answer.content
     empty = answer.status == 204
     body = b"" if empty else content if isinstance(content, bytes) else msgspec.json.encode(content)
-    headers = [
+    headers = [] if empty else [_type_of(answer), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": answer.status, "headers": _head(call, answer) + headers})
+    await send({"type": "http.response.body", "body": b"" if call.method == "HEAD" else body})
+
+
+async def _send_pieces(receive: Receive, send: Send, call: Call, answer: Answer) -> None:
+    """Send an answer piece by piece, no faster than the client takes it, and stop when the client goes away.
+
+    When a piece cannot be made, the connection ends without the last chunk, so that the client knows that something is
+    missing.
+    """
+    headers = [*_head(call, answer), _type_of(answer)]
+    gone = asyncio.ensure_future(_gone(receive))
+    try:
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        if call.method != "HEAD":
+            async for piece in answer.content:
+                if gone.done():
+                    return
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    except Exception as error:
+        log.error("answer_broken_off", request_id=call.request_id, path=call.address, exc_info=error)
+    finally:
+        gone.cancel()
+        await answer.content.aclose()
+
+
+async def _gone(receive: Receive) -> None:
+    """Return when the client has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _type_of(answer: Answer) -> tuple[bytes, bytes]:
+    return b"content-type", answer.media_type.encode("latin-1")
+
+
+def _head(call: Call, answer: Answer) -> list[tuple[bytes, bytes]]:
+    return [
         (b"x-request-id", call.request_id.encode("latin-1")),
         (b"x-content-type-options", b"nosniff"),
         (b"cache-control", b"no-store"),
+        *((name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in answer.headers.items()),
     ]
-    if not empty:
-        headers += [
-            (b"content-type", answer.media_type.encode("latin-1")),
-            (b"content-length", str(len(body)).encode()),
-        ]
-    headers += [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in answer.headers.items()]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if call.method == "HEAD" else body})
 
 
 __all__ = ["ASGIApp", "Answer", "Call", "Does", "Door", "Parameter", "Route", "problem"]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from typing import Any
+
+import msgspec
 
 from aftersend import ids
 from aftersend.control import queue_verbs
@@ -12,6 +15,7 @@ from aftersend.reports import history, search
 from aftersend.reports import log as email_log
 from aftersend.store import accounts, deliveries
 from aftersend.store.connection import Connection
+from aftersend.store.deliveries import Filter
 from aftersend.web import lists, reading
 from aftersend.web.calls import Answer, Call, Parameter
 from aftersend.web.shapes import ActionIn
@@ -24,6 +28,7 @@ SEARCH = tuple(
 COUNT = Parameter(
     "count", "Also say how many rows there are in all, up to 100,000.", schema={"enum": ["exact", "estimate"]}
 )
+NDJSON = "application/x-ndjson"
 COUNTED_MOST = 100_000
 ACTED_MOST = 20_000
 """So many deliveries one request acts on; the answer says if there were more."""
@@ -41,6 +46,8 @@ async def rows(call: Call) -> Answer:
         else:
             cursors[name] = value
     wanted = search.read(words, now=call.desk.clock())
+    if call.prefers(NDJSON):
+        return await _export(call, wanted, cursors)
     after, before = cursors.get("after"), cursors.get("before")
     found = await call.desk.store.ask(
         email_log.page, call.account_id, wanted, limit=lists.limit_of(cursors), after=after, before=before
@@ -62,6 +69,25 @@ async def rows(call: Call) -> Answer:
         before=shown[0]["id"] if has_newer else None,
         **beside,
     )
+
+
+async def _export(call: Call, wanted: Filter, cursors: dict[str, str]) -> Answer:
+    """Answer with all that a search finds, a line of JSON for each row, as it is read."""
+    for name in cursors:
+        if name != "after":
+            raise BadField(f"#/{name}", f"{name} is for pages; an export has all rows. Leave it out.")
+    after = ids.read("dlv", cursors["after"]) if "after" in cursors else None
+    first = await call.desk.store.ask(email_log.part, call.account_id, wanted, after=after)
+    return Answer(_lines(call, wanted, first), media_type=NDJSON)
+
+
+async def _lines(call: Call, wanted: Filter, rows: list[dict[str, Any]]) -> AsyncGenerator[bytes, None]:
+    while rows:
+        yield msgspec.json.Encoder().encode_lines(rows)
+        if len(rows) < email_log.PART:
+            return
+        after = ids.read("dlv", rows[-1]["id"])
+        rows = await call.desk.store.ask(email_log.part, call.account_id, wanted, after=after)
 
 
 async def one(call: Call) -> Answer:

@@ -103,6 +103,8 @@ def _responses(route: Route, schema_of: dict[str, Any]) -> dict[str, Any]:
         done["content"] = {JSON: {"schema": schema_of[repr(route.gives)]}}
     elif route.gives_media != JSON:
         done["content"] = {route.gives_media: {"schema": {"type": "string"}}}
+    for media in route.gives_also:
+        done["content"][media] = {"schema": {"type": "string"}}
     responses = {str(route.status): done}
     if route.name == "sendBatch":
         responses["207"] = {**done, "description": "Some were refused."}

@@ -111,9 +111,10 @@ _LOG = (
         "listDeliveries",
         log.rows,
         "Search the email log: one row for each recipient, newest first. `metadata.NAME` searches your own data. "
-        "A word given twice means or, different words mean and.",
+        "A word given twice means or, different words mean and. With Accept: application/x-ndjson, all rows at once, one a line.",
         "Deliveries",
         gives=shapes.DeliveryPage,
+        gives_also=(log.NDJSON,),
         parameters=(*log.SEARCH, *lists.PAGE, log.COUNT),
         problems=(404, 422),
     ),
