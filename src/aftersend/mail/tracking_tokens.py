@@ -1,0 +1,79 @@
+"""Make and read the tokens in tracked links, so that a visit names its delivery and cannot be forged.
+
+A token is 60 characters of base64url: version, kind, number of the link, second of making, account, message and delivery,
+and 112 bits of HMAC-SHA-256 over all of these. It carries neither an address nor a destination. Owns the form; who keeps the
+secrets, and what a visit means, is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from enum import IntEnum
+from struct import Struct
+from typing import NamedTuple
+
+VALID_S = 400 * 86_400
+"""For so long a token is read; a little longer than what it names is kept."""
+AHEAD_S = 86_400
+"""So far the clocks of two nodes may differ."""
+LENGTH = 60
+
+_VERSION = 1
+_FORM = Struct(">BHIQQQ")
+_MAC = 14
+_SIZE = _FORM.size + _MAC
+
+
+class Kind(IntEnum):
+    """What a token is for."""
+
+    OPEN = 0
+    CLICK = 1
+    UNSUBSCRIBE = 2
+    PREFERENCES = 3
+
+
+class Token(NamedTuple):
+    """What a token names."""
+
+    kind: Kind
+    account_id: int
+    message_id: int
+    delivery_id: int
+    number: int
+    """Of the link in its message, from 1; 0 for what is no link."""
+    made_s: int
+    """When it was made, seconds since 1970."""
+
+
+class Tokens:
+    """Makes tokens with the first of its secrets, and reads those of all: secrets may be rotated."""
+
+    __slots__ = ("_secrets",)
+
+    def __init__(self, secrets: tuple[bytes, ...]) -> None:
+        self._secrets = secrets
+
+    def make(self, kind: int, account_id: int, message_id: int, delivery_id: int, number: int, at_s: int) -> str:
+        """Return a token, in some microseconds. Raise struct.error for numbers out of range (16 bits for `number`)."""
+        said = _FORM.pack(_VERSION << 4 | kind, number, at_s, account_id, message_id, delivery_id)
+        return urlsafe_b64encode(said + hmac.digest(self._secrets[0], said, "sha256")[:_MAC]).decode("ascii")
+
+    def read(self, token: str | bytes, now_s: int) -> Token | None:
+        """Return what a token names; None if it was altered, not made here, or is too old."""
+        if len(token) != LENGTH:
+            return None
+        try:
+            whole = urlsafe_b64decode(token)
+        except ValueError:
+            return None
+        if len(whole) != _SIZE:
+            return None
+        said, mac = whole[: _FORM.size], whole[_FORM.size :]
+        if not any(hmac.compare_digest(mac, hmac.digest(each, said, "sha256")[:_MAC]) for each in self._secrets):
+            return None
+        first, number, at_s, account_id, message_id, delivery_id = _FORM.unpack(said)
+        if first >> 4 != _VERSION or first & 15 > max(Kind) or not -AHEAD_S <= now_s - at_s <= VALID_S:
+            return None
+        return Token(Kind(first & 15), account_id, message_id, delivery_id, number, at_s)
