@@ -83,3 +83,33 @@ def test_a_bad_period_is_refused(client, words):
     answer = client.get("/v1/reports/results", params=words)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == f"#/{next(iter(words))}"
+
+
+@pytest.mark.parametrize("step", ["hour", "day"])
+@pytest.mark.parametrize("name", REPORTS)
+def test_the_numbers_over_time_sum_to_the_numbers_of_the_period(client, name, step):
+    """Every step is there, also those of nothing, and nothing is counted in two of them."""
+    told = client.get(f"/v1/reports/{name}/series", params={"since": "2d", "step": step}).json()
+    series = msgspec.convert(told, shapes.Series)
+    report = client.get(f"/v1/reports/{name}", params={"since": told["since"], "until": told["until"]}).json()
+    sums = [sum(column) for column in zip(*(point.counts for point in series.points), strict=True)]
+    assert dict(zip(series.words, sums, strict=True)) == {row["word"]: row["count"] for row in report["counts"]}
+    moments = [clock.from_iso(point.at) for point in series.points]
+    assert moments == list(range(moments[0], moments[-1] + 1, {"hour": clock.HOUR, "day": clock.DAY}[step]))
+    assert len(moments) in ({"hour": (49, 50), "day": (3,)}[step])
+
+
+@pytest.mark.parametrize(
+    ("words", "field"),
+    [
+        ({"since": "90d", "step": "hour"}, "since"),
+        ({"since": "9999d"}, "since"),
+        ({"step": "week"}, "step"),
+        ({"since": "1h", "until": "2h"}, "until"),
+    ],
+)
+def test_a_bad_series_is_refused(client, words, field):
+    """Too many steps, an unknown step, no time at all: the field is named."""
+    answer = client.get("/v1/reports/results/series", params=words)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == f"#/{field}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from aftersend.clock import HOUR, Instant
+from aftersend.clock import DAY, HOUR, Instant
 from aftersend.ledger.conservation import sums
 from aftersend.ledger.facts import BY_WORD
 from aftersend.ledger.vocabularies import VOCABULARIES
@@ -34,6 +34,10 @@ _KIND = {
     "icons": "icon",
 }
 """Under which kind the counters of a vocabulary are kept."""
+STEPS = {HOUR: "hour", DAY: "day"}
+"""The widths of a step in a series, in microseconds, and what each is called."""
+MOST_STEPS = 750
+"""So many steps one series has: a month of hours, two years of days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,48 @@ def counts(connection: Connection, account_id: int, vocabulary: str, period: Per
 def all_counts(connection: Connection, account_id: int, period: Period) -> dict[str, dict[str, int]]:
     """Return the numbers of all five vocabularies."""
     return {name: counts(connection, account_id, name, period) for name in VOCABULARIES}
+
+
+def series(
+    connection: Connection,
+    account_id: int,
+    name: str,
+    *,
+    since: Instant,
+    until: Instant,
+    stream: str | None = None,
+    step: int,
+) -> dict[str, Any]:
+    """Return the numbers of one vocabulary over time: for each step of the period the number behind each word, zeros included.
+
+    Steps are whole hours or days (UTC), at most `MOST_STEPS` of them. The sum over the steps is what `report` tells of the
+    same period.
+    """
+    since, until = since // step * step, -(-until // step) * step
+    vocabulary = VOCABULARIES[REPORTS[name]]
+    words = [word for word, _ in vocabulary.words]
+    place = {word: number for number, word in enumerate(words)}
+    points = {at: [0] * len(words) for at in range(since, until, step)}
+    for at, word, number in deliveries.counted_over_time(
+        connection,
+        account_id,
+        kind=_KIND[vocabulary.name],
+        since=since,
+        until=until,
+        step=step,
+        stream=stream,
+    ):
+        if word in place:
+            points[at][place[word]] = number
+    return {
+        "report": name,
+        "step": STEPS[step],
+        "since": moment(since),
+        "until": moment(until),
+        "stream": stream,
+        "words": words,
+        "points": [{"at": moment(at), "counts": numbers} for at, numbers in points.items()],
+    }
 
 
 def facts(connection: Connection, account_id: int, period: Period) -> dict[str, int]:

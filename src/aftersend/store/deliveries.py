@@ -317,6 +317,35 @@ def counted(
     return {word: int(number) for word, number in connection.execute(query) if number}
 
 
+def counted_over_time(
+    connection: Connection,
+    account_id: int,
+    *,
+    kind: str,
+    since: Instant,
+    until: Instant,
+    step: int,
+    stream: str | None = None,
+) -> list[tuple[Instant, str, int]]:
+    """Return (begin of a step, word, how many) from the counters, by the time of creation; steps of nothing are not in it.
+    `step` is in microseconds, whole hours."""
+    begin = counts.c.bucket_us - counts.c.bucket_us % step
+    query = (
+        select(begin, counts.c.word, func.sum(counts.c.number))
+        .where(
+            counts.c.account_id == account_id,
+            counts.c.kind == kind,
+            counts.c.bucket_us >= since,
+            counts.c.bucket_us < until,
+        )
+        .group_by(begin, counts.c.word)
+        .order_by(begin, counts.c.word)
+    )
+    if stream is not None:
+        query = query.where(counts.c.stream == stream)
+    return [(int(at), word, int(number)) for at, word, number in connection.execute(query) if number]
+
+
 def refusals_of(
     connection: Connection, account_id: int, *, limit: int, before: int | None = None
 ) -> list[dict[str, Any]]:

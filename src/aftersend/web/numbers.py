@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from aftersend.clock import DAY
+from aftersend.errors import BadField
 from aftersend.reports import activity, search
 from aftersend.reports.activity import Period
 from aftersend.web import lists
@@ -12,6 +14,11 @@ PERIOD = (
     Parameter("until", "Created before this time."),
     Parameter("stream", "In one stream only."),
 )
+STEP = Parameter(
+    "step",
+    "How wide a step is; without it hours for up to three days, else days (UTC).",
+    schema={"enum": list(activity.STEPS.values())},
+)
 
 
 def report(name: str) -> Does:
@@ -21,6 +28,38 @@ def report(name: str) -> Does:
         return Answer(await call.desk.store.ask(activity.report, call.account_id, name, _period(call)))
 
     return answer
+
+
+def series(name: str) -> Does:
+    """Return the function that answers with the numbers of one vocabulary over time."""
+
+    async def answer(call: Call) -> Answer:
+        found = lists.taken(call, "since", "until", "stream", "step", cursors=())
+        now = call.desk.clock()
+        since = search.instant(found.get("since", "7d"), "since", now=now)
+        until = search.instant(found["until"], "until", now=now) if "until" in found else now
+        span = until - since
+        if span <= 0:
+            raise BadField("#/until", "until lies before since, so that there is no time between them.")
+        step = _step(found.get("step", "hour" if span <= 3 * DAY else "day"))
+        if span > (activity.MOST_STEPS - 1) * step:
+            raise BadField(
+                "#/since",
+                f"That is more than {activity.MOST_STEPS} steps of {activity.STEPS[step]}; ask for less, or for step=day.",
+            )
+        told = await call.desk.store.ask(
+            activity.series, call.account_id, name, since=since, until=until, stream=found.get("stream"), step=step
+        )
+        return Answer(told)
+
+    return answer
+
+
+def _step(named: str) -> int:
+    for step, name in activity.STEPS.items():
+        if name == named:
+            return step
+    raise BadField("#/step", f"step is {' or '.join(activity.STEPS.values())}.")
 
 
 async def conservation(call: Call) -> Answer:

@@ -232,6 +232,20 @@ _REPORTS = (
         )
         for name, vocabulary in REPORTS.items()
     ),
+    *(
+        Route(
+            "GET",
+            f"/v1/reports/{name}/series",
+            f"report{name.title()}Series",
+            numbers.series(name),
+            f"Count by the words of {vocabulary.replace('_', ' ')} over time: a point for each hour or day, zeros included.",
+            "Reports",
+            gives=shapes.Series,
+            parameters=(*numbers.PERIOD, numbers.STEP),
+            problems=(422,),
+        )
+        for name, vocabulary in REPORTS.items()
+    ),
     Route(
         "GET",
         "/v1/reports/conservation",

@@ -351,6 +351,25 @@ class Report(Out):
     counts: list[Count]
 
 
+class SeriesPoint(Out):
+    """The numbers of one step, in the order of the series' words."""
+
+    at: str
+    counts: list[int]
+
+
+class Series(Out):
+    """One vocabulary's numbers over time."""
+
+    report: str
+    step: str
+    since: str
+    until: str
+    stream: str | None
+    words: list[str]
+    points: list[SeriesPoint]
+
+
 class Conservation(Out):
     """Whether everybody is accounted for."""
 
