@@ -51,6 +51,18 @@ def test_questions_are_answered_over_http(far: Run) -> None:
     assert far("log", "--status", "nonsense").status == USAGE
 
 
+def test_bounces_are_listed_and_counted_over_http(far: Run) -> None:
+    """A number is the length of the list with the same words."""
+    far(*HELLO, *(part for name in ("one", "two") for part in ("--to", f"unknown@{name}.practice.test")), "--wait")
+    rows = far("bounces", "--detail", "invalid_recipient", "--json").rows
+    assert {"unknown@one.practice.test", "unknown@two.practice.test"} <= {row["recipient"] for row in rows}
+    counted = far("bounces", "--by", "detail", "--json").rows[0]["rows"]
+    assert [row["count"] for row in counted if row["word"] == "invalid_recipient"] == [len(rows)]
+    assert "Invalid recipient" in far("bounces", "-n", "1").out
+    assert far("bounces", "--domain", "nowhere.test").status == NOTHING
+    assert far("bounces", "--reason", "nonsense").status == USAGE
+
+
 def test_the_queue_is_changed_over_http(far: Run) -> None:
     """A planned message can be held and cancelled from afar."""
     assert far(*HELLO, "--to", "cid@one.practice.test", "--at", "2099-01-01T00:00:00Z").status == USAGE

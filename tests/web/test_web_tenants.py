@@ -42,6 +42,7 @@ def test_nothing_of_another_account_is_seen_or_changed(house, route):
     things = {
         "address": "ann@secret.example",
         "name": "secret.example",
+        "by": "domain",
         "id": sent["id"]
         if "/messages/" in route.path
         else key
@@ -83,7 +84,11 @@ def test_nothing_of_another_account_is_seen_or_changed(house, route):
     if route.name == "replaceContact":
         body = {"addresses": [{"address": "eve@example.net"}]}
     answer = other.request(route.method, path, **({"json": body} if body is not None else {}))
-    if _VARIABLE.search(route.path) and route.name not in ("putSuppression", "saveTemplate"):
+    if _VARIABLE.search(route.path) and route.name not in (
+        "putSuppression",
+        "saveTemplate",
+        "countBounces",
+    ):
         assert answer.status_code == 404, answer.text
     assert (
         "secret" not in answer.text.replace("ann@secret.example", "").replace("secret.example", "")

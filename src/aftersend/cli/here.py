@@ -178,6 +178,20 @@ class Here:
 
         return self.read(activity.report, self.account, name, self._period(words))
 
+    def bounces(
+        self, words: Sequence[tuple[str, str]], *, limit: int, after: str | None = None
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """Return a page of bounces, and the id behind which there are more, or None."""
+        from aftersend.reports import bounces
+
+        return self.read(bounces.page, self.account, words, now=clock.now(), limit=limit, after=after)
+
+    def bounce_numbers(self, by: str, words: Sequence[tuple[str, str]], *, limit: int) -> dict[str, Any]:
+        """Return how many bounces there are by one of their sides."""
+        from aftersend.reports import bounces
+
+        return self.read(bounces.breakdown, self.account, by, words, now=clock.now(), most=limit)
+
     def conservation(self, words: Sequence[tuple[str, str]]) -> dict[str, Any]:
         """Return whether everybody is accounted for."""
         from aftersend.reports import activity

@@ -144,6 +144,20 @@ class There:
         found: dict[str, Any] = self.ask("GET", f"/v1/reports/{name}", words=words)
         return found
 
+    def bounces(
+        self, words: Sequence[tuple[str, str]], *, limit: int, after: str | None = None
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """Return a page of bounces, and the id behind which there are more, or None."""
+        asked = [*words, ("limit", limit), *((("after", after),) if after else ())]
+        found = self.ask("GET", "/v1/bounces", words=asked)
+        rows: list[dict[str, Any]] = found["data"]
+        return rows, rows[-1]["id"] if found["has_more"] else None
+
+    def bounce_numbers(self, by: str, words: Sequence[tuple[str, str]], *, limit: int) -> dict[str, Any]:
+        """Return how many bounces there are by one of their sides."""
+        found: dict[str, Any] = self.ask("GET", f"/v1/reports/bounces/{by}", words=[*words, ("limit", limit)])
+        return found
+
     # ---- mail --------------------------------------------------------------------------------------------------------
 
     def send(self, message: Mapping[str, Any], *, idempotency_key: str | None) -> dict[str, Any]:

@@ -24,6 +24,7 @@ _VERBS = {
     "log": ("log", "Search the email log."),
     "show": ("show", "One delivery's whole history in plain words."),
     "results": ("results", "Count what has become of the mail, in all five vocabularies."),
+    "bounces": ("bounces", "What came back: one by one, or counted by reason, provider, domain or day."),
     "refusals": ("refusals", "Submissions that got an error reply."),
     "queue": ("queue", "What waits: look, hold, release, retry, cancel."),
     "suppress": ("suppress", "Addresses that are not mailed."),

@@ -123,7 +123,7 @@ def _conditions(account_id: int, wanted: Filter) -> list[ColumnElement[bool]]:
         came_back = select(events.c.key).where(
             events.c.account_id == d.account_id,
             events.c.delivery_id == d.id,
-            or_(*(_is_bounce(each) for each in wanted.bounces)),
+            or_(*(is_bounce(each) for each in wanted.bounces)),
         )
         found.append(came_back.exists())
     return found
@@ -138,7 +138,8 @@ def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _is_bounce(wanted: BounceWanted) -> ColumnElement[bool]:
+def is_bounce(wanted: BounceWanted) -> ColumnElement[bool]:
+    """Return the condition that an event of `events` is such a bounce."""
     e = events.c
     found: list[ColumnElement[bool]] = [e.fact.in_(wanted.facts), e.reason == wanted.reason]
     if wanted.details or wanted.is_other_detail:

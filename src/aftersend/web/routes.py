@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aftersend.reports.activity import REPORTS
 from aftersend.web import administration, health, lists, log, messages, metrics, numbers, openapi, pages, shapes
+from aftersend.web.bounces_routes import BOUNCES
 from aftersend.web.calls import Answer, Call, Parameter, Route
 from aftersend.web.contacts_routes import CONTACTS
 from aftersend.web.messages import IDEMPOTENCY, MIME
@@ -541,6 +542,7 @@ ROUTES: tuple[Route, ...] = (
     *_LOG,
     *_REPORTS,
     *_ADMINISTRATION,
+    *BOUNCES,
     *CONTACTS,
     *RETURNS,
     *TEMPLATES,

@@ -11,6 +11,7 @@ from __future__ import annotations
 from aftersend.store.schema import audience, hooks, people, quality, tracking, treatment
 from aftersend.store.schema.columns import metadata
 from aftersend.store.schema.core import (
+    BOUNCE_EVENTS,
     COMMON_RESULTS,
     RESULTS_WORTH_AN_INDEX,
     accounts,
@@ -37,6 +38,7 @@ from aftersend.store.schema.core import (
 )
 
 __all__ = [
+    "BOUNCE_EVENTS",
     "COMMON_RESULTS",
     "RESULTS_WORTH_AN_INDEX",
     "accounts",

@@ -180,7 +180,11 @@ events = table(
 )
 """The ledger. Rows are appended and never changed, except that retention takes `evidence` away."""
 
+BOUNCE_EVENTS = "fact IN (21, 22, 23, 24)"
+"""Events that count as bounces (`ledger.vocabularies.bounces`): few, and asked for by themselves."""
+
 partial_index(events, "ix_events_evidence", "recorded_us", "evidence IS NOT NULL")
+partial_index(events, "ix_events_bounced", "account_id, delivery_id", BOUNCE_EVENTS)
 
 refusals = table(
     "refusals",
