@@ -361,3 +361,21 @@ def test_time_stands_still_while_something_is_held(house):
     client.post(f"/v1/deliveries/{delivery}/release")
     after = house.ask(deliveries.one, 1, ids.read("dlv", delivery))["expires_us"]
     assert abs(after - before - 2 * clock.DAY) < clock.MINUTE
+
+
+@pytest.mark.parametrize(
+    ("recipient", "fact", "meant"),
+    [
+        ("ann.müller@gmial.com", Fact.BOUNCED_INVALID, "ann.müller@gmail.com"),
+        ("ann@gmial.com", Fact.GAVE_UP, None),
+        ("ann@gmail.com", Fact.BOUNCED_INVALID, None),
+        ("ann@example.net", Fact.BOUNCED_INVALID, None),
+    ],
+)
+def test_a_misspelled_address_that_does_not_exist_comes_with_the_one_meant(house, recipient, fact, meant):
+    """001 Failed: the data is to be updated, so the row says with what; only where the address is proven wrong."""
+    client = house.client()
+    sent = client.post("/v1/messages", json=HELLO | {"to": [recipient]}).json()["deliveries"][0]["id"]
+    house.happen(sent, fact, reason=Reason.BAD_DOMAIN if fact is Fact.BOUNCED_INVALID else Reason.NETWORK_ERROR)
+    assert client.get(f"/v1/deliveries/{sent}").json()["suggested_address"] == meant
+    assert client.get("/v1/deliveries").json()["data"][0]["suggested_address"] == meant

@@ -38,6 +38,7 @@ def tell(one: dict[str, Any], *, with_evidence: bool = True) -> None:
     if one["who_must_act"] != "nobody":
         _pair("Who must act", one["who_must_act"].replace("_", " "))
     _pair("Advice", one["advice"])
+    _pair("Perhaps meant", one.get("suggested_address"))
     _pair("Next", one["next"]["sentence"])
     for line in one.get("known_by", []):
         _pair("How we know", line)

@@ -10,7 +10,8 @@ from aftersend import ids
 from aftersend.clock import Instant
 from aftersend.errors import BadField
 from aftersend.ledger.explain import Explanation
-from aftersend.ledger.facts import members
+from aftersend.ledger.facts import Fact, members
+from aftersend.policy.score.typos import suggest
 from aftersend.reports.telling import Row, explained, moment, parsed
 from aftersend.store import deliveries, nodes
 from aftersend.store.connection import Connection
@@ -107,4 +108,17 @@ def told(row: Row, explanation: Explanation) -> dict[str, Any]:
         "reason": row["reason"],
         "detail": row["detail"],
         "said": row["said"],
+        "suggested_address": suggested(row["recipient"], row["facts"]),
     }
+
+
+def suggested(recipient: str, facts: int) -> str | None:
+    """Return the address that was meant, as far as its domain tells, where there is no such address; else None.
+
+    Only a proposal for whoever owns the data: nothing is ever sent to it by itself.
+    """
+    if not facts & Fact.BOUNCED_INVALID.bit:
+        return None
+    local, _, domain = recipient.rpartition("@")
+    better = suggest(domain)
+    return f"{local}@{better}" if better and local else None

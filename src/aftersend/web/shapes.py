@@ -231,6 +231,9 @@ class DeliveryRow(Out):
     reason: Annotated[str | None, _says("The identifier of the reason.", "mailbox_full")] = None
     detail: str | None = None
     said: Annotated[str | None, _says("What the other side said; its words are not to be trusted.")] = None
+    suggested_address: Annotated[
+        str | None, _says("Where the address does not exist: the one that was probably meant.", "ann@gmail.com")
+    ] = None
 
 
 class Event(Out):
