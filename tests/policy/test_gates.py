@@ -33,6 +33,7 @@ class Candidate:
     window: Window | None = None
     facts: int = 0
     pace: Pace | None = None
+    known: gates.Known | None = None
 
 
 def test_nothing_against_it() -> None:
@@ -73,6 +74,18 @@ def test_planned_for_later(due: int | None, waits: bool) -> None:
         assert (verdict.fact, verdict.until_us) == (Fact.SCHEDULED, due)
 
 
+def test_credits() -> None:
+    """Counted mail passes while there are credits; then it waits for a day at the most, and ends."""
+    assert gates.decide(Candidate(known=gates.Known(gates.Purse(1), LATER)), NOW) is PASS
+    waits = gates.decide(Candidate(known=gates.Known(gates.Purse(0, renews_us=NOW + 1), NOW + 2)), NOW)
+    assert isinstance(waits, Hold)
+    assert (waits.fact, waits.until_us) == (Fact.DEPLETED, NOW + 2)
+    assert "the plan renews on" in waits.why
+    ended = gates.decide(Candidate(known=gates.Known(gates.Purse(0), NOW)), NOW)
+    assert isinstance(ended, Refuse)
+    assert ended.fact is Fact.EXPIRED
+
+
 def test_the_order_is_fixed() -> None:
     """Impossible before listed, listed before planned: what can never be sent does not wait for its time."""
     order = []
@@ -94,6 +107,8 @@ def test_the_order_is_fixed() -> None:
         suppressed=st.none() | st.text(max_size=10),
         suppression_origin=st.sampled_from(["learned", "configured", None]),
         suppressed_until=st.none() | st.integers(0, 2 * NOW),
+        known=st.none()
+        | st.builds(gates.Known, st.none() | st.builds(gates.Purse, st.integers(0, 2)), st.integers(0, 2 * NOW)),
     )
 )
 def test_every_verdict_can_be_acted_on(candidate: Candidate) -> None:

@@ -97,8 +97,7 @@ class House:
         self.server = await web.serve(web.application(self.desk), [("127.0.0.1", 0)])
 
     async def _refresh(self) -> None:
-        self.intake.streams = await self.store.ask(accounts.all_streams)
-        self.intake.domains = await self.store.ask(accounts.all_domains)
+        await self.intake.refresh()
 
     @property
     def url(self) -> str:

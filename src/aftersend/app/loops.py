@@ -41,6 +41,7 @@ async def treat(service: Service) -> None:
                 batch=TREATMENT_BATCH,
                 hours=service.intake.hours,
                 rate=service.intake.rate,
+                metered=service.intake.metered,
             )
             if looked_at:
                 continue
@@ -96,11 +97,12 @@ async def look_around(service: Service) -> None:
 
 
 async def end_overdue(service: Service) -> None:
-    """End what has waited too long, every few seconds."""
+    """Renew the plans of accounts, and end what has waited too long, every few seconds."""
     from aftersend import treatment
 
     while not service.stopping.is_set():
         with contextlib.suppress(TryLater):
+            await treatment.renew_plans(service.store, service.clock, service.ids)
             await treatment.end_overdue(service.store, service.clock, service.ids, node=service.node)
         await asyncio.sleep(UPKEEP_EVERY_S)
 

@@ -59,9 +59,8 @@ class Service:
         self.stopping.set()
 
     async def refresh(self) -> None:
-        """Read again what the hot paths keep in memory: streams, domains, signing keys, how many nodes there are."""
-        self.intake.streams = await self.store.ask(accounts.all_streams)
-        self.intake.domains = await self.store.ask(accounts.all_domains)
+        """Read again what the hot paths keep in memory: streams, domains, whose mail costs credits, signing keys, how many nodes there are."""
+        await self.intake.refresh()
         if self.signer is not None:
             from aftersend.control import seal
 

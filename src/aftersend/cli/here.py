@@ -376,6 +376,59 @@ class Here:
         self.audit("set a stream", name)
         return {"name": name, "kind": kind, "lifetime_hours": seconds / 3600, "hours": hours, "rate": rate}
 
+    # ---- credits -----------------------------------------------------------------------------------------------------
+
+    def credits(self) -> dict[str, Any]:
+        """Return what the account has."""
+        from aftersend.control import credits
+
+        return self.read(credits.standing, self.account)
+
+    def credit_entries(self, *, limit: int) -> list[dict[str, Any]]:
+        """Return what people and plans did to the purse, newest first."""
+        from aftersend.control import credits
+        from aftersend.store import credits as kept
+
+        return [credits.told_entry(row) for row in self.read(kept.entries, self.account, limit=limit)]
+
+    def top_up(self, amount: int, why: str) -> dict[str, Any]:
+        """Put credits in, or take some out."""
+        from aftersend.control import credits
+
+        self.prepare_once()
+        told = self.write(
+            credits.top_up, self.account, amount=amount, why=why, who=self.who, ids=self.ids, now=clock.now()
+        )
+        self.audit("topped up credits", f"{amount:+}")
+        return told
+
+    def set_credit_plan(self, amount: int, period: str, mode: str) -> dict[str, Any]:
+        """Set a plan, and fill the purse."""
+        from aftersend.control import credits
+
+        self.prepare_once()
+        told = self.write(
+            credits.set_plan, self.account,
+            amount=amount, period=period, mode=mode, who=self.who, ids=self.ids, now=clock.now(),
+        )  # fmt: skip
+        self.audit("set a plan of credits", f"{amount} a {period}")
+        return told
+
+    def end_credit_plan(self) -> dict[str, Any]:
+        """End the plan."""
+        from aftersend.control import credits
+
+        told = self.write(credits.end_plan, self.account, now=clock.now())
+        self.audit("ended a plan of credits", "")
+        return told
+
+    def stop_credits(self) -> None:
+        """Count the account's mail no longer. Raise NotFound."""
+        from aftersend.store import credits
+
+        self.write(credits.close_purse, self.account)
+        self.audit("stopped counting mail", "")
+
     # ---- sending domains ---------------------------------------------------------------------------------------------
 
     @property

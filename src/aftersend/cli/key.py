@@ -18,7 +18,11 @@ def key() -> None:
 @key.command()
 @click.argument("name")
 @click.option(
-    "--scope", "scopes", multiple=True, metavar="SCOPE", help="send, read, admin or * (all). [default: send, read]"
+    "--scope",
+    "scopes",
+    multiple=True,
+    metavar="SCOPE",
+    help="send, read, admin, operate or * (all). [default: send, read]",
 )
 @click.option("--network", "networks", multiple=True, metavar="NETWORK", help="Usable from this network only.")
 @click.option("--test", "is_test", is_flag=True, help="A key that is told apart as one for tests.")

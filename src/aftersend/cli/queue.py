@@ -22,6 +22,7 @@ _STAGES = {
     "held": "held by a person",
     "relayed": "handed to a relay",
     "set_aside": "set aside: our fault",
+    "depleted": "no credits left",
 }
 
 

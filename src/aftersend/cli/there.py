@@ -223,6 +223,32 @@ class There:
         made: dict[str, Any] = self.ask("POST", "/v1/streams", json=body)
         return made
 
+    # ---- credits -----------------------------------------------------------------------------------------------------
+
+    def credits(self) -> dict[str, Any]:
+        """Return what the account has."""
+        return dict(self.ask("GET", "/v1/credits"))
+
+    def credit_entries(self, *, limit: int) -> list[dict[str, Any]]:
+        """Return what people and plans did to the purse, newest first."""
+        return list(self.ask("GET", "/v1/credits/entries", words=[("limit", limit)])["data"])
+
+    def top_up(self, amount: int, why: str) -> dict[str, Any]:
+        """Put credits in, or take some out."""
+        return dict(self.ask("POST", "/v1/credits", json={"amount": amount, "why": why}))
+
+    def set_credit_plan(self, amount: int, period: str, mode: str) -> dict[str, Any]:
+        """Set a plan, and fill the purse."""
+        return dict(self.ask("PUT", "/v1/credits/plan", json={"amount": amount, "period": period, "mode": mode}))
+
+    def end_credit_plan(self) -> dict[str, Any]:
+        """End the plan."""
+        return dict(self.ask("DELETE", "/v1/credits/plan"))
+
+    def stop_credits(self) -> None:
+        """Count the account's mail no longer."""
+        self.ask("DELETE", "/v1/credits")
+
     # ---- sending domains ---------------------------------------------------------------------------------------------
 
     def add_domain(self, name: str) -> dict[str, Any]:

@@ -31,6 +31,7 @@ _VERBS = {
     "returns": ("returns", "What came back: read a directory of it, see what nobody understood, teach."),
     "contact": ("contact", "People and their addresses: import, export, look, remove."),
     "list": ("contact", "Lists that people stand on."),
+    "credits": ("credits", "What an account may send: top up, plans, the ledger."),
     "domain": ("domain", "Sending domains: keys, DNS records, check."),
     "key": ("key", "API keys, which are SMTP passwords too."),
     "stream": ("stream", "Kinds of mail with rules of their own."),

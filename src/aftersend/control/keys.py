@@ -21,8 +21,10 @@ from aftersend.store.accounts import Key
 from aftersend.store.connection import Connection
 
 KINDS = ("live", "test")
-SCOPES = ("send", "read", "admin")
+SCOPES = ("send", "read", "admin", "operate")
+"""`operate` is for those who run the installation: credits, and whatever else an account must not give to itself."""
 EVERYTHING = "*"
+"""All scopes; `operate` only for keys of the first account, which is the operator's own."""
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _SECRET_LENGTH = 43
 _CHECK_LENGTH = 6
@@ -255,6 +257,8 @@ class Keys:
 
 def may(key: Key, scope: str) -> bool:
     """Say whether a key may do what needs this scope."""
+    if scope == "operate" and key.account_id != accounts.FIRST_ACCOUNT:
+        return scope in key.scopes
     return scope in key.scopes or EVERYTHING in key.scopes
 
 

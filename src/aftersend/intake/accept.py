@@ -26,7 +26,7 @@ from aftersend.policy import gates, pace, windows
 from aftersend.policy.pace import Pace, Rate
 from aftersend.policy.verdict import PASS
 from aftersend.policy.windows import Window
-from aftersend.store import Store, record, turns
+from aftersend.store import Store, accounts, credits, record, turns
 from aftersend.store.accounts import Stream
 
 RECEIVED_HEADERS_MOST = 100
@@ -40,6 +40,8 @@ FLAG_8BIT = 1
 FLAG_UTF8 = 2
 FLAG_RET_FULL = 4
 FLAG_RET_HDRS = 8
+FLAG_OWN = 32
+"""A report of ours to a sender: it costs nothing."""
 NEVER_SENT_ON = frozenset({"bcc", "resent-bcc", "return-path"})
 
 
@@ -107,10 +109,11 @@ class Fresh:
     window: Window | None = None
     facts: int = 0
     pace: Pace | None = None
+    known: gates.Known | None = None
 
 
 class Intake:
-    """Takes messages in for all accounts. Made once; `streams` and `domains` are kept up to date by whoever changes them."""
+    """Takes messages in for all accounts. Made once; `refresh` keeps up with what people change."""
 
     def __init__(
         self,
@@ -131,7 +134,20 @@ class Intake:
         self.streams: dict[tuple[int, str], Stream] = {}
         self.domains: dict[tuple[int, str], bool] = {}
         self.lifetimes: dict[str, float] = {}
+        self.metered: frozenset[int] = frozenset()
+        """Accounts whose mail costs credits: it is treated before it goes to delivery."""
         self._date = (0, "")
+        self._refreshing = asyncio.Lock()
+
+    async def refresh(self) -> None:
+        """Read again what is kept in memory: streams, domains, and whose mail is looked at.
+
+        One at a time: who asks after a change must not be overtaken by what was read before it.
+        """
+        async with self._refreshing:
+            self.streams = await self._store.ask(accounts.all_streams)
+            self.domains = await self._store.ask(accounts.all_domains)
+            self.metered = await self._store.ask(credits.metered)
 
     def accept(self, request: Request) -> asyncio.Future[record.Receipt]:
         """Take a message in; the future has the receipt once it is durable. Raise SubmissionError at once if it is refused."""
@@ -165,6 +181,7 @@ class Intake:
             (0 if content.isascii() else FLAG_8BIT)
             | (FLAG_UTF8 if request.smtputf8 and not block.isascii() else 0)
             | (FLAG_COMPILED if request.compiled is not None else 0)
+            | (FLAG_OWN if request.origin.via == "report" else 0)
             | (FLAG_RET_FULL if request.ret == "FULL" else FLAG_RET_HDRS if request.ret == "HDRS" else 0)
         )
         tags = self._tags(request.tags if request.tags is not None else wanted.tags)
@@ -188,7 +205,8 @@ class Intake:
         lifetime = int(self.lifetimes.get(stream.name, stream.lifetime_s) * SECOND)
         expires = max(now, scheduled or 0) + lifetime
         key = request.idempotency_key or wanted.idempotency_key
-        entries = self._entries(request.recipients, stream, scheduled, now)
+        must_wait = account in self.metered and not flags & FLAG_OWN
+        entries = self._entries(request.recipients, stream, scheduled, now, must_wait=must_wait)
         personal = None
         if request.personal is not None:
             said = zip(entries, request.personal, strict=True)
@@ -209,15 +227,24 @@ class Intake:
         )
 
     def _entries(
-        self, recipients: Sequence[Recipient], stream: Stream, scheduled: Instant | None, now: Instant
+        self,
+        recipients: Sequence[Recipient],
+        stream: Stream,
+        scheduled: Instant | None,
+        now: Instant,
+        *,
+        must_wait: bool,
     ) -> list[record.Entry]:
-        """Ask the gates at once about every recipient; most mail passes, and need not wait for treatment."""
+        """Ask the gates at once about every recipient; most mail passes, and need not wait for treatment.
+
+        What has to be looked at in any case (`must_wait`) does.
+        """
         fresh_ids = iter(self._ids.block(2 * len(recipients)))
-        window, is_paced = windows.read(stream.hours), bool(stream.rate)
+        window, must_wait = windows.read(stream.hours), must_wait or bool(stream.rate)
         made = []
         for r in recipients:
             passed = (
-                not is_paced
+                not must_wait
                 and gates.decide(Fresh(r.address, r.domain, stream.name, scheduled, window=window), now) is PASS
             )
             made.append(

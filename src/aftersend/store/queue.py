@@ -33,6 +33,8 @@ class Stage(IntEnum):
     """A smart host has it; we wait for news until its due time."""
     SET_ASIDE = 5
     """Our own fault met it three times; an operator looks at it."""
+    DEPLETED = 6
+    """Its account has no credits; at its due time it ends."""
 
 
 BELL = {Stage.TREATMENT: "treatment", Stage.DELIVERY: "delivery"}
@@ -78,6 +80,8 @@ class Claim:
     """The hours of its stream, which treatment fills in."""
     pace: Any = None
     """How the rate of its stream stands; treatment fills it in."""
+    known: Any = None
+    """What else treatment found out before it asked the gates."""
 
 
 _CLAIMED = (

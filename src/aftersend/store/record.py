@@ -18,7 +18,7 @@ from aftersend.errors import Conflict, TryLater
 from aftersend.ledger.facts import Fact
 from aftersend.ledger.standing import Judge
 from aftersend.ledger.vocabularies import delivery_results, life_cycle
-from aftersend.store import standings
+from aftersend.store import credits, standings
 from aftersend.store.counting import changes
 from aftersend.store.engine import (
     Statement,
@@ -446,6 +446,9 @@ def steps(connection: Connection, items: Sequence[Step]) -> list[bool]:
     many(connection, _READING, explained)
     many(connection, _READING_ONLY, bare)
     many(connection, _DONE, done)
+    if done:
+        ended = [(account_id, delivery_id, before[account_id, delivery_id][0]) for account_id, delivery_id, _ in done]
+        credits.settle(connection, ended, now=items[-1].now)
     many(connection, _GO_ON, go_on)
     many(connection, _MOVE_ON, move_on)
     _add(connection, tally, bounced)

@@ -2,5 +2,6 @@
 
 from aftersend.treatment.loop import treat_due
 from aftersend.treatment.overdue import end_overdue
+from aftersend.treatment.renewal import renew_plans
 
-__all__ = ["end_overdue", "treat_due"]
+__all__ = ["end_overdue", "renew_plans", "treat_due"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 
 import msgspec
 
@@ -14,15 +15,31 @@ from aftersend.ids import IdSource
 from aftersend.ledger.facts import Fact
 from aftersend.policy import gates
 from aftersend.policy.pace import Pace, Rate
-from aftersend.policy.verdict import Hold, Pass, Verdict
+from aftersend.policy.verdict import Hold, Pass, Refuse, Verdict
 from aftersend.policy.windows import Window
-from aftersend.store import Store, paces, queue, record
+from aftersend.store import Store, credits, paces, queue, record, treated
 from aftersend.store.queue import Claim, ClaimRequest, Stage
+from aftersend.store.treated import Passing
+from aftersend.treatment.gathering import gather
 
 Hours = Callable[[int, str], Window | None]
 """The hours of an account's stream."""
 Rates = Callable[[int, str], Rate | None]
 """How fast an account's stream may send."""
+STAGE_OF = {Fact.DEPLETED: Stage.DEPLETED}
+"""Where a hold waits that does not end by its time alone."""
+HELD_BITS = Fact.THROTTLED.bit | Fact.DEPLETED.bit
+"""The time for trying begins when such a hold ends, however long it was."""
+
+
+@dataclass(slots=True)
+class Decided:
+    """One claim, and what is to be recorded for it."""
+
+    item: Claim
+    step: record.Step
+    without_credit: record.Step | None = None
+    """What is recorded instead if there is no credit; None when it costs none."""
 
 
 async def treat_due(
@@ -34,34 +51,48 @@ async def treat_due(
     batch: int,
     hours: Hours = lambda account, stream: None,
     rate: Rates = lambda account, stream: None,
+    metered: Collection[int] = (),
 ) -> int:
-    """Make one pass over the deliveries that await treatment; return how many were looked at.
+    """Make one pass over the deliveries that await treatment; return how many were looked at. The mail of accounts that are
+    `metered` costs credits.
 
     Crash-safe: work is claimed under a lease, so a pass cut short is repeated, never lost.
     """
+    if metered and bool(await store.ask(credits.are_waited_for)):
+        await store.run(credits.wake, now=clock())
     request = ClaimRequest(Stage.TREATMENT, clock(), node, batch)
     claimed: list[Claim] = await store.join(queue.claim_for_treatment, request)
     kept = await _paces(store, claimed, rate)
     now = clock()
-    steps: list[tuple[Claim, record.Step]] = []
+    await gather(store, claimed, now, metered=metered)
+    decided: list[Decided] = []
     for item in claimed:
         try:
             item.window = hours(item.account_id, item.stream)
             item.pace = kept.get((item.account_id, item.stream))
-            verdict = gates.decide(item, now)
-            step = step_for(item, verdict, now, key=ids(), node=node)
-            if item.pace is not None and isinstance(verdict, Pass):
-                item.pace.take(now)
+            decided.append(_decide(item, now, key=ids(), node=node))
         except Exception:
             await store.run(queue.set_aside, item, Stage.TREATMENT, now=now, traceback=traceback.format_exc())
-        else:
-            steps.append((item, step))
     taken = [(pace.place, pace.took * pace.rate.interval_us) for pace in kept.values() if pace.took]
     lines = [(pace.place, pace.ends_us) for pace in kept.values() if pace.is_moved]
     if taken or lines:
         await store.run(paces.write, taken, lines, now=now)
-    await _record_all(store, steps, clock)
+    await _record_all(store, decided, clock)
     return len(claimed)
+
+
+def _decide(item: Claim, now: Instant, *, key: int, node: int) -> Decided:
+    verdict = gates.decide(item, now)
+    decided = Decided(item, step_for(item, verdict, now, key=key, node=node))
+    if not isinstance(verdict, Pass):
+        return decided
+    if item.pace is not None:
+        item.pace.take(now)
+    known: gates.Known | None = item.known
+    if known is not None and known.purse is not None:
+        known.purse.left -= 1
+        decided.without_credit = step_for(item, gates.without_credit(known, now), now, key=key, node=node)
+    return decided
 
 
 async def _paces(store: Store, claimed: list[Claim], rate: Rates) -> dict[tuple[int, str], Pace]:
@@ -77,49 +108,64 @@ async def _paces(store: Store, claimed: list[Claim], rate: Rates) -> dict[tuple[
     }
 
 
-async def _record_all(store: Store, steps: list[tuple[Claim, record.Step]], clock: Clock) -> None:
+async def _record_all(store: Store, decided: list[Decided], clock: Clock) -> None:
     """Record steps, asking again until the store takes them: nobody else could ever touch what is claimed here.
 
     A step that the store cannot take for another reason met a bug of ours; its delivery is set aside like any such.
     """
-    while steps:
-        asked = [store.join(record.steps, step) for _, step in steps]
-        done = await asyncio.gather(*asked, return_exceptions=True)
+    while decided:
+        done = await asyncio.gather(*(_recorded(store, each) for each in decided), return_exceptions=True)
         again = []
-        for (item, step), error in zip(steps, done, strict=True):
+        for each, error in zip(decided, done, strict=True):
             if not isinstance(error, BaseException):
                 continue
             if isinstance(error, TryLater) and not store.is_closed:
-                again.append((item, step))
+                again.append(each)
             elif isinstance(error, TryLater):
                 raise error
             else:
                 trace = "".join(traceback.format_exception(error))
-                await store.run(queue.set_aside, item, Stage.TREATMENT, now=clock(), traceback=trace)
-        steps = again
-        if steps:
+                await store.run(queue.set_aside, each.item, Stage.TREATMENT, now=clock(), traceback=trace)
+        decided = again
+        if decided:
             await asyncio.sleep(1.0)
+
+
+def _recorded(store: Store, each: Decided) -> asyncio.Future[bool]:
+    if each.without_credit is None:
+        return store.join(record.steps, each.step)
+    return store.join(treated.passed, Passing(each.step, each.without_credit))
 
 
 def step_for(item: Claim, verdict: Verdict, now: Instant, *, key: int, node: int) -> record.Step:
     """Say what is to be recorded for a verdict."""
     if isinstance(verdict, Pass):
-        event = record.event_row(item.account_id, item.delivery_id, key, "treated", int(Fact.TREATED), now, now)
-        onward = record.Next(Stage.DELIVERY, now)
-        if item.facts & Fact.THROTTLED.bit:
-            # The time for trying begins when it is let go, however long it was held.
-            lifetime = item.expires_us - max(item.received_us, item.scheduled_us or 0)
-            onward = record.Next(Stage.DELIVERY, now, None, item.tries, item.site, max(item.expires_us, now + lifetime))
-        return record.Step(item.account_id, item.delivery_id, [event], Fact.TREATED.bit, now, onward, node)
+        return _passed(item, now, key, node)
     if isinstance(verdict, Hold):
-        again = record.Next(Stage.TREATMENT, verdict.until_us, verdict.why)
-        if item.facts & verdict.fact.bit:
-            return record.Step(item.account_id, item.delivery_id, [], 0, now, again, node)
-        event = record.event_row(
-            item.account_id, item.delivery_id, key, verdict.fact.word, int(verdict.fact), now, now,
-            evidence=msgspec.json.encode({"why": verdict.why}).decode(),
-        )  # fmt: skip
-        return record.Step(item.account_id, item.delivery_id, [event], verdict.fact.bit, now, again, node)
+        return _held(item, verdict, now, key, node)
+    return _refused(item, verdict, now, key, node)
+
+
+def _passed(item: Claim, now: Instant, key: int, node: int) -> record.Step:
+    event = record.event_row(item.account_id, item.delivery_id, key, "treated", int(Fact.TREATED), now, now)
+    onward = record.Next(Stage.DELIVERY, now)
+    if item.facts & HELD_BITS:
+        lifetime = item.expires_us - max(item.received_us, item.scheduled_us or 0)
+        onward = record.Next(Stage.DELIVERY, now, None, item.tries, item.site, max(item.expires_us, now + lifetime))
+    return record.Step(item.account_id, item.delivery_id, [event], Fact.TREATED.bit, now, onward, node)
+
+
+def _held(item: Claim, verdict: Hold, now: Instant, key: int, node: int) -> record.Step:
+    fact = verdict.fact
+    again = record.Next(STAGE_OF.get(fact, Stage.TREATMENT), verdict.until_us, verdict.why)
+    if item.facts & fact.bit:
+        return record.Step(item.account_id, item.delivery_id, [], 0, now, again, node)
+    evidence = msgspec.json.encode({"why": verdict.why}).decode()
+    event = record.event_row(item.account_id, item.delivery_id, key, fact.word, int(fact), now, now, evidence=evidence)
+    return record.Step(item.account_id, item.delivery_id, [event], fact.bit, now, again, node)
+
+
+def _refused(item: Claim, verdict: Refuse, now: Instant, key: int, node: int) -> record.Step:
     evidence = msgspec.json.encode({"why": verdict.why, **dict(verdict.evidence)}).decode()
     event = record.event_row(
         item.account_id, item.delivery_id, key, verdict.fact.word, int(verdict.fact), now, now,

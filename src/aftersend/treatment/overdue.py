@@ -1,7 +1,7 @@
 """End what has waited for its time in vain: nothing waits without an end.
 
-Mail that a person held expires; mail that a smart host took rests as Sent when no news came in the time we wait for it;
-mail that our own fault kept aside is given up when its lifetime is over.
+Mail that a person held expires, as does mail for which no credits came; mail that a smart host took rests as Sent when no
+news came in the time we wait for it; mail that our own fault kept aside is given up when its lifetime is over.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from aftersend.clock import Clock
 from aftersend.ids import IdSource
 from aftersend.ledger.facts import Fact
 from aftersend.ledger.reasons import Pair
-from aftersend.store import Store, queue, record
+from aftersend.store import Store, credits, queue, record
 from aftersend.store.queue import Claim, ClaimRequest, Stage
 
 BATCH = 500
@@ -33,6 +33,7 @@ class Ending:
 ENDINGS: dict[Stage, Ending] = {
     Stage.HELD: Ending("expired", Fact.EXPIRED, "It was held by a person and not released in time."),
     Stage.RELAYED: Ending("no_news", None, "The smart host took it and has sent no news since."),
+    Stage.DEPLETED: Ending("expired", Fact.EXPIRED, "There were no credits to send it, and none came within 24 hours."),
     Stage.SET_ASIDE: Ending(
         "gave_up", Fact.GAVE_UP, "A fault of ours kept it from being sent until its time was over."
     ),
@@ -42,6 +43,10 @@ ENDINGS: dict[Stage, Ending] = {
 async def end_overdue(store: Store, clock: Clock, ids: IdSource, *, node: int) -> int:
     """Make one pass over what has waited too long; return how many deliveries were ended."""
     ended = 0
+    # What was paid for in time goes, however late its turn comes to be looked at.
+    woken = 1
+    while woken and bool(await store.ask(credits.are_waited_for)):
+        woken = await store.run(credits.wake, now=clock(), is_over=True)
     for stage, ending in ENDINGS.items():
         claimed: list[Claim] = await store.join(queue.claim, ClaimRequest(stage, clock(), node, BATCH))
         now = clock()

@@ -35,8 +35,15 @@ SUPPRESSION_FILTER = (
 
 async def change(call: Call, did: str, what: str, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """Make a change and write down who made it, in one transaction."""
+    return await note_change(call, call.account_id, did, what, function, *args, **kwargs)
+
+
+async def note_change(
+    call: Call, account_id: int, did: str, what: str, function: Callable[..., T], *args: Any, **kwargs: Any
+) -> T:
+    """As `change`, of an account that the operator names."""
     note = {"audit_id": call.desk.ids(), "who": call.who, "did": did, "what": what, "now": call.desk.clock()}
-    changed: T = await call.desk.store.run(_noted, call.account_id, note, function, args, kwargs)
+    changed: T = await call.desk.store.run(_noted, account_id, note, function, args, kwargs)
     return changed
 
 

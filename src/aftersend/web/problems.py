@@ -180,7 +180,7 @@ KINDS: dict[str, Kind] = {
         "There is no such action", "The queue knows hold, release, retry and cancel.", "Choose one of them."
     ),
     "unknown-scope": Kind(
-        "There is no such scope", "A key may have send, read, admin, or * for all.", "Choose among them."
+        "There is no such scope", "A key may have send, read, admin, operate, or * for all.", "Choose among them."
     ),
     "invalid-network": Kind(
         "This is not a network",
@@ -275,7 +275,7 @@ KINDS: dict[str, Kind] = {
     ),
     "scope-missing": Kind(
         "The key lacks a scope",
-        "Each key may do only what its scopes say: send, read, admin.",
+        "Each key may do only what its scopes say: send, read, admin, operate.",
         "Use a key with the scope that `detail` names.",
     ),
     "network-not-allowed": Kind(

@@ -7,6 +7,7 @@ from aftersend.web import administration, health, lists, log, messages, metrics,
 from aftersend.web.bounces_routes import BOUNCES
 from aftersend.web.calls import Answer, Call, Parameter, Route
 from aftersend.web.contacts_routes import CONTACTS
+from aftersend.web.credits_routes import CREDITS
 from aftersend.web.messages import IDEMPOTENCY, MIME
 from aftersend.web.returns_routes import RETURNS
 from aftersend.web.templates_routes import TEMPLATES
@@ -544,6 +545,7 @@ ROUTES: tuple[Route, ...] = (
     *_ADMINISTRATION,
     *BOUNCES,
     *CONTACTS,
+    *CREDITS,
     *RETURNS,
     *TEMPLATES,
     *_OPEN,

@@ -416,9 +416,10 @@ class KeyIn(In):
     """A key to be made."""
 
     name: Annotated[str, _says("What it is for.", "web shop", min_length=1, max_length=100)]
-    scopes: Annotated[list[str], _says("send, read, admin, or * for all.", ["send"], min_length=1)] = field(
-        default_factory=lambda: ["send"]
-    )
+    scopes: Annotated[
+        list[str],
+        _says("send, read, admin, operate (for those who run the installation), or * for all.", ["send"], min_length=1),
+    ] = field(default_factory=lambda: ["send"])
     networks: Annotated[
         list[str], _says("From where it may be used; empty for anywhere.", ["192.0.2.0/24"], max_length=50)
     ] = []
@@ -492,7 +493,7 @@ class StreamOut(Out):
 class Waiting(Out):
     """What waits at one stage of the queue."""
 
-    stage: Annotated[str, _says("treatment, delivery, held, relayed or set_aside.")]
+    stage: Annotated[str, _says("treatment, delivery, held, relayed, set_aside or depleted.")]
     deliveries: int
     claimed: Annotated[int, _says("Being worked on at this moment.")]
     first_due_at: str | None
@@ -594,6 +595,8 @@ EXAMPLES: dict[str, Any] = {
     ],
     "actOnDeliveries": {"action": "hold", "filter": {"domain": "example.net"}, "preview": True},
     "createKey": {"name": "web shop", "scopes": ["send"]},
+    "topUpCredits": {"amount": 1000, "why": "Invoice 4711"},
+    "setCreditPlan": {"amount": 10_000, "period": "month"},
     "addDomain": {"name": "example.com"},
     "setStream": {"name": "receipts", "kind": "transactional", "lifetime_hours": 12},
     "putSuppression": {"why": "asked by phone"},

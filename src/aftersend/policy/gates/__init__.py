@@ -2,6 +2,7 @@
 
 A gate sees one candidate and the present moment, and answers pass, hold (why, until) or refuse (why). The first answer
 that is not a pass counts. A candidate that was held comes back when its time has come and goes through all gates again.
+What ends a delivery stands before what only holds it, and holds stand in the order in which the life cycle ranks them.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from aftersend.policy.gates.address import refuse_impossible
-from aftersend.policy.gates.candidate import Candidate
+from aftersend.policy.gates.candidate import Candidate, Known, Purse
+from aftersend.policy.gates.credits import hold_without_credit, without_credit
 from aftersend.policy.gates.schedule import hold_until_scheduled
 from aftersend.policy.gates.suppression import refuse_suppressed
 from aftersend.policy.gates.throttle import hold_to_pace
@@ -18,7 +20,14 @@ from aftersend.policy.verdict import PASS, Pass, Verdict
 
 Gate = Callable[[Candidate, int], Verdict]
 
-GATES: tuple[Gate, ...] = (refuse_impossible, refuse_suppressed, hold_until_scheduled, hold_until_open, hold_to_pace)
+GATES: tuple[Gate, ...] = (
+    refuse_impossible,
+    refuse_suppressed,
+    hold_until_scheduled,
+    hold_without_credit,
+    hold_until_open,
+    hold_to_pace,
+)
 
 
 def decide(candidate: Candidate, now: int) -> Verdict:
@@ -30,4 +39,4 @@ def decide(candidate: Candidate, now: int) -> Verdict:
     return PASS
 
 
-__all__ = ["GATES", "Candidate", "Gate", "decide"]
+__all__ = ["GATES", "Candidate", "Gate", "Known", "Purse", "decide", "without_credit"]

@@ -1,11 +1,30 @@
-"""What a gate may look at."""
+"""What a gate may look at: one delivery, and what was found out about it and its like at once, before any gate is asked."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from aftersend.policy.pace import Pace
 from aftersend.policy.windows import Window
+
+
+@dataclass(slots=True)
+class Purse:
+    """The credits that an account has left, while a batch is treated."""
+
+    left: int
+    renews_us: int | None = None
+
+
+@dataclass(slots=True)
+class Known:
+    """What was found out about a delivery. The defaults say: nothing that would stand against it."""
+
+    purse: Purse | None = None
+    """None: the account's mail is not counted."""
+    kept_until_us: int = 0
+    """For how long it is kept for want of credits."""
 
 
 class Candidate(Protocol):
@@ -50,3 +69,7 @@ class Candidate(Protocol):
     @property
     def pace(self) -> Pace | None:
         """How the rate of its stream stands, or None if there is none."""
+
+    @property
+    def known(self) -> Known | None:
+        """What was found out about it; None when nothing had to be."""

@@ -6,6 +6,56 @@ from sqlalchemy import PrimaryKeyConstraint
 
 from aftersend.store.schema.columns import integer, table, words
 
+credits = table(
+    "credits",
+    integer("account_id"),
+    integer("available"),
+    integer("reserved"),
+    integer("charged"),
+    integer("plan_amount", nullable=True),
+    words("plan_period"),
+    words("plan_mode"),
+    integer("renews_us", nullable=True),
+    integer("came_us"),
+    integer("changed_us"),
+    PrimaryKeyConstraint("account_id"),
+)
+"""The purse of an account whose mail is counted; an account without a row is not. `came_us` is when credits came last."""
+
+credit_entries = table(
+    "credit_entries",
+    integer("account_id"),
+    integer("id"),
+    words("kind", nullable=False),
+    integer("amount"),
+    integer("available"),
+    words("who", nullable=False),
+    words("why", nullable=False),
+    integer("occurred_us"),
+    PrimaryKeyConstraint("account_id", "id"),
+)
+"""What people and plans did to a purse, each with what was available then."""
+
+credit_days = table(
+    "credit_days",
+    integer("account_id"),
+    integer("day_us"),
+    words("kind", nullable=False),
+    integer("number"),
+    PrimaryKeyConstraint("account_id", "day_us", "kind"),
+)
+"""What mail did to a purse, by day: reserved, charged, released. The mail itself says which."""
+
+reservations = table(
+    "reservations",
+    integer("account_id"),
+    integer("delivery_id"),
+    integer("reserved_us"),
+    PrimaryKeyConstraint("account_id", "delivery_id"),
+    clustered=True,
+)
+"""Credits that are set aside for mail under way: one row each, until it has come to an end."""
+
 paces = table(
     "paces",
     integer("account_id"),

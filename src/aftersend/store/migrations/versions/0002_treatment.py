@@ -19,6 +19,48 @@ def upgrade() -> None:
         "ix_queue_stage_holder_lane_account_id_due_us", "queue", ["stage", "holder", "lane", "account_id", "due_us"]
     )
     op.create_table(
+        "credits",
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("available", sa.BigInteger(), nullable=False),
+        sa.Column("reserved", sa.BigInteger(), nullable=False),
+        sa.Column("charged", sa.BigInteger(), nullable=False),
+        sa.Column("plan_amount", sa.BigInteger(), nullable=True),
+        sa.Column("plan_period", sa.Text(), nullable=True),
+        sa.Column("plan_mode", sa.Text(), nullable=True),
+        sa.Column("renews_us", sa.BigInteger(), nullable=True),
+        sa.Column("came_us", sa.BigInteger(), nullable=False),
+        sa.Column("changed_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", name="pk_credits"),
+    )
+    op.create_table(
+        "credit_entries",
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("available", sa.BigInteger(), nullable=False),
+        sa.Column("who", sa.Text(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("occurred_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", "id", name="pk_credit_entries"),
+    )
+    op.create_table(
+        "credit_days",
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("day_us", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", "day_us", "kind", name="pk_credit_days"),
+    )
+    op.create_table(
+        "reservations",
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("delivery_id", sa.BigInteger(), nullable=False),
+        sa.Column("reserved_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", "delivery_id", name="pk_reservations"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "paces",
         sa.Column("account_id", sa.BigInteger(), nullable=False),
         sa.Column("stream", sa.Text(), nullable=False),
