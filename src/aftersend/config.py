@@ -81,6 +81,12 @@ class ReturnsSettings(Struct, frozen=True, forbid_unknown_fields=True):
         str,
         _doc("A mailbox to look into for bounces, `imaps://user:password@host:993/INBOX`; nothing is deleted there."),
     ] = ""
+    feedback: Annotated[
+        bool,
+        _doc(
+            "Ask receivers to report complaints (CFBL-Address, RFC 9477), in mail that a key of the return domain signs."
+        ),
+    ] = True
 
 
 class SuppressionSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -153,10 +153,11 @@ def _start_delivery(service: Service) -> None:
         connections=delivery.connections,
         source_addresses=delivery.source_addresses,
         verify_tls=delivery.verify_tls,
+        asks_feedback=service.settings.returns.feedback,
         suppression=suppression_rules(service.settings),
         suffix=_public_suffix,
     )
-    service.signer = Signer()
+    service.signer = Signer(service.settings.return_domain)
     routes = Routes(delivery.routes, port=delivery.port)
     service.courier = Courier(
         service.store, service.clock, service.ids, service.resolver, routes, service.signer, rules

@@ -16,6 +16,13 @@ class Content(NamedTuple):
     body: bytes
     body_id: bytes
     """Names the body for the signer; equal for equal bodies."""
+    feedback_day: int | None = None
+    """The day in the address for complaints among the headers, which is another for each delivery; None without one."""
+
+    def asking_feedback(self, address: str, day: int) -> Content:
+        """Return it with an address for complaints (RFC 9477 §3)."""
+        field = f"CFBL-Address: {address}; report=arf\r\n".encode("ascii")
+        return self._replace(headers=field + self.headers, feedback_day=day)
 
 
 Compose = Callable[

@@ -138,6 +138,8 @@ class Courier:
         contents = await self._contents(admitted, bodies)
         admitted = [claim for claim in admitted if contents.get(claim.delivery_id) is not SET_ASIDE]
         if self._signer:
+            if self.rules.asks_feedback:
+                self._ask_feedback(admitted, contents)
             drafts = [
                 self._draft(claim, content)
                 for claim in admitted
@@ -260,9 +262,10 @@ class Courier:
         signature = self._signature(claim, content, now)
         sender = claim.sender
         if sender:
-            token = verp.make(self.rules.verp_secret, claim.delivery_id, now // DAY_US)
-            sender = f"{token}@{self.rules.return_domain}"
-        return Parcel(claim, sender, (signature, content.headers, b"\r\n", content.body))
+            sender = self._returns_to(claim, verp.BOUNCE, now // DAY_US)
+        return Parcel(
+            claim, sender, (signature, content.headers, b"\r\n", content.body), feedback_day=content.feedback_day
+        )
 
     def _signature(self, claim: Claim, content: Content, now: Instant) -> bytes:
         if not self._signer:
@@ -272,7 +275,26 @@ class Courier:
     @staticmethod
     def _draft(claim: Claim, content: Content) -> Draft:
         domain = mail_headers.domain_of(claim.header_from)
-        return Draft(claim.account_id, claim.message_id, domain, content.headers, content.body_id, content.body)
+        asks = content.feedback_day is not None
+        names = claim.delivery_id << 16 | content.feedback_day if content.feedback_day is not None else claim.message_id
+        return Draft(claim.account_id, names, domain, content.headers, content.body_id, content.body, asks)
+
+    def _ask_feedback(self, claimed: Sequence[Claim], contents: dict[int, Content | SubmissionError | None]) -> None:
+        """Name an address for complaints about each delivery, where receivers would believe it (RFC 9477)."""
+        day = self._clock() // DAY_US
+        for claim in claimed:
+            content = contents.get(claim.delivery_id)
+            domain = mail_headers.domain_of(claim.header_from)
+            if (
+                claim.sender
+                and isinstance(content, Content)
+                and self._signer.may_ask_feedback(claim.account_id, domain)
+            ):
+                contents[claim.delivery_id] = content.asking_feedback(self._returns_to(claim, verp.FEEDBACK, day), day)
+
+    def _returns_to(self, claim: Claim, purpose: str, day: int) -> str:
+        token = verp.make(self.rules.verp_secret, claim.delivery_id, day, purpose=purpose)
+        return f"{token}@{self.rules.return_domain}"
 
     def _no_content(self, error: SubmissionError | None) -> Attempt:
         meaning = outcomes.Meaning(Fact.MALFORMED, None, None, goes_on=False)
@@ -393,8 +415,9 @@ class Courier:
             self.finished(parcel, Attempt(meaning, error.detail, {"kind": "local"}, "5.6.3"), lane)
             return
         headers, body = mail_headers.split(converted)
-        signature = self._signature(claim, Content(headers, body, hashlib.sha256(body).digest()), self._clock())
-        again = Parcel(claim, parcel.sender, (signature, headers, b"\r\n", body), is_7bit=True)
+        content = Content(headers, body, hashlib.sha256(body).digest(), parcel.feedback_day)
+        signature = self._signature(claim, content, self._clock())
+        again = Parcel(claim, parcel.sender, (signature, headers, b"\r\n", body), True, parcel.feedback_day)
         lane.waiting.appendleft(again)
 
     def untried(self, parcel: Parcel, lane: Lane) -> None:

@@ -21,6 +21,8 @@ class Parcel:
     """The message in pieces, CRLF lines, not dot-stuffed."""
     is_7bit: bool = False
     """Whether it was rewritten for a server without 8BITMIME."""
+    feedback_day: int | None = None
+    """The day in its address for complaints, if it has one."""
 
     @property
     def size(self) -> int:

@@ -23,5 +23,7 @@ class Rules:
     connections: int = 1000
     source_addresses: tuple[str, ...] = ()
     verify_tls: bool = True
+    asks_feedback: bool = False
+    """Whether receivers are asked to report complaints, where what is signed lets them believe it (RFC 9477)."""
     suppression: SuppressionRules = SUPPRESSION_RULES
     suffix: Callable[[str], str | None] = lambda name: None

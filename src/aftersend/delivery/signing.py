@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from aftersend.delivery.signing_process import SigningProcess
+from aftersend.store.accounts import FIRST_ACCOUNT
 
 if TYPE_CHECKING:
     from aftersend.mail import dkim
@@ -29,18 +30,23 @@ class Draft:
     """A message that is to be signed."""
 
     account_id: int
-    message_id: int
+    headers_id: int
+    """Names the headers; equal for equal headers."""
     from_domain: str
     headers: bytes
     body_id: bytes
     """Names the body; equal for equal bodies."""
     body: bytes
+    asks_feedback: bool = False
+    """Whether it has a CFBL-Address, which a key of the return domain has to sign too."""
 
 
 class Signer:
     """Gives the DKIM-Signature lines for a message. `reload` is called whenever keys may have changed."""
 
-    def __init__(self) -> None:
+    def __init__(self, return_domain: str = "") -> None:
+        self._return_domain = return_domain.lower()
+        self._of_returns: tuple[dkim.DkimKey, ...] = ()  # the operator's; any account may add a domain of that name
         self._keys: dict[tuple[int, str], tuple[dkim.DkimKey, ...]] = {}
         self._names: frozenset[Hashable] = frozenset()
         self._numbers: dict[int, int] = {}
@@ -58,6 +64,7 @@ class Signer:
         for account_id, domain, _, unseal in keys:
             opened[account_id, domain] = (*opened.get((account_id, domain), ()), unseal())
         self._names, self._keys = names, opened
+        self._of_returns = opened.get((FIRST_ACCOUNT, self._return_domain), ())
         self._signed.clear()
         self._is_stale = True
         return True
@@ -75,12 +82,24 @@ class Signer:
             part = part.partition(".")[2]
         return ()
 
+    def may_ask_feedback(self, account_id: int, domain: str) -> bool:
+        """Say whether receivers would believe an address for complaints at the return domain, in mail from this domain: the
+        From domain signs, and so does the return domain, as itself or as the one that signs for both (RFC 9477 §3.1)."""
+        keys = self.keys_for(account_id, domain)
+        return bool(keys) and bool(self._of_returns or any(key.domain == self._return_domain for key in keys))
+
+    def _keys_of(self, draft: Draft) -> tuple[dkim.DkimKey, ...]:
+        keys = self.keys_for(draft.account_id, draft.from_domain)
+        if not draft.asks_feedback or any(key.domain == self._return_domain for key in keys):
+            return keys
+        return keys + self._of_returns
+
     async def sign_ahead(self, drafts: Sequence[Draft], now_s: int) -> None:
         """Sign many messages at once, so that `signature` has them at hand; a few are left to `signature`."""
         wanted = {
-            (draft.message_id, draft.body_id): draft
+            (draft.headers_id, draft.body_id): draft
             for draft in drafts
-            if (draft.message_id, draft.body_id) not in self._signed
+            if (draft.headers_id, draft.body_id) not in self._signed
             and self.keys_for(draft.account_id, draft.from_domain)
         }
         if len(wanted) < MANY:
@@ -96,7 +115,7 @@ class Signer:
         work: list[tuple[int, bytes]] = []
         for place, draft in wanted.items():
             hashed = self._hash(draft.body_id, draft.body)
-            for key in self.keys_for(draft.account_id, draft.from_domain):
+            for key in self._keys_of(draft):
                 prefix, digest = dkim.header_to_sign(draft.headers, key, hashed, now_s=now_s, expire_s=EXPIRES_AFTER_S)
                 prefixes.append((place, prefix))
                 work.append((self._numbers[id(key)], digest))
@@ -124,10 +143,10 @@ class Signer:
 
         The same message to another recipient is not signed again.
         """
-        keys = self.keys_for(draft.account_id, draft.from_domain)
+        keys = self._keys_of(draft)
         if not keys:
             return b""
-        place = (draft.message_id, draft.body_id)
+        place = (draft.headers_id, draft.body_id)
         signed = self._signed.get(place)
         if signed is None:
             from aftersend.mail import dkim

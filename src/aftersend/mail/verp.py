@@ -15,6 +15,8 @@ from struct import Struct
 VALID_DAYS = 30
 """Bounces are accepted that long after sending."""
 BOUNCE = "b"
+FEEDBACK = "f"
+"""The purpose of addresses for complaints (RFC 9477)."""
 LENGTH = 34
 """Characters of a token; a local part may have 64."""
 

@@ -12,13 +12,14 @@ from enum import StrEnum
 from aftersend.clock import DAY, Instant
 from aftersend.ledger.facts import Fact
 from aftersend.ledger.reasons import Reason
+from aftersend.mail import verp
 from aftersend.mail.verp import Refusal
 from aftersend.policy.breaker import Breaker
 from aftersend.policy.counters import SuppressionRules
 from aftersend.policy.diagnosis import Action, Diagnosis
 from aftersend.returns import reading
 from aftersend.returns.reading import Read, Shares
-from aftersend.returns.tokens import FEEDBACK, Named, Place, of_address, quoted_in
+from aftersend.returns.tokens import Named, Place, of_address, quoted_in
 from aftersend.store import record, returned
 from aftersend.store.accounts import FIRST_ACCOUNT
 from aftersend.store.connection import Connection
@@ -89,7 +90,7 @@ def _apply_to(connection: Connection, item: Returned, mail: Read, desk: Desk, su
     whole = mail.report.whole
     if whole.action is Action.NOT_A_BOUNCE:
         return _aside(connection, item, mail, _WHY.get(whole.detail or "", NOT_A_REPORT), subject)
-    if purpose == FEEDBACK and whole.action is not Action.FEEDBACK:
+    if purpose == verp.FEEDBACK and whole.action is not Action.FEEDBACK:
         return _aside(connection, item, mail, FOR_FEEDBACK_ONLY, subject)
     shares = _own(mail, subject)
     if not shares.fits:

@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from aftersend.mail import verp
 from aftersend.mail.verp import Refusal
 
-FEEDBACK = "f"
-"""The purpose of addresses for complaints (RFC 9477)."""
-PURPOSES = (verp.BOUNCE, FEEDBACK)
+PURPOSES = (verp.BOUNCE, verp.FEEDBACK)
 FOR_PEOPLE = frozenset({"postmaster", "abuse"})
 """Every domain with mail must take mail for these (RFC 5321 §4.5.1, RFC 2142)."""
 LOOKED_AT = 1 << 18
