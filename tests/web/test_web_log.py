@@ -229,21 +229,6 @@ def test_a_delivery_is_told_whole(house):
     assert told["events"][-1]["evidence"] == proof
     events = client.get(f"/v1/deliveries/{delivery}/events").json()
     assert events["data"] == told["events"]
-    assert client.get("/v1/events", params={"delivery": delivery}).json()["data"] == told["events"]
-
-
-def test_events_go_by_whole_deliveries(house):
-    """A page of events never cuts a delivery in two."""
-    client = house.client()
-    sent = send(client, *(f"ann{i}@example.net" for i in range(5)))
-    for each in sent:
-        house.happen(each, Fact.DELIVERED)
-    seen, address = [], "/v1/events?limit=2"
-    while address:
-        page = client.get(address).json()
-        seen += [(event["delivery_id"], event["fact"]) for event in page["data"] if event["fact"] != "treated"]
-        address = page["next"]
-    assert seen == [(each, fact) for each in sent[::-1] for fact in ("received", "delivered")]
 
 
 def test_a_message_adds_up(house):

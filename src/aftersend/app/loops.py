@@ -9,7 +9,7 @@ from aftersend import clock
 from aftersend.app.service import Service
 from aftersend.errors import AftersendError, TryLater
 from aftersend.logs import Logger
-from aftersend.store import nodes, retention, returned, sites, standings
+from aftersend.store import feed, nodes, retention, returned, sites, standings
 
 log = Logger("app")
 
@@ -124,6 +124,7 @@ async def prune(service: Service) -> None:
                 went["streaks"] = await service.store.run(
                     standings.prune, before=service.clock() - STREAKS_KEPT_DAYS * clock.DAY
                 )
+                went["feed"] = await service.store.run(feed.prune, before=service.clock() - kept.events * clock.DAY)
                 removed += sum(went.values())
                 if not any(went.values()):
                     break

@@ -16,7 +16,7 @@ from aftersend.app.service import PARTS, Service
 from aftersend.config import Settings
 from aftersend.errors import SettingsError, TryLater
 from aftersend.logs import Logger
-from aftersend.store import Engine, Store, accounts, nodes, upgrade
+from aftersend.store import Engine, Store, accounts, feed, nodes, upgrade
 
 log = Logger("app")
 
@@ -87,6 +87,7 @@ async def _enter(settings: Settings, worker: int, *, place: str) -> Service:
         with engine.writing() as connection:
             secret = installation_secret(settings, connection)
             accounts.ensure_first(connection, now=now)
+            feed.align(connection)
             former = nodes.incarnation_of(connection, name)
             take_over = former is not None and former.startswith(f"{place}.")
             number, freed = nodes.enter(connection, name, incarnation, now=now, take_over=take_over)

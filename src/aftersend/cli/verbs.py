@@ -26,6 +26,7 @@ _VERBS = {
     "results": ("results", "Count what has become of the mail, in all five vocabularies."),
     "bounces": ("bounces", "What came back: one by one, or counted by reason, provider, domain or day."),
     "refusals": ("refusals", "Submissions that got an error reply."),
+    "events": ("events", "What happens to the mail, as it happens, for people and programs."),
     "queue": ("queue", "What waits: look, hold, release, retry, cancel."),
     "suppress": ("suppress", "Addresses that are not mailed."),
     "returns": ("returns", "What came back: read a directory of it, see what nobody understood, teach."),

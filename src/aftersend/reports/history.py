@@ -34,19 +34,6 @@ def events(connection: Connection, account_id: int, delivery_id: int) -> list[di
     return [told_event(event) for event in in_order(deliveries.events_of(connection, account_id, delivery_id))]
 
 
-def recent_events(
-    connection: Connection, account_id: int, *, limit: int, after: str | None = None
-) -> tuple[list[dict[str, Any]], str | None]:
-    """Return the events of up to `limit` deliveries, the newest deliveries first, each whole and in order; and the last of
-    these deliveries, behind which there may be more, or None at the end of the list.
-    """
-    last = None if after is None else ids.read("dlv", after)
-    chosen = deliveries.ids(connection, account_id, Filter(), limit=limit, before=last)
-    found = deliveries.events_of_many(connection, account_id, chosen)
-    told = [told_event(row) for delivery_id in chosen for row in in_order(found[delivery_id])]
-    return told, ids.show("dlv", chosen[-1]) if len(chosen) == limit else None
-
-
 MOST_RECIPIENTS_SHOWN = 1000
 
 

@@ -436,7 +436,7 @@ def commit(connection: Connection) -> None:
 
 def rollback(connection: Connection) -> None:
     """Undo the transaction; harmless when there is none."""
-    for kept in ("before_commit", "rung", "counted"):
+    for kept in ("before_commit", "rung", "counted", "noted"):
         connection.info.pop(kept, None)
     if connection.dialect.name == "sqlite":
         driver = connection.connection.driver_connection

@@ -14,13 +14,13 @@ from aftersend.clock import SECOND, Instant
 from aftersend.errors import Conflict
 from aftersend.ids import NODES
 from aftersend.ledger.events import key_of
-from aftersend.store.engine import alone, insert_rows, many
+from aftersend.store import feed
+from aftersend.store.engine import alone
 from aftersend.store.queue import Stage
 from aftersend.store.record import event_row
-from aftersend.store.schema import events, nodes, queue
+from aftersend.store.schema import nodes, queue
 
 LEASE_US = 30 * SECOND
-_INTERRUPTED = insert_rows(events, if_new=True)
 
 
 def enter(connection: Connection, name: str, incarnation: str, *, now: Instant, take_over: bool) -> tuple[int, int]:
@@ -95,7 +95,7 @@ def _free_after_death(connection: Connection, number: int, name: str, incarnatio
         )
         for account_id, delivery_id in held
     ]
-    many(connection, _INTERRUPTED, cut_short)
+    feed.append(connection, cut_short)
     return release_claims(connection, number)
 
 

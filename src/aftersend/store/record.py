@@ -18,7 +18,7 @@ from aftersend.errors import Conflict, TryLater
 from aftersend.ledger.facts import Fact
 from aftersend.ledger.standing import Judge
 from aftersend.ledger.vocabularies import delivery_results, life_cycle
-from aftersend.store import credits, standings
+from aftersend.store import credits, feed, standings
 from aftersend.store.counting import changes
 from aftersend.store.engine import (
     Statement,
@@ -102,7 +102,6 @@ class Receipt:
 
 _MESSAGE = insert_rows(messages)
 _DELIVERY = insert_rows(deliveries)
-_EVENT = insert_rows(events, if_new=True)
 _QUEUE = insert_rows(queue)
 _PERSONAL = insert_rows(audience.personal)
 _IDEMPOTENCY = insert_rows(idempotency, if_new=True)
@@ -170,7 +169,7 @@ def _write_entries(connection: Connection, fresh: Sequence[Submission]) -> None:
             happened.append((account, i, i, "received", _RECEIVED, now, now, None, None, None, None))
             waiting.append((account, i, stage, 0, 0, now, expires, "", None, 0, s.lane))
     many(connection, _DELIVERY, first)
-    many(connection, _EVENT, happened)
+    feed.append(connection, happened)
     many(connection, _QUEUE, waiting)
     _add(connection, tally, Counter())
     for place in tally:
@@ -409,7 +408,7 @@ def steps(connection: Connection, items: Sequence[Step]) -> list[bool]:
     items = [item for item, is_known in zip(items, known, strict=True) if is_known]
     items = _not_yet_recorded(connection, items, before)
     items = [*items, *_consequences(connection, items, before)]
-    many(connection, _EVENT, [row for item in items for row in item.events])
+    feed.append(connection, [row for item in items for row in item.events])
     tally: Counter[Row] = Counter()
     bounced: Counter[Row] = Counter()
     explained, bare, done, go_on, move_on = [], [], [], [], []

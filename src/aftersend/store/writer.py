@@ -11,6 +11,7 @@ transaction fails, it is undone and its members are tried one by one, so that on
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -175,6 +176,11 @@ class Store:
         rung = asyncio.Event()
         self._bells.setdefault(name, []).append(rung)
         return rung
+
+    def unhook(self, name: str, bell: asyncio.Event) -> None:
+        """Forget a bell that nobody waits for any more."""
+        with contextlib.suppress(ValueError):
+            self._bells.get(name, []).remove(bell)
 
     def ring(self, name: str) -> None:
         """Wake whoever waits for `name` in this process."""

@@ -60,6 +60,7 @@ async def start(service: Any, suppression: SuppressionRules) -> WebServer:
         secret=service.secret,
         resolver=resolver,
         suppression=suppression,
+        stopping=service.stopping,
     )
     return await serve(application(desk), [_address(text) for text in settings.web.listen])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,6 +60,10 @@ class Desk:
     suppression: SuppressionRules = field(default_factory=SuppressionRules)
     """When the platform stops writing to an address, once a person has said what a returned mail means."""
     meter: Meter = field(default_factory=Meter)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the service stops: whoever follows what happens is let go."""
+    followers: Counter[int] = field(default_factory=Counter)
+    """How many follow what happens, by account."""
 
     async def changed(self) -> None:
         """Make a change of streams, domains or keys felt at once in this process."""

@@ -100,18 +100,6 @@ async def events_of(call: Call) -> Answer:
     return lists.whole(await call.desk.store.ask(history.events, call.account_id, _delivery_id(call)))
 
 
-async def events(call: Call) -> Answer:
-    """Answer with the events of one delivery, or of the newest deliveries."""
-    found = lists.taken(call, "delivery")
-    if "delivery" in found:
-        delivery_id = ids.read("dlv", found["delivery"])
-        return lists.whole(await call.desk.store.ask(history.events, call.account_id, delivery_id))
-    told, last = await call.desk.store.ask(
-        history.recent_events, call.account_id, limit=lists.limit_of(found), after=found.get("after")
-    )
-    return lists.page(call, told, has_more=last is not None, after=last)
-
-
 async def retry(call: Call) -> Answer:
     """Try a delivery now."""
     return await _act_on_one(call, "retry")

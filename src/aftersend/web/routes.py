@@ -8,6 +8,7 @@ from aftersend.web.bounces_routes import BOUNCES
 from aftersend.web.calls import Answer, Call, Parameter, Route
 from aftersend.web.contacts_routes import CONTACTS
 from aftersend.web.credits_routes import CREDITS
+from aftersend.web.events_routes import EVENTS
 from aftersend.web.messages import IDEMPOTENCY, MIME
 from aftersend.web.returns_routes import RETURNS
 from aftersend.web.templates_routes import TEMPLATES
@@ -195,17 +196,6 @@ _LOG = (
         "admin",
         gives=shapes.Delivery,
         problems=(404, 409),
-    ),
-    Route(
-        "GET",
-        "/v1/events",
-        "listEvents",
-        log.events,
-        "List the events of one delivery, or of the newest deliveries, each delivery whole.",
-        "Deliveries",
-        gives=shapes.EventPage,
-        parameters=(Parameter("delivery", "The id of a delivery."), *lists.FORWARD),
-        problems=(404, 422),
     ),
     Route(
         "GET",
@@ -546,6 +536,7 @@ ROUTES: tuple[Route, ...] = (
     *BOUNCES,
     *CONTACTS,
     *CREDITS,
+    *EVENTS,
     *RETURNS,
     *TEMPLATES,
     *_OPEN,
