@@ -33,6 +33,11 @@ def test_nothing_of_another_account_is_seen_or_changed(house, route):
         contact = owner.post("/v1/contacts", json=made).json()["id"]
     if "/templates" in route.path:
         owner.put("/v1/templates/secret.example", json={"subject": "secret", "source": "secret"})
+    if "/broadcasts" in route.path:
+        draft = {"name": "secret", "message": {"from": "a@example.com", "subject": "secret", "text": "secret"}}
+        broadcast = owner.post("/v1/broadcasts", json=draft).json()["id"]
+        listed = {"recipients": [{"to": "ann@secret.example"}]}
+        assert owner.post(f"/v1/broadcasts/{broadcast}/recipients", json=listed).status_code == 200
     if "/returns" in route.path:
         kept = Returned(
             house.ids(), "b+secret@mx.example.org", "", "192.0.2.1", b"Subject: secret\r\n\r\nNo.\r\n", house.now()
@@ -49,6 +54,8 @@ def test_nothing_of_another_account_is_seen_or_changed(house, route):
         if "/keys/" in route.path
         else contact
         if "/contacts/" in route.path
+        else broadcast
+        if "/broadcasts/" in route.path
         else returned_id
         if "/returns/" in route.path
         else sent["deliveries"][0]["id"],
@@ -66,6 +73,7 @@ def test_nothing_of_another_account_is_seen_or_changed(house, route):
             "/v1/contacts",
             "/v1/lists",
             "/v1/returns",
+            "/v1/broadcasts",
         )
         found = [owner.get(place).json() for place in places]
         for each in found[1]["data"]:
@@ -83,6 +91,12 @@ def test_nothing_of_another_account_is_seen_or_changed(house, route):
         body = {"reason": "mailbox_full", "delivery_id": sent["deliveries"][0]["id"]}
     if route.name == "replaceContact":
         body = {"addresses": [{"address": "eve@example.net"}]}
+    if route.name in ("createBroadcast", "replaceBroadcast"):
+        body = {"name": "eve", "message": {"from": "eve@example.net", "subject": "x", "text": "x"}}
+    if route.name == "testBroadcast":
+        body = {"to": "eve@example.net"}
+    if route.name == "addRecipients":
+        body = {"recipients": [{"to": "eve@example.net"}]}
     answer = other.request(route.method, path, **({"json": body} if body is not None else {}))
     if _VARIABLE.search(route.path) and route.name not in (
         "putSuppression",

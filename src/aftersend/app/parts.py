@@ -42,6 +42,7 @@ async def start(service: Service, parts: Sequence[str]) -> None:
         await _start_returns(service)
     if "treatment" in parts:
         service.spawn(loops.treat(service))
+        _start_broadcasts(service)
     if service.courier is not None:
         service.spawn(service.courier.run())
     service.spawn(loops.beat(service))
@@ -127,6 +128,25 @@ def suppression_rules(settings: Settings) -> Any:
         soft_lasts_us=int(chosen.soft_days * clock.DAY),
         hard_lasts_us=int(chosen.hard_days * clock.DAY),
     )
+
+
+def _start_broadcasts(service: Service) -> None:
+    """Write audiences down, and let what waits follow a pause or an end."""
+    from aftersend.broadcasts import running
+    from aftersend.control import queue_verbs
+    from aftersend.intake import Recipient
+    from aftersend.store.broadcasts import BELL
+
+    by = queue_verbs.Actor("its broadcast")
+
+    def enter(account_id: int, stream: str, given: Sequence[tuple[str, str, str]]) -> Any:
+        return service.intake.entries(account_id, stream, [Recipient(*each) for each in given])
+
+    def act(connection: Any, account_id: int, verb: str, found: Sequence[int]) -> None:
+        queue_verbs.act(connection, account_id, verb, found, by=by, ids=service.ids, now=service.clock())
+
+    runner = running.Runner(service.store, service.clock, node=service.node, enter=enter, act=act)
+    service.spawn(running.run(runner, service.store.bell(BELL), service.stopping, service.clock))
 
 
 def _start_delivery(service: Service) -> None:

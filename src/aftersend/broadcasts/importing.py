@@ -84,21 +84,27 @@ def read(content: bytes, wanted: Mapping[str, str], new_id: Callable[[], int]) -
 
     Raise BadField when the file as a whole cannot be used: not UTF-8, no column of addresses, too many rows.
     """
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadField(
-            "", f"The file is not UTF-8: see byte {error.start + 1}. Save it as “CSV UTF-8”.", code="invalid-file"
-        ) from None
+    text = text_of(content)
     found = Read()
     try:
-        _into(found, _rows(text), wanted, new_id)
+        _into(found, rows(text), wanted, new_id)
     except csv.Error as error:
         raise BadField("", f"The file cannot be read as CSV (RFC 4180): {error}.", code="invalid-file") from None
     return found
 
 
-def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
+def text_of(content: bytes) -> str:
+    """Return a file's text. Raise BadField if it is not UTF-8."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadField(
+            "", f"The file is not UTF-8: see byte {error.start + 1}. Save it as “CSV UTF-8”.", code="invalid-file"
+        ) from None
+
+
+def rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Return the rows with something in them, each with the line on which it begins. Raise csv.Error."""
     first = text.lstrip("\r\n").partition("\n")[0]
     between = max(",;\t", key=first.count)
     reader, before = csv.reader(io.StringIO(text, newline=""), delimiter=between), 0
@@ -116,14 +122,14 @@ def _bare(cell: str) -> str:
 def _into(
     found: Read, lines: Iterator[tuple[int, list[str]]], wanted: Mapping[str, str], new_id: Callable[[], int]
 ) -> None:
-    fields = _fields(next(lines, (1, []))[1], wanted)
+    names = fields(next(lines, (1, []))[1], wanted)
     met: dict[str, int] = {}
     for line, cells in lines:
         found.lines += 1
         if found.lines > ROWS_MOST:
             raise BadField("", f"A file has {ROWS_MOST} rows at most; cut it into several.", code="invalid-file")
         try:
-            spot, name, attributes = _person(fields, cells)
+            spot, name, attributes = _person(names, cells)
             if spot.folded in met:
                 raise BadField("", f"the address stands in line {met[spot.folded]} already")
         except BadField as error:
@@ -133,32 +139,33 @@ def _into(
         found.people.append(Row(new_id(), spot, name, attributes))
 
 
-def _fields(headers: Sequence[str], wanted: Mapping[str, str]) -> list[str]:
-    fields = []
+def fields(headers: Sequence[str], wanted: Mapping[str, str]) -> list[str]:
+    """Return what each column is: email, name, `-`, or an attribute. Raise BadField when that cannot be told."""
+    found: list[str] = []
     for header in headers:
         folded = header.casefold()
         usual = _USUAL.get(folded) or _NO_TAG.sub("_", folded).strip("_")
-        fields.append(wanted.get(folded) or usual or LEFT_OUT)
+        found.append(wanted.get(folded) or usual or LEFT_OUT)
     there = {header.casefold() for header in headers}
     for header in wanted:
         if header not in there:
             shown = ", ".join(headers)[:200] or "none"
             raise BadField("#/column", f"The file has no column {header[:60]!r}; it has {shown}.")
-    if fields.count(ADDRESS) != 1 or fields.count(NAME) > 1:
+    if found.count(ADDRESS) != 1 or found.count(NAME) > 1:
         shown = ", ".join(headers)[:200] or "nothing"
         raise BadField(
             "#/column",
             f"One column has to have the addresses, and one at most the names; the first line has {shown}. Name a column "
             "“email”, or say which it is: HEADER=email.",
         )
-    others = [name for name in fields if name not in (ADDRESS, NAME, LEFT_OUT)]
+    others = [name for name in found if name not in (ADDRESS, NAME, LEFT_OUT)]
     for name in others:
         if others.count(name) > 1:
             raise BadField("#/column", f"Two columns would be the attribute {name!r}; leave one out with HEADER=-.")
     wrong = contacts.unusable(dict.fromkeys(others, ""))
     if wrong:
         raise BadField("#/column", f"{wrong[0].pointer.removeprefix('#/attributes/')}: {wrong[0].detail}")
-    return fields
+    return found
 
 
 def _person(fields: Sequence[str], cells: Sequence[str]) -> tuple[Spot, str, dict[str, Any]]:

@@ -240,44 +240,33 @@ class Here:
         self.prepare_once()
         return cast("dict[str, Any]", app.run(self._submitted(compose, body, envelope)))
 
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        words: Sequence[tuple[str, Any]] = (),
+        json: Any = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Let the API's route answer without the network, as `There.ask` does over it."""
+        from aftersend import app
+        from aftersend.cli import desk
+
+        self.prepare_once()
+        return app.run(desk.ask(self, method, path, words=words, json=json, body=body, headers=headers or {}))
+
     async def _submitted(self, compose: Callable[[Any], Any], body: bytes, envelope: bytes) -> dict[str, Any]:
-        from aftersend import __version__, ids
-        from aftersend.control.keys import Keys
-        from aftersend.intake import Intake
+        from aftersend import ids
+        from aftersend.cli import desk
         from aftersend.ledger.explain import headline_fact
         from aftersend.ledger.facts import Facts
-        from aftersend.store import Store
-        from aftersend.web.calls import Call
-        from aftersend.web.desk import Desk, Rules
 
-        smtp = self.settings.smtp
-        store = Store(self.engine)
-        try:
-            intake = Intake(
-                store, clock.now, self.ids, hostname=self.settings.hostname, max_size=smtp.max_size,
-                refuse_unverified=smtp.unverified_domains == "refuse",
-            )  # fmt: skip
-            intake.streams = await store.ask(accounts.all_streams)
-            intake.domains = await store.ask(accounts.all_domains)
-            key = accounts.Key(self.account, 0, self.who, "", ("*",), (), 0, None, None)
-            rules = Rules(self.settings.hostname, self.settings.return_domain, max_recipients=smtp.max_recipients)
-            desk = Desk(rules, store, self.engine, clock.now, self.ids, intake, Keys(store, clock.now), __version__)
-            call = Call(
-                desk,
-                "",
-                "POST",
-                "/v1/messages",
-                {},
-                {},
-                "127.0.0.1",
-                "",
-                query_string=envelope,
-                body=body,
-                found_key=key,
-            )
-            receipt = await intake.accept(compose(call))
-        finally:
-            await store.close()
+        async def accepted(call: Any) -> Any:
+            return await call.desk.intake.accept(compose(call))
+
+        receipt = await desk.at_desk(self, accepted, body=body, query=envelope)
         deliveries_ = [
             {"id": ids.show("dlv", i), "recipient": r, "status": fact.word if (fact := headline_fact(Facts(f))) else ""}
             for i, r, f in receipt.deliveries

@@ -93,6 +93,8 @@ class Request:
     """The data of each recipient, JSON, in their order."""
     fingerprint: bytes | None = None
     """Names what was asked for, for the idempotency key, where `content` does not."""
+    broadcast_id: int | None = None
+    """The broadcast whose message it is; its recipients are written down later."""
 
 
 @dataclass(slots=True)
@@ -158,7 +160,7 @@ class Intake:
         content = request.content
         if len(content) > self._max_size:
             raise TooLarge(f"The message has {len(content)} bytes; this server takes {self._max_size} at most.")
-        if not request.recipients:
+        if not request.recipients and request.broadcast_id is None:
             raise BadField("#/to", "Name at least one recipient.", code="no-recipient", smtp=(554, "5.5.1"))
         block, body = mail_headers.split(content)
         found = mail_headers.scan(block)
@@ -199,8 +201,8 @@ class Intake:
         message = (
             account, message_id, stream.name, origin.via, request.sender, header_from,
             mail_headers.text(found, "subject"), rfc_message_id, block, digest, size, flags, request.envid,
-            tags, metadata, msgspec.json.encode(options).decode() if options else None, evidence, origin.key_id, None,
-            now, scheduled,
+            tags, metadata, msgspec.json.encode(options).decode() if options else None, evidence, origin.key_id,
+            request.broadcast_id, now, scheduled,
         )  # fmt: skip
         lifetime = int(self.lifetimes.get(stream.name, stream.lifetime_s) * SECOND)
         expires = max(now, scheduled or 0) + lifetime
@@ -224,7 +226,20 @@ class Intake:
             None if key is None else (_checked_key(key), fingerprint),
             personal=personal,
             lane=turns.TRANSACTIONAL if stream.kind == "transactional" else turns.BULK,
+            broadcast_id=request.broadcast_id,
         )
+
+    def entries(self, account_id: int, stream: str, recipients: Sequence[Recipient]) -> tuple[list[record.Entry], int]:
+        """Return recipients of a message that was written down before, and for how many microseconds they are tried.
+
+        Raise BadField if the stream is gone.
+        """
+        known = self.streams.get((account_id, stream))
+        if known is None:
+            raise BadField("#/stream", f"There is no stream {stream[:60]!r} any more.", code="unknown-stream")
+        lifetime = int(self.lifetimes.get(stream, known.lifetime_s) * SECOND)
+        must_wait = account_id in self.metered
+        return self._entries(recipients, known, None, self._clock(), must_wait=must_wait), lifetime
 
     def _entries(
         self,

@@ -216,6 +216,36 @@ def page(
     return _whole(connection, account_id, connection.execute(wanted.order_by(_contacts.c.id).limit(limit)).all())
 
 
+def standing_on(
+    connection: Connection, account_id: int, list_ids: Sequence[int], *, since: Instant, after: int, limit: int
+) -> tuple[list[dict[str, Any]], int | None]:
+    """Return people who stand on any of the lists since then or longer, each once, the oldest first, those who follow the
+    number `after`; and the number of the last one that was looked at, None if there was nobody.
+    """
+    numbers: set[int] = set()
+    for list_id in list_ids:
+        found = select(_members.c.contact_id).where(
+            _members.c.account_id == account_id,
+            _members.c.list_id == list_id,
+            _members.c.contact_id > after,
+            _members.c.since_us <= since,
+        )
+        numbers.update(connection.execute(found.order_by(_members.c.contact_id).limit(limit)).scalars())
+    chosen = sorted(numbers)[:limit]
+    if not chosen:
+        return [], None
+    given = (account_id, packed(connection, chosen))
+    people: dict[int, dict[str, Any]] = {
+        contact_id: {"id": contact_id, "name": name, "attributes": msgspec.json.decode(attributes), "addresses": []}
+        for contact_id, name, attributes in rows(connection, _KNOWN, given)
+    }
+    for contact_id, address, types in rows(connection, _SPOTS, given):
+        if contact_id in people:
+            people[contact_id]["addresses"].append({"address": address, "types": msgspec.json.decode(types)})
+    # Whoever was forgotten at this very moment is not there any more.
+    return [people[contact_id] for contact_id in chosen if contact_id in people], chosen[-1]
+
+
 def _whole(connection: Connection, account_id: int, found: Sequence[Any]) -> list[dict[str, Any]]:
     people = {
         row.id: dict(row._mapping) | {"attributes": msgspec.json.decode(row.attributes), "addresses": [], "lists": []}

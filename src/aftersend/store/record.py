@@ -66,7 +66,11 @@ class Entry:
     orcpt: str | None
     passed: bool
     treated_key: int
-    """A fresh id for the event "treated"."""
+    """A fresh id for the event "treated", or for the one that ended it."""
+    ended: Fact | None = None
+    """What ended it before it began; None for all that goes on."""
+    evidence: str | None = None
+    """Of what ended it, JSON."""
 
 
 @dataclass(slots=True)
@@ -88,6 +92,7 @@ class Submission:
     """Rows of `personal`, for a message that is made for each recipient."""
     lane: int = 0
     """The lane of its deliveries in the queue: a number of `turns.LANES`."""
+    broadcast_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +145,14 @@ def accepted(connection: Connection, submissions: Sequence[Submission]) -> list[
     # Sorted, so that two nodes that take the same bodies in never wait for each other in a circle.
     many(connection, _BODY, [body for _, body in sorted({s.body[:2]: s.body for s in fresh}.items())])
     many(connection, _MESSAGE, [s.message for s in fresh])
-    _write_entries(connection, fresh)
-    many(connection, _PERSONAL, [row for s in fresh if s.personal for row in s.personal])
+    write_entries(connection, fresh)
     return results
 
 
-def _write_entries(connection: Connection, fresh: Sequence[Submission]) -> None:
+def write_entries(connection: Connection, fresh: Sequence[Submission]) -> None:
+    """Write the recipients of messages down, each with a row, a first event and what is personal; and what ended some of
+    them at once. All others go on their way.
+    """
     suppressed = _suppressed(connection, fresh)
     first: list[Row] = []
     happened: list[Row] = []
@@ -156,7 +163,15 @@ def _write_entries(connection: Connection, fresh: Sequence[Submission]) -> None:
         bucket = now - now % HOUR
         for e in s.entries:
             i = e.id
-            if e.passed and not (suppressed and (account, e.folded) in suppressed):
+            stage = 0
+            if e.ended is not None:
+                fact = e.ended
+                facts = _RECEIVED_BITS | fact.bit
+                result, life = delivery_results.rank_of_bits(facts), life_cycle.rank_of_bits(facts)
+                happened.append(
+                    (account, i, e.treated_key, fact.word, int(fact), now, now, None, None, None, e.evidence)
+                )
+            elif e.passed and not (suppressed and (account, e.folded) in suppressed):
                 facts, result, life, stage = _TREATED_BITS, _TREATED_RESULT, _TREATED_LIFE, 2
                 happened.append((account, i, e.treated_key, "treated", _TREATED, now, now, None, None, None, None))
             else:
@@ -164,13 +179,15 @@ def _write_entries(connection: Connection, fresh: Sequence[Submission]) -> None:
             tally[account, bucket, s.stream, 0, facts] += 1
             first.append(
                 (account, i, s.message_id, s.stream, e.recipient, e.folded, e.domain, facts, result, life,
-                 None, None, None, 0, e.notify, e.orcpt, None, now, now)
+                 None, None, None, 0, e.notify, e.orcpt, s.broadcast_id, now, now)
             )  # fmt: skip
             happened.append((account, i, i, "received", _RECEIVED, now, now, None, None, None, None))
-            waiting.append((account, i, stage, 0, 0, now, expires, "", None, 0, s.lane))
+            if stage:
+                waiting.append((account, i, stage, 0, 0, now, expires, "", None, 0, s.lane))
     many(connection, _DELIVERY, first)
     feed.append(connection, happened)
     many(connection, _QUEUE, waiting)
+    many(connection, _PERSONAL, [row for s in fresh if s.personal for row in s.personal])
     _add(connection, tally, Counter())
     for place in tally:
         ring(connection, "delivery" if place[-1] == _TREATED_BITS else "treatment")

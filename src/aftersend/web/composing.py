@@ -24,9 +24,14 @@ BATCH_MOST = 1000
 
 
 def from_json(
-    call: Call, found: Any, *, idempotency_key: str | None, recipients: Sequence[RecipientIn] = ()
+    call: Call,
+    found: Any,
+    *,
+    idempotency_key: str | None,
+    recipients: Sequence[RecipientIn] = (),
+    broadcast: personal.Broadcast | None = None,
 ) -> Request:
-    """Return the request that a JSON object describes, for other `recipients` if any are given.
+    """Return the request that a JSON object describes, for other `recipients` if any are given; for a broadcast without any.
 
     Raise BadFields that names every fault.
     """
@@ -40,7 +45,7 @@ def from_json(
     )
     reply_to = check.mailboxes(asked.reply_to, "reply_to")
     named = _recipients([mailbox.address for mailbox in (*to, *cc, *bcc)])
-    if not asked.recipients:
+    if not asked.recipients and broadcast is None:
         check.recipients(named, call.desk.rules.max_recipients)
     check.subject(asked.subject)
     check.headers(asked.headers)
@@ -48,8 +53,8 @@ def from_json(
     attachments = check.attachments(asked.attachments)
     check.stream(asked.stream, call)
     send_at = check.moment(asked.scheduled_at)
-    if asked.recipients:
-        given = personal.Given(origin_of(call), sender, reply_to, attachments, send_at, idempotency_key)
+    if asked.recipients or broadcast is not None:
+        given = personal.Given(origin_of(call), sender, reply_to, attachments, send_at, idempotency_key, broadcast)
         return personal.request(call, asked, given, wrong)
     if asked.data is not None and not check.has_fault("recipients"):
         asked = personal.filled(asked, wrong)

@@ -27,7 +27,7 @@ _SAYS = {
     503: "Not just now; nothing was kept.",
     507: "The disk is full; nothing was kept.",
 }
-_IDS = {"ret": "returns", "dlv": "deliveries", "msg": "messages", "key": "keys", "con": "contacts"}
+_IDS = {"ret": "returns", "dlv": "deliveries", "msg": "messages", "key": "keys", "con": "contacts", "brd": "broadcasts"}
 
 
 def document(routes: Sequence[Route], version: str, url: str) -> dict[str, Any]:

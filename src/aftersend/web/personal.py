@@ -23,6 +23,13 @@ DATA_MOST = 16 * 1024
 """Octets of one recipient's data, as JSON."""
 
 
+class Broadcast(NamedTuple):
+    """The broadcast of a message, and the header lines that only we write for it."""
+
+    id: int
+    header: bytes
+
+
 class Given(NamedTuple):
     """What has been checked already."""
 
@@ -32,18 +39,22 @@ class Given(NamedTuple):
     attachments: Sequence[mime.Attachment]
     send_at: Instant | None
     idempotency_key: str | None
+    broadcast: Broadcast | None = None
 
 
 def request(call: Call, asked: MessageIn, given: Given, wrong: list[BadField]) -> Request:
     """Return the request of a message that is made for each recipient. Raise BadFields that names every fault."""
     for name in ("to", "cc", "bcc"):
         if getattr(asked, name):
-            why = f"Give either recipients or {name}: each of the recipients gets a copy of his own."
+            others = "recipients" if given.broadcast is None else "an audience"
+            why = f"Give either {others} or {name}: each recipient gets a copy of his own."
             wrong.append(BadField(f"#/{name}", why))
     mailboxes = _mailboxes(asked.recipients, wrong)
     if wrong or given.sender is None:
         raise BadFields(wrong[: reading.FAULTS_MOST])
     compiled = _compiled(call, asked, given, given.sender)
+    if given.broadcast is not None:
+        compiled = compiled.prefixed(given.broadcast.header)
     personal = _personal(compiled, mailboxes, asked, wrong)
     if wrong:
         raise BadFields(wrong[: reading.FAULTS_MOST])
@@ -64,6 +75,7 @@ def request(call: Call, asked: MessageIn, given: Given, wrong: list[BadField]) -
         compiled=compiled,
         personal=personal,
         fingerprint=hashlib.sha256(msgspec.json.encode(asked, order="deterministic")).digest(),
+        broadcast_id=None if given.broadcast is None else given.broadcast.id,
     )
 
 
@@ -109,12 +121,12 @@ def _personal(compiled: Compiled, mailboxes: Sequence[Mailbox], asked: MessageIn
     """Return each recipient's data as it is kept, and note what is missing in it."""
     common = asked.data or {}
     if any(name.startswith("_") for name in common):
-        wrong.append(BadField("#/data", _OURS))
+        wrong.append(BadField("#/data", OURS))
     kept: list[str] = []
     for i, (mailbox, each) in enumerate(zip(mailboxes, asked.recipients, strict=True)):
         pointer = f"#/recipients/{i}/data"
         if any(name.startswith("_") for name in each.data):
-            wrong.append(BadField(pointer, _OURS))
+            wrong.append(BadField(pointer, OURS))
         data = {**common, **each.data} if common else each.data
         missing = compiled.missing(data)
         if missing is not None:
@@ -131,7 +143,7 @@ def _personal(compiled: Compiled, mailboxes: Sequence[Mailbox], asked: MessageIn
     return kept
 
 
-_OURS = "Names that begin with an underscore are ours; choose others."
+OURS = "Names that begin with an underscore are ours; choose others."
 
 
 def filled(asked: MessageIn, wrong: list[BadField]) -> MessageIn:

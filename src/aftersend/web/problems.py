@@ -297,6 +297,11 @@ KINDS: dict[str, Kind] = {
         "Send application/json, or message/rfc822 for a whole message.",
     ),
     "conflict": Kind("It contradicts what is already there", "The request does not fit what exists.", "Read `detail`."),
+    "broadcast-state": Kind(
+        "The broadcast is in another state",
+        "Only a draft can be changed or started, only what is under way can be paused or cancelled.",
+        "Look at its `state`.",
+    ),
     "cannot-hold": Kind(
         "It cannot be held", "Only what has not ended and is not being worked on can be held.", "Read `detail`."
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aftersend.reports.activity import REPORTS
 from aftersend.web import administration, health, lists, log, messages, metrics, numbers, openapi, pages, shapes
 from aftersend.web.bounces_routes import BOUNCES
+from aftersend.web.broadcasts_routes import BROADCASTS
 from aftersend.web.calls import Answer, Call, Parameter, Route
 from aftersend.web.contacts_routes import CONTACTS
 from aftersend.web.credits_routes import CREDITS
@@ -535,6 +536,7 @@ ROUTES: tuple[Route, ...] = (
     *_ADMINISTRATION,
     *BOUNCES,
     *CONTACTS,
+    *BROADCASTS,
     *CREDITS,
     *EVENTS,
     *RETURNS,

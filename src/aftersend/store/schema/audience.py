@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Index, PrimaryKeyConstraint
 
-from aftersend.store.schema.columns import integer, table, words
+from aftersend.store.schema.columns import integer, small, table, words
 
 contacts = table(
     "contacts",
@@ -72,6 +72,48 @@ templates = table(
 )
 """Every version that was saved, and what was made of it: `html` with its styles in the elements, and `text`. The highest
 version counts."""
+
+broadcasts = table(
+    "broadcasts",
+    integer("account_id"),
+    integer("id"),
+    words("name", nullable=False),
+    words("type", nullable=False),
+    words("stream", nullable=False),
+    words("state", nullable=False),
+    words("content", nullable=False),
+    words("audience", nullable=False),
+    words("who", nullable=False),
+    integer("message_id", nullable=True),
+    small("part"),
+    integer("place"),
+    integer("people"),
+    small("sweep"),
+    integer("holder"),
+    integer("look_us", nullable=True),
+    integer("created_us"),
+    integer("changed_us"),
+    integer("scheduled_us", nullable=True),
+    integer("started_us", nullable=True),
+    integer("ended_us", nullable=True),
+    PrimaryKeyConstraint("account_id", "id"),
+    Index(None, "look_us"),
+)
+"""What goes to many. `part` and `place` say how far the audience has been written into `deliveries`, `people` how many that
+are; they move in the same transaction. `look_us` is when a node looks at it next, NULL for never; `holder` is the node that
+did last. `sweep` is 1 while deliveries that wait are still to follow a change of `state`."""
+
+broadcast_rows = table(
+    "broadcast_rows",
+    integer("account_id"),
+    integer("broadcast_id"),
+    integer("number"),
+    words("address", nullable=False),
+    words("data", nullable=False),
+    PrimaryKeyConstraint("account_id", "broadcast_id", "number"),
+    clustered=True,
+)
+"""Recipients that were handed over with a broadcast, in their order, as they were written."""
 
 personal = table(
     "personal",

@@ -1,0 +1,128 @@
+"""A broadcast to a list: everybody of the audience has an outcome, also whoever gets no mail."""
+
+from __future__ import annotations
+
+import quopri
+import time
+from collections.abc import Iterator
+
+import pytest
+from broadcasting import SHOP, Client, has_ended, words
+
+from house import House
+
+
+@pytest.fixture
+def customer(house: House) -> Iterator[Client]:
+    """A customer of the house."""
+    client = Client(house)
+    yield client
+    client.close()
+
+
+def test_everybody_of_the_audience_has_an_outcome(house: House, customer: Client) -> None:
+    """Delivered, No Email Selected, Duplicate, Failed, Blocked: five people, five words, and they sum."""
+    number = time.monotonic_ns()
+    name = f"audience-{number}"
+    customer.do("POST", "/lists", {"name": name})
+    people = {
+        f"brd-ann{number}@one.practice.test": [],
+        f"unknown{number}@one.practice.test": [],
+        f"brd-bob{number}@one.practice.test": ["offers"],
+        f"brd-listed{number}@one.practice.test": ["news"],
+    }
+    for address, types in people.items():
+        spots = [{"address": address, "types": types}]
+        customer.do("POST", "/contacts", {"addresses": spots, "name": "Ann <3", "lists": [name]})
+    house.block(f"brd-listed{number}@one.practice.test")
+    message = {"from": SHOP, "subject": "For {{ name }}", "html": "<p>Dear {{ name }} in {{ city }}</p>"}
+    draft = {"name": "News", "type": "news", "lists": [name], "message": message | {"data": {"city": "Wien"}}}
+    shown = customer.do("POST", "/broadcasts", draft)["id"]
+    rows = f"email,name,city\nbrd-ann{number}@one.practice.test,Anna,Graz\nno address,,\n,Nobody,\n"
+    csv = {"content-type": "text/csv"}
+    customer.do("POST", f"/broadcasts/{shown}/recipients", content=rows.encode(), headers=csv)
+    customer.do("POST", f"/broadcasts/{shown}/start")
+    found = customer.wait(shown, has_ended)
+    assert found["state"] == "ended"
+    assert found["progress"]["expected"] == found["progress"]["audience"] == 7
+    results = customer.do("GET", f"/broadcasts/{shown}/results")
+    assert results["conserved"]
+    assert words(results, "delivery_results") == {
+        "Delivered": 1, "No Email Selected": 2, "Duplicate": 1, "Failed": 2, "Blocked": 1,
+    }  # fmt: skip
+    assert words(results, "bounces") == {"Hard/Invalid recipient": 1}
+    rows_of_log = {row["recipient"]: row for row in customer.rows(shown)}
+    assert {row["broadcast_id"] for row in rows_of_log.values()} == {shown}
+    assert "no address for" in rows_of_log["Nobody"]["why"]
+    (copy,) = house.received(f"brd-ann{number}@one.practice.test")
+    assert b"Dear Anna in Graz" in quopri.decodestring(copy.content)
+    assert copy.header("To") == f"brd-ann{number}@one.practice.test"
+    assert copy.header("List-Id").startswith("<audience-")
+    assert copy.header("Feedback-ID").startswith(shown)
+    to_update = customer.do("GET", f"/broadcasts/{shown}/addresses-to-update")["data"]
+    assert {each["address"] for each in to_update} == {"no address", f"unknown{number}@one.practice.test"}
+
+
+def test_paused_resumed_and_cancelled(house: House, customer: Client) -> None:
+    """What waits stands still while it is paused, and goes out when it is resumed; a cancelled one ends for everybody."""
+    number = time.monotonic_ns()
+    rows = "".join(f"greylist{number}x{i}@one.practice.test\n" for i in range(40))
+    message = {"from": SHOP, "subject": "Later", "text": "Hello"}
+    shown = []
+    for name in ("resumed", "cancelled"):
+        shown.append(customer.do("POST", "/broadcasts", {"name": name, "message": message})["id"])
+        content = f"email\n{rows.replace('x', name)}"
+        customer.do(
+            "POST",
+            f"/broadcasts/{shown[-1]}/recipients",
+            content=content.encode(),
+            headers={"content-type": "text/csv"},
+        )
+        customer.do("POST", f"/broadcasts/{shown[-1]}/start")
+        assert customer.do("POST", f"/broadcasts/{shown[-1]}/pause")["state"] == "paused"
+    time.sleep(1.0)
+    for each in shown:
+        found = customer.do("GET", f"/broadcasts/{each}")
+        assert found["state"] == "paused"
+        assert found["progress"]["written"] in (0, 40)
+        assert not found["progress"]["by_outcome"]["reached"]
+    assert customer.do("POST", f"/broadcasts/{shown[0]}/resume")["state"] == "sending"
+    assert customer.do("POST", f"/broadcasts/{shown[1]}/cancel")["state"] == "cancelled"
+    for each, word in zip(shown, ("Delivered", "Unsent"), strict=True):
+        assert customer.wait(each, has_ended)["progress"]["audience"] == 40
+        assert words(customer.do("GET", f"/broadcasts/{each}/results"), "delivery_results") == {word: 40}
+
+
+def test_planned_for_later(house: House, customer: Client) -> None:
+    """It begins at its time, with whoever stands on the list then."""
+    number = time.monotonic_ns()
+    customer.do("POST", "/lists", {"name": f"later{number}"})
+    draft = {"name": "x", "lists": [f"later{number}"], "message": {"from": SHOP, "subject": "Later", "text": "Hello"}}
+    shown = customer.do("POST", "/broadcasts", draft)["id"]
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 2))
+    started = customer.do("POST", f"/broadcasts/{shown}/start", {"scheduled_at": at})
+    assert (started["state"], started["scheduled_at"][:19]) == ("scheduled", at[:19])
+    person = {"addresses": [{"address": f"on-time{number}@one.practice.test"}], "lists": [f"later{number}"]}
+    customer.do("POST", "/contacts", person)
+    found = customer.wait(shown, has_ended)
+    assert found["started_at"] >= at[:19]
+    assert found["progress"]["by_outcome"]["reached"] == 1
+
+
+def test_a_copy_to_look_at_first(house: House, customer: Client) -> None:
+    """Made for the first person of the audience, sent to somebody else; the audience is not touched."""
+    number = time.monotonic_ns()
+    draft = {"name": "x", "message": {"from": SHOP, "subject": "For {{ name }}", "text": "Hello {{ name }}"}}
+    shown = customer.do("POST", "/broadcasts", draft)["id"]
+    listed = {"recipients": [{"to": f"real{number}@one.practice.test", "data": {"name": "Ann"}}]}
+    customer.do("POST", f"/broadcasts/{shown}/recipients", listed)
+    told = customer.do("POST", f"/broadcasts/{shown}/test", {"to": f"me{number}@one.practice.test"})
+    assert told["data"] == {"name": "Ann"}
+    end = time.monotonic() + 20
+    while not house.received(f"me{number}@one.practice.test"):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    (copy,) = house.received(f"me{number}@one.practice.test")
+    assert copy.header("Subject") == "[Test] For Ann"
+    assert house.received(f"real{number}@one.practice.test") == []
+    assert customer.do("GET", f"/broadcasts/{shown}")["state"] == "draft"
