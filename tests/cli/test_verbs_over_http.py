@@ -119,3 +119,12 @@ def test_local_overrules_the_address(far: Run, service: Running, monkeypatch: py
     said = far(*HELLO, "--to", "dan@one.practice.test", "--wait", "--local", "--timeout", "60")
     assert said.status == DONE
     assert far("db", "check").status == DONE
+
+
+def test_what_needs_somebody_is_told(far: Run) -> None:
+    """An address that does not exist is the sender's to update; the number is the list's length."""
+    far(*HELLO, "--to", "unknown@one.practice.test", "--wait")
+    rows = {row["id"]: row for row in far("attention", "--json").rows}
+    failed = far("log", "--status", "results:Failed", "--json").rows
+    assert rows["addresses_to_update"]["number"] == len(failed) > 0
+    assert "Update these addresses" in far("attention").out

@@ -113,3 +113,38 @@ def test_a_bad_series_is_refused(client, words, field):
     answer = client.get("/v1/reports/results/series", params=words)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == f"#/{field}"
+
+
+def test_what_needs_somebody_is_said_with_the_list_behind_it(house, client):
+    """The number is the list's length; nothing is said of what is in order."""
+    told = msgspec.convert(client.get("/v1/reports/attention").json(), shapes.Attention)
+    needs = {item.id: item for item in told.items}
+    assert set(needs) == {"addresses_to_update"}
+    listed = client.get(needs["addresses_to_update"].list + "&count=exact").json()
+    assert listed["count"] == needs["addresses_to_update"].number == 1
+    complainer = client.post("/v1/messages", json=HELLO | {"to": ["eve@example.net"]}).json()["deliveries"][0]["id"]
+    house.happen(complainer, Fact.COMPLAINED)
+    client.post("/v1/domains", json={"name": "open.example"})
+    held = client.post("/v1/messages", json=HELLO | {"to": ["ina@example.net"]}).json()["deliveries"][0]["id"]
+    assert client.post(f"/v1/deliveries/{held}/hold").status_code == 200
+    told = msgspec.convert(client.get("/v1/reports/attention").json(), shapes.Attention)
+    assert [item.id for item in told.items] == ["domains_not_verified", "addresses_to_update", "complaints", "held"]
+    for item in told.items:
+        if item.list.startswith("/v1/deliveries"):
+            assert client.get(f"{item.list}&count=exact").json()["count"] == item.number, item.id
+
+
+def test_shares_are_judged_from_enough_mail_on(house):
+    """5 % of wrong addresses among 100 mails is critical; the same share of 20 is only worth a word."""
+    client = house.client()
+    for many, severity in ((20, "notice"), (80, "critical")):
+        sent = client.post("/v1/messages", json=HELLO | {"to": [f"p{many}.{i}@example.net" for i in range(many)]})
+        for number, delivery in enumerate(sent.json()["deliveries"]):
+            wrong = number % 20 == 0
+            house.happen(
+                delivery["id"],
+                Fact.BOUNCED_INVALID if wrong else Fact.DELIVERED,
+                reason=Reason.INVALID_RECIPIENT if wrong else None,
+            )
+        (item,) = client.get("/v1/reports/attention").json()["items"]
+        assert item["severity"] == severity

@@ -198,6 +198,12 @@ class Here:
 
         return self.read(activity.conservation, self.account, self._period(words))
 
+    def attention(self) -> dict[str, Any]:
+        """Return what needs somebody now."""
+        from aftersend.reports import attention
+
+        return self.read(attention.items, self.account, now=clock.now())
+
     def _period(self, words: Sequence[tuple[str, str]]) -> Any:
         from aftersend.reports.activity import Period
         from aftersend.reports.search import instant

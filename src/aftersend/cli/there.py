@@ -309,6 +309,11 @@ class There:
         found: dict[str, Any] = self.ask("GET", "/v1/reports/conservation", words=words)
         return found
 
+    def attention(self) -> dict[str, Any]:
+        """Return what needs somebody now."""
+        found: dict[str, Any] = self.ask("GET", "/v1/reports/attention")
+        return found
+
     def _listed(self, path: str) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self.ask("GET", path)["data"]
         return rows

@@ -24,6 +24,7 @@ _VERBS = {
     "log": ("log", "Search the email log."),
     "show": ("show", "One delivery's whole history in plain words."),
     "results": ("results", "Count what has become of the mail, or of one broadcast, in all five vocabularies."),
+    "attention": ("attention", "What needs somebody now, worst first."),
     "bounces": ("bounces", "What came back: one by one, or counted by reason, provider, domain or day."),
     "refusals": ("refusals", "Submissions that got an error reply."),
     "events": ("events", "What happens to the mail, as it happens, for people and programs."),

@@ -201,6 +201,12 @@ def unread(connection: Connection, account_id: int, *, limit: int, before: int |
     return [dict(row._mapping) for row in connection.execute(wanted.order_by(c.id.desc()).limit(limit))]
 
 
+def how_many_unread(connection: Connection, account_id: int) -> int:
+    """Count what is kept for a person."""
+    query = select(func.count()).select_from(unread_returns).where(unread_returns.c.account_id == account_id)
+    return int(connection.execute(query).scalar_one())
+
+
 def unread_one(connection: Connection, account_id: int, unread_id: int) -> dict[str, Any]:
     """Return one with its original. Raise NotFound."""
     c = unread_returns.c

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aftersend.clock import DAY
 from aftersend.errors import BadField
 from aftersend.reports import activity, search
+from aftersend.reports import attention as needs
 from aftersend.reports.activity import Period
 from aftersend.web import lists
 from aftersend.web.calls import Answer, Call, Does, Parameter
@@ -60,6 +61,12 @@ def _step(named: str) -> int:
         if name == named:
             return step
     raise BadField("#/step", f"step is {' or '.join(activity.STEPS.values())}.")
+
+
+async def attention(call: Call) -> Answer:
+    """Answer what needs somebody now."""
+    lists.taken(call, cursors=())
+    return Answer(await call.desk.store.ask(needs.items, call.account_id, now=call.desk.clock()))
 
 
 async def conservation(call: Call) -> Answer:

@@ -241,6 +241,16 @@ _REPORTS = (
     ),
     Route(
         "GET",
+        "/v1/reports/attention",
+        "reportAttention",
+        numbers.attention,
+        "Say what needs somebody now, worst first: wrong addresses, complaints, domains, what is held, what nobody understood.",
+        "Reports",
+        gives=shapes.Attention,
+        problems=(422,),
+    ),
+    Route(
+        "GET",
         "/v1/reports/conservation",
         "reportConservation",
         numbers.conservation,

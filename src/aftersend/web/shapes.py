@@ -373,6 +373,25 @@ class Series(Out):
     points: list[SeriesPoint]
 
 
+class Need(Out):
+    """One thing that needs somebody."""
+
+    id: Annotated[str, _says("What kind of thing.", "addresses_to_update")]
+    severity: Annotated[Literal["critical", "warning", "notice"], _says("How bad it is.")]
+    number: int
+    sentence: str
+    advice: str
+    who_must_act: str
+    list: Annotated[str, _says("Where the list behind the number is.")]
+
+
+class Attention(Out):
+    """What needs somebody now, worst first."""
+
+    since: str
+    items: list[Need]
+
+
 class Conservation(Out):
     """Whether everybody is accounted for."""
 
