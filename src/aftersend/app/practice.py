@@ -47,6 +47,30 @@ async def practised(settings: Settings) -> AsyncIterator[Settings]:
         await world.stop()
 
 
+async def way_in(service: Service, here: str) -> str:
+    """Return the console's address; before anybody has come in, one that works once and makes the first user."""
+    from aftersend.control import people
+    from aftersend.store import accounts
+    from aftersend.store.people import is_anybody_there
+
+    if await service.store.ask(is_anybody_there):
+        return f"{here}/console/"
+    token = await service.store.run(people.link, accounts.FIRST_ACCOUNT, None, "owner", now=service.clock())
+    return f"{here}/console/welcome/{token}"
+
+
+async def first_link(service: Service) -> None:
+    """Before anybody has come in, say how the first one does."""
+    web = service.addresses["web"]
+    here = service.settings.web.url.rstrip("/") or f"http://{web[0]}:{web[1]}"
+    place = await way_in(service, here)
+    if "/welcome/" in place:
+        print(
+            f"Nobody uses the console yet. This link makes the first user, once, within a day:\n\n  {place}\n",
+            flush=True,
+        )
+
+
 async def welcome(service: Service) -> None:
     """Say how to use what has just been started."""
     from aftersend.control import keys
@@ -60,7 +84,8 @@ async def welcome(service: Service) -> None:
         "",
     ]
     if web:
-        lines.append(f"  Console and API   {here}/")
+        lines.append(f"  Console           {await way_in(service, here)}")
+        lines.append(f"  API               {here}/")
     if smtp:
         lines.append(f"  SMTP submission   {smtp[0]}:{smtp[1]}  (STARTTLS, user “smtp”, password: the key)")
     lines += [

@@ -13,7 +13,7 @@ from typing import Any
 
 from aftersend import logs
 from aftersend.app.node import running
-from aftersend.app.practice import practised, welcome
+from aftersend.app.practice import first_link, practised, welcome
 from aftersend.config import Settings
 from aftersend.logs import Logger
 
@@ -60,6 +60,8 @@ async def _serve(settings: Settings, *, practice: bool, only: Sequence[str], wor
         log.info("started", addresses={name: f"{a[0]}:{a[1]}" for name, a in service.addresses.items()})
         if practice:
             await welcome(service)
+        elif "web" in service.addresses:
+            await first_link(service)
         await service.stopping.wait()
         for other in others:
             other.terminate()

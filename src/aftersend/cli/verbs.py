@@ -38,6 +38,7 @@ _VERBS = {
     "domain": ("domain", "Sending domains: keys, DNS records, check."),
     "key": ("key", "API keys, which are SMTP passwords too."),
     "stream": ("stream", "Kinds of mail with rules of their own."),
+    "user": ("user", "People who use the console: add, list, roles, new links."),
     "account": ("account", "Accounts of this installation."),
     "db": ("db", "The database: upgrade, check, rebuild, prune, size."),
     "config": ("config", "The settings: show, check, docs."),

@@ -5,20 +5,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from aftersend import __version__
 from aftersend.errors import SettingsError
 from aftersend.policy.counters import SuppressionRules
 from aftersend.web.calls import Door
+from aftersend.web.console import console
 from aftersend.web.desk import Desk, Rules
 from aftersend.web.routes import ROUTES
 from aftersend.web.serving import WebServer
 
 
+class Faces:
+    """The application that answers all requests: the console for people, the API for programs."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._console = console(desk)
+        self._door = Door(desk, ROUTES)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        is_page = scope["type"] == "http" and self._console.answers(scope["path"])
+        await (self._console if is_page else self._door)(scope, receive, send)
+
+    def leave(self) -> None:
+        """End answers that would go on by themselves, since the server is about to stop."""
+        self._console.leave()
+
+
 def application(desk: Desk) -> ASGIApp:
     """Return the application that answers all requests."""
-    return Door(desk, ROUTES)
+    return Faces(desk)
 
 
 async def serve(app: ASGIApp, addresses: Sequence[tuple[str, int]]) -> WebServer:
@@ -46,6 +64,7 @@ async def start(service: Any, suppression: SuppressionRules) -> WebServer:
             max_body=settings.web.max_body,
             max_recipients=settings.smtp.max_recipients,
             metrics_token=settings.web.metrics_token,
+            is_practice=any(name.endswith("practice.test") for name in settings.delivery.routes),
         ),
         store=service.store,
         engine=service.engine,

@@ -35,6 +35,8 @@ class Rules:
     """The most recipients of one message."""
     metrics_token: str = ""
     """What must be shown for metrics; "" for no metrics."""
+    is_practice: bool = False
+    """Whether all mail goes to the practice world."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ async def home(call: Call) -> Answer:
     smtp = escape(call.desk.rules.smtp or "not offered by this server")
     body = f"""<h1>Aftersend</h1>
 <p>This server sends email and tells the truth about every message: what happened, why, who must act, what happens next.</p>
+<p><a href="/console/">Open the console</a>, in which you can see all that and do something about it.</p>
 <h2>Send a first mail</h2>
 <p>You need a key. Whoever runs this server makes one with <code>aftersend key create NAME</code>.</p>
 <pre>curl {url}/v1/messages \\

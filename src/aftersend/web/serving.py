@@ -29,6 +29,7 @@ class WebServer:
 
     def __init__(self, app: ASGIApp, addresses: Sequence[tuple[str, int]]) -> None:
         self._addresses = addresses
+        self._leave = getattr(app, "leave", None)
         self._server = _Quiet(
             uvicorn.Config(
                 app,
@@ -76,6 +77,8 @@ class WebServer:
         if self._serving is None:
             return
         self._server.should_exit = True
+        if self._leave is not None:
+            self._leave()
         with contextlib.suppress(asyncio.CancelledError):
             await self._serving
         self._serving = None

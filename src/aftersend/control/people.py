@@ -1,0 +1,205 @@
+"""Own who may use the console: roles and what they allow, passwords, sessions, links that work once.
+
+Passwords are kept as Argon2id (RFC 9106) with the parameters that OWASP names for servers. What a browser or a link holds
+has 256 random bits, so its SHA-256 is enough to keep.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import secrets
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from aftersend.clock import DAY, HOUR, MINUTE, Clock, Instant
+from aftersend.control.keys import TooManyTries
+from aftersend.errors import BadField, Unauthenticated
+from aftersend.mail import address
+from aftersend.store import Store, people
+from aftersend.store.connection import Connection
+from aftersend.store.people import Link, User
+
+T = TypeVar("T")
+
+ROLES: dict[str, str] = {
+    "owner": "May do everything, and say who else may.",
+    "admin": "May change domains, keys, streams, suppressions and the queue.",
+    "sender": "May send mail and keep templates, contacts and lists.",
+    "moderator": "May decide about mail that waits for a person, and hold or release it.",
+    "analyst": "May look at everything and change nothing.",
+}
+ALLOWED: dict[str, frozenset[str]] = {
+    "owner": frozenset({"read", "send", "moderate", "admin", "people"}),
+    "admin": frozenset({"read", "send", "moderate", "admin"}),
+    "sender": frozenset({"read", "send"}),
+    "moderator": frozenset({"read", "moderate"}),
+    "analyst": frozenset({"read"}),
+}
+"""What each role may do."""
+
+SESSION_US = 12 * HOUR
+"""A session that nobody uses ends after this."""
+SESSION_MOST_US = 30 * DAY
+LINK_US = DAY
+PASSWORD_LEAST, PASSWORD_MOST = 10, 256
+FAILURES_ALLOWED = 10
+FAILURES_WITHIN_US = 15 * MINUTE
+_AT_ONCE = 2
+"""So many passwords are hashed at the same time; each takes 19 MiB."""
+_COMMON = frozenset({"1234567890", "password123", "qwertyuiop", "passwordpassword", "0123456789", "aftersend123"})
+
+
+def checked_role(role: str) -> str:
+    """Return a role that exists. Raise BadField."""
+    if role not in ROLES:
+        raise BadField("#/role", f"A role is {', '.join(ROLES)}, not {role[:40]!r}.")
+    return role
+
+
+def checked_email(text: str) -> str:
+    """Return the folded address by which a person signs in. Raise BadField."""
+    return address.parse(text.strip(), pointer="#/email").folded
+
+
+def checked_name(text: str) -> str:
+    """Return what a person is called. Raise BadField."""
+    name = " ".join(text.split())
+    if not name or len(name) > 100 or not name.isprintable():
+        raise BadField("#/name", "Give a name of 1 to 100 characters.")
+    return name
+
+
+def checked_password(password: str) -> str:
+    """Return a password that is good enough: long, and not one that everybody tries first. Raise BadField."""
+    if not PASSWORD_LEAST <= len(password) <= PASSWORD_MOST:
+        raise BadField("#/password", f"A password has {PASSWORD_LEAST} to {PASSWORD_MOST} characters.")
+    if password.lower() in _COMMON or len(set(password)) < 4:
+        raise BadField("#/password", "This password is among the first that anybody would try; choose another.")
+    return password
+
+
+def hashed(password: str) -> str:
+    """Return the Argon2id hash of a password in PHC form. Takes some 40 ms and 19 MiB."""
+    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+    return Argon2id(salt=os.urandom(16), length=32, iterations=2, lanes=1, memory_cost=19 * 1024).derive_phc_encoded(
+        password.encode()
+    )
+
+
+def is_password(password: str, kept: str) -> bool:
+    """Say whether a password is the one of which this hash was kept."""
+    from cryptography.exceptions import InvalidKey
+    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+    try:
+        Argon2id.verify_phc_encoded(password.encode(), kept)
+    except InvalidKey:
+        return False
+    return True
+
+
+def fresh_token() -> tuple[str, bytes]:
+    """Return a token to hand out, and the digest to keep."""
+    token = secrets.token_urlsafe(32)
+    return token, digest_of(token)
+
+
+def digest_of(token: str) -> bytes:
+    """Return what is kept of a token."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def ends(begun_us: Instant, now: Instant) -> Instant:
+    """Say when a session that is used now ends if it is not used again."""
+    return min(now + SESSION_US, begun_us + SESSION_MOST_US)
+
+
+def invite(
+    connection: Connection, account_id: int, user_id: int, *, email: str, name: str, role: str, now: Instant
+) -> str | None:
+    """Give a person a role in an account, making the user if need be; return the link's token, or None when that person
+    has a password already. Raise BadField.
+    """
+    email, role = checked_email(email), checked_role(role)
+    known = people.by_email(connection, email)
+    if known is None:
+        people.add(connection, user_id, email=email, name=checked_name(name or email), password=None, now=now)
+    else:
+        user_id = known.id
+    people.join(connection, account_id, user_id, role, now=now)
+    return None if known is not None and known.password else link(connection, account_id, user_id, role, now=now)
+
+
+def link(connection: Connection, account_id: int, user_id: int | None, role: str, *, now: Instant) -> str:
+    """Make a link that works once, for a day: for a user to choose a password, or for the first user; return its token."""
+    token, digest = fresh_token()
+    people.add_link(connection, Link(digest, account_id, user_id, role, now + LINK_US), now=now)
+    return token
+
+
+def accept(
+    connection: Connection, token: str, user_id: int, *, email: str, name: str, password: str, now: Instant
+) -> tuple[int, int]:
+    """Use a link: keep the password (a hash) of its user, or make the first user; return (user, account). Raise NotFound if
+    the link is used or too old.
+    """
+    used = people.use_link(connection, digest_of(token), now=now)
+    if used.user_id is not None:
+        people.set_password(connection, used.user_id, password)
+        return used.user_id, used.account_id
+    people.add(connection, user_id, email=email, name=name, password=password, now=now)
+    people.join(connection, used.account_id, user_id, used.role, now=now)
+    return user_id, used.account_id
+
+
+_NOBODYS = "$argon2id$v=19$m=19456,t=2,p=1$ItaJxKvd+8v2gXqehU+1jg$F+iHstZz1lAK2MXvAhKdotc0okfOsFesYOQEmmvyCqg"
+"""What is compared when there is no such user, so that the time tells nothing."""
+
+
+class Doorkeeper:
+    """Checks passwords, slowly for whoever fails again and again, and never more than a few at once."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._failures: dict[str, list[Instant]] = {}
+        self._turn = asyncio.Semaphore(_AT_ONCE)
+
+    async def hash(self, password: str) -> str:
+        """Return the hash of a password that is good enough. Raise BadField."""
+        return await self._hashing(hashed, checked_password(password))
+
+    async def check(self, email: str, password: str, peer: str) -> User:
+        """Return the user with this address and password. Raise Unauthenticated, or TooManyTries."""
+        folded = email.strip().casefold()[:320]
+        self.count(f"peer {peer}", f"user {folded}")
+        user = await self._store.ask(people.by_email, folded)
+        kept = _NOBODYS if user is None or user.password is None else user.password
+        is_right = await self._hashing(is_password, password[:PASSWORD_MOST], kept)
+        if not is_right or user is None or user.password is None or user.disabled_us is not None:
+            raise Unauthenticated("The address or the password is not right.")
+        self.forgive(f"user {folded}", f"peer {peer}")
+        return user
+
+    def count(self, *whose: str) -> None:
+        """Count a try, before it is made. Raise TooManyTries when there were too many."""
+        now = self._clock()
+        if len(self._failures) > 10_000:
+            self._failures.clear()
+        for each in whose:
+            recent = [at for at in self._failures.get(each, ()) if at > now - FAILURES_WITHIN_US]
+            if len(recent) >= FAILURES_ALLOWED:
+                raise TooManyTries("Too many tries failed. Wait a quarter of an hour, then try again.")
+            self._failures[each] = [*recent, now]
+
+    def forgive(self, *whose: str) -> None:
+        """Forget the tries of those who got in."""
+        for each in whose:
+            self._failures.pop(each, None)
+
+    async def _hashing(self, function: Callable[..., T], *args: Any) -> T:
+        async with self._turn:
+            return await asyncio.to_thread(function, *args)

@@ -1,0 +1,62 @@
+"""Own the menu: what stands in it, in which group, and who sees it. A page of your own goes into `pages.py`, and here if it
+should be found from everywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of the menu."""
+
+    label: str
+    path: str
+    """Below /console."""
+    icon: str
+    needs: str = "read"
+    key: str = ""
+    """The letter that leads there after a g."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Some lines under one heading."""
+
+    heading: str
+    items: tuple[Item, ...]
+
+
+MENU = (
+    Group(
+        "",
+        (Item("Email log", "/log", "list", key="l"),),
+    ),
+    Group(
+        "More",
+        (Item("Help", "/help", "book", key="h"),),
+    ),
+)
+
+
+def menu_of(visit: Any) -> list[tuple[str, list[tuple[Item, bool]]]]:
+    """Return the groups of the menu with what this person may see, and which line is the present page's."""
+    path = visit.address.removeprefix("/console") or "/"
+    shown = []
+    for group in MENU:
+        items = [(item, _is_here(item, path)) for item in group.items if visit.may(item.needs)]
+        if items:
+            shown.append((group.heading, items))
+    return shown
+
+
+_BELONGS = {"/deliveries": "/log", "/messages": "/log", "/compose": "/log"}
+"""Pages that are reached from another one."""
+
+
+def _is_here(item: Item, path: str) -> bool:
+    for place, under in _BELONGS.items():
+        if path.startswith(place):
+            path = under
+    return path == item.path or (item.path != "/" and path.startswith(f"{item.path}/"))

@@ -1,0 +1,231 @@
+"""Own how pages are made of templates: what is foreign is always escaped, a name that is missing is a fault, and every
+sentence of ours passes through gettext.
+"""
+
+from __future__ import annotations
+
+import gettext
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+
+from aftersend.clock import DAY, HOUR, MINUTE, SECOND, from_iso
+from aftersend.ledger.facts import BY_WORD
+from aftersend.ledger.vocabularies import VOCABULARIES
+from aftersend.web.console import static, tones
+from aftersend.web.console.icons import MARK, icon
+from aftersend.web.console.menu import menu_of
+from aftersend.web.console.tones import ACTORS, FACT_LOOKS, PHASE_LOOKS, Look
+
+_FOLDER = Path(__file__).parent
+LANGUAGES = ("en",)
+"""Languages for which there is a catalogue in `locale`; English needs none."""
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(_FOLDER / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        extensions=["jinja2.ext.i18n"],
+    )
+    translations = gettext.translation("console", _FOLDER / "locale", LANGUAGES, fallback=True)
+    made.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]
+    made.filters |= {
+        "when": when,
+        "day": day,
+        "ago": ago,
+        "number": number,
+        "share": share,
+        "chip": chip,
+        "fact": fact_chip,
+        "actor": lambda name: ACTORS.get(name, name),
+        "slug": slug,
+        "size": size,
+        "url": lambda text: quote(str(text), safe=""),
+    }
+    made.globals |= {
+        "icon": icon,
+        "MARK": MARK,
+        "static": static.address,
+        "menu_of": menu_of,
+        "meaning": meaning,
+        "look": tones.look,
+        "VOCABULARIES": VOCABULARIES,
+        "address": address,
+    }
+    return made
+
+
+def render(template: str, **values: Any) -> str:
+    """Return a page. `visit` is among the values."""
+    return _environment().get_template(template).render(**values)
+
+
+def address(path: str, *pairs: tuple[str, str], **words: Any) -> str:
+    """Return the address of a page of the console with its parameters."""
+    given = [*pairs, *((name, str(value)) for name, value in words.items() if value not in (None, ""))]
+    return f"/console{path}" + (f"?{urlencode(given)}" if given else "")
+
+
+# ---- words ---------------------------------------------------------------------------------------------------------
+
+
+def slug(text: str) -> str:
+    """Return a word as part of an address within a page."""
+    return "-".join("".join(c if c.isalnum() else " " for c in text.lower()).split())
+
+
+@cache
+def _meanings(vocabulary: str) -> Mapping[str, str]:
+    return dict(VOCABULARIES[vocabulary].words)
+
+
+def meaning(vocabulary: str, word: str) -> str:
+    """Return what a word of a vocabulary means; "" for a word that it does not have."""
+    return _meanings(vocabulary).get(word, "")
+
+
+_CHIP = Markup('<span class="chip {}">{}<span>{}</span></span>')
+_LINKED = Markup('<a class="chip {}" href="/console/help#{}" title="{}">{}<span>{}</span></a>')
+
+
+def chip(word: str, vocabulary: str = "delivery_results", *, linked: bool = False) -> Markup:
+    """Return a word with its icon and tone; linked to what it means if wanted."""
+    looks = tones.look(vocabulary, word)
+    shown = word.partition("/")[2] or word
+    if linked:
+        place = f"{slug(vocabulary)}-{slug(word)}"
+        return _LINKED.format(looks.tone, place, meaning(vocabulary, word), icon(looks.icon), shown)
+    return _CHIP.format(looks.tone, icon(looks.icon), shown)
+
+
+def look_of_fact(word: str | None) -> Look:
+    """Return how a fact looks."""
+    if word in FACT_LOOKS:
+        return FACT_LOOKS[word]
+    fact = BY_WORD.get(word or "")
+    return Look("quiet", "circle") if fact is None else PHASE_LOOKS[fact.phase.value]
+
+
+def fact_chip(word: str) -> Markup:
+    """Return a fact with its icon, linked to what it means."""
+    looks = look_of_fact(word)
+    says = BY_WORD[word].sentence if word in BY_WORD else ""
+    shown = word.replace("_", " ").capitalize()
+    return _LINKED.format(looks.tone, f"fact-{slug(word)}", says, icon(looks.icon), shown)
+
+
+# ---- times and numbers -----------------------------------------------------------------------------------------------
+
+
+@cache
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo("UTC")
+
+
+def _us(moment: int | str) -> int:
+    return moment if isinstance(moment, int) else from_iso(moment)
+
+
+def _local(context: Context, us: int) -> tuple[datetime, datetime, str]:
+    visit = context["visit"]
+    zone = _zone(visit.zone)
+    present = datetime.fromtimestamp(visit.desk.clock() / SECOND, UTC).astimezone(zone)
+    utc = datetime.fromtimestamp(us / SECOND, UTC)
+    return utc.astimezone(zone), present, utc.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+_TIME = Markup('<time datetime="{}" title="{}">{}</time>')
+
+
+@pass_context
+def when(context: Context, moment: int | str | None, form: str = "short") -> Markup | str:
+    """Return a time in the reader's zone: short (only as much as tells it apart from now), or full to the second; exact
+    local time and UTC are in its title."""
+    if moment is None:
+        return "–"
+    local, present, utc = _local(context, _us(moment))
+    exact = f"{local:%A, %d %B %Y, %H:%M:%S %Z} ({utc})"
+    if form == "clock":
+        shown = f"{local:%H:%M:%S}"
+    elif form == "full":
+        shown = f"{local:%d %b %Y, %H:%M:%S}"
+    elif local.date() == present.date():
+        shown = f"{local:%H:%M:%S}" if form == "precise" else f"{local:%H:%M}"
+    elif local.year == present.year:
+        shown = f"{local:%d %b, %H:%M}"
+    else:
+        shown = f"{local:%d %b %Y}"
+    return _TIME.format(utc, exact, shown)
+
+
+@pass_context
+def day(context: Context, moment: int | str) -> str:
+    """Return a day in the reader's zone."""
+    local, present, _ = _local(context, _us(moment))
+    if local.date() == present.date():
+        return "Today"
+    return f"{local:%A, %d %B}" if local.year == present.year else f"{local:%d %B %Y}"
+
+
+@pass_context
+def ago(context: Context, moment: int | str | None) -> Markup | str:
+    """Return how long ago something was, or in what time it will be."""
+    if moment is None:
+        return "–"
+    us = _us(moment)
+    apart = us - context["visit"].desk.clock()
+    local, _, utc = _local(context, us)
+    said = _span(abs(apart))
+    shown = "just now" if abs(apart) < SECOND * 2 else f"in {said}" if apart > 0 else f"{said} ago"
+    return _TIME.format(utc, f"{local:%A, %d %B %Y, %H:%M:%S %Z} ({utc})", shown)
+
+
+def _span(apart: int) -> str:
+    for unit, name in ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"), (SECOND, "second")):
+        if apart >= unit:
+            many = apart // unit
+            return f"{many} {name}{'' if many == 1 else 's'}"
+    return "a moment"
+
+
+def number(value: int | None) -> str:
+    """Return a number with its digits in groups."""
+    return "–" if value is None else f"{value:,}".replace(",", "\u202f")
+
+
+def share(part: int, whole: int) -> str:
+    """Return a part of a whole in per cent; "" when there is no whole."""
+    if not whole:
+        return ""
+    found = 100 * part / whole
+    return (
+        f"{found:.0f}\u202f%"
+        if found >= 9.95 or part == 0
+        else f"{found:.1f}\u202f%"
+        if found >= 0.1
+        else "<0.1\u202f%"
+    )
+
+
+def size(octets: int) -> str:
+    """Return a number of bytes as people read it."""
+    if octets < 1024:
+        return f"{octets} bytes"
+    return f"{octets / 1024:.1f} KB" if octets < 1024 * 1024 else f"{octets / 1024 / 1024:.1f} MB"

@@ -1,0 +1,208 @@
+"""People come into the console with an address and a password, or a link that works once, and may do what their role says."""
+
+from __future__ import annotations
+
+import re
+
+import httpx2
+import pytest
+
+from aftersend import clock
+from aftersend.control import people as rules
+from aftersend.control import seal, totp
+from aftersend.errors import BadField
+from aftersend.store import people
+from aftersend.web.console import PAGES
+
+PASSWORD = "a long enough sentence"
+HASH = rules.hashed(PASSWORD)
+
+
+def person(house, email="ann@example.com", role="owner", account_id=1):
+    """Make a person who can sign in; return their number."""
+    number = house.ids()
+    house.run(people.add, number, email=email, name="Ann", password=HASH, now=clock.now())
+    house.run(people.join, account_id, number, role, now=clock.now())
+    return number
+
+
+def browser(house, email="", **headers) -> httpx2.Client:
+    """Return a browser; with an address, one that is signed in."""
+    client = house.client(key="")
+    client.headers.update(headers)
+    if email:
+        answer = client.post("/console/sign-in", data={"email": email, "password": PASSWORD})
+        assert answer.status_code == 303, answer.text
+    return client
+
+
+def csrf(page: httpx2.Response) -> str:
+    """Return what the forms of a page carry."""
+    return re.search(r'name="csrf" value="(\w+)"', page.text)[1]
+
+
+def test_whoever_is_not_signed_in_is_asked_to_and_comes_back(house):
+    """A page leads to the sign-in, and the sign-in back to the page, but never to another site."""
+    person(house)
+    client = browser(house)
+    asked = client.get("/console/log?status=Bounced")
+    assert asked.status_code == 303
+    assert asked.headers["location"] == "/console/sign-in?then=%2Fconsole%2Flog%3Fstatus%3DBounced"
+    form = {"email": "ann@example.com", "password": PASSWORD}
+    back = client.post("/console/sign-in", data=form | {"then": "/console/log?status=Bounced"})
+    assert back.headers["location"] == "/console/log?status=Bounced"
+    for elsewhere in ("https://evil.example/", "//evil.example/console/", "/console/\\evil", "javascript:alert(1)"):
+        out = browser(house).post("/console/sign-in", data=form | {"then": elsewhere})
+        assert out.headers["location"] == "/console/"
+
+
+def test_no_page_is_shown_to_whoever_is_not_signed_in(house):
+    """Each page that needs a person sends others away."""
+    client = browser(house)
+    for page in PAGES:
+        if page.needs is None:
+            continue
+        path = re.sub(r"\{\w+\}", "x", f"/console{page.path}")
+        answer = client.request(page.method, path)
+        assert answer.status_code == 303, path
+        assert answer.headers["location"].startswith("/console/sign-in"), path
+
+
+def test_a_wrong_password_is_refused_and_too_many_are_not_heard(house):
+    """Neither the words nor the status tell whether there is such a user; after ten tries nobody is heard from there."""
+    person(house)
+    client = browser(house)
+    wrong = client.post("/console/sign-in", data={"email": "ann@example.com", "password": "nonsense here"})
+    nobody = client.post("/console/sign-in", data={"email": "nobody@example.com", "password": "nonsense here"})
+    assert wrong.status_code == nobody.status_code == 401
+    assert "not right" in wrong.text
+    assert "not right" in nobody.text
+    for _ in range(8):
+        client.post("/console/sign-in", data={"email": "ann@example.com", "password": "nonsense here"})
+    last = client.post("/console/sign-in", data={"email": "ann@example.com", "password": PASSWORD})
+    assert last.status_code == 429
+
+
+def test_the_session_is_kept_as_a_digest_in_a_hidden_cookie(house):
+    """The cookie is not for scripts, and the store does not know it."""
+    person(house)
+    client = browser(house)
+    answer = client.post("/console/sign-in", data={"email": "ann@example.com", "password": PASSWORD})
+    cookie = next(value for value in answer.headers.get_list("set-cookie") if value.startswith("aftersend_session="))
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    token = cookie.partition("=")[2].partition(";")[0]
+    found = house.ask(people.session, rules.digest_of(token), now=clock.now())
+    assert found is not None
+    assert token.encode() not in found.digest
+
+
+def test_signing_out_ends_the_session(house):
+    """The cookie of an ended session opens nothing."""
+    person(house)
+    client = browser(house, "ann@example.com")
+    token = client.cookies["aftersend_session"]
+    client.post("/console/sign-out", data={"csrf": csrf(client.get("/console/log"))})
+    again = browser(house, cookie=f"aftersend_session={token}")
+    assert again.get("/console/log").status_code == 303
+
+
+def test_a_form_of_another_site_is_refused(house):
+    """Without the word of the session, or with another origin, nothing is done."""
+    person(house)
+    client = browser(house, "ann@example.com")
+    word = csrf(client.get("/console/log"))
+    saves = {"name": "mine", "query": "status=Bounced"}
+    assert client.post("/console/log/save", data=saves).status_code == 403
+    assert client.post("/console/log/save", data=saves | {"csrf": "0" * 64}).status_code == 403
+    foreign = {"origin": "https://evil.example"}
+    assert client.post("/console/log/save", data=saves | {"csrf": word}, headers=foreign).status_code == 403
+    foreign = {"sec-fetch-site": "cross-site"}
+    assert client.post("/console/log/save", data=saves | {"csrf": word}, headers=foreign).status_code == 403
+    assert client.post("/console/log/save", data=saves | {"csrf": word}).status_code == 303
+
+
+def test_the_first_user_comes_in_by_a_link_that_works_once(house):
+    """The link makes an owner, who is led to the first mail; a second time it is refused."""
+    token = house.run(rules.link, 1, None, "owner", now=clock.now())
+    client = browser(house)
+    assert client.get(f"/console/welcome/{token}").status_code == 200
+    form = {"name": "Ann", "email": "Ann@Example.com", "password": PASSWORD}
+    weak = client.post(f"/console/welcome/{token}", data=form | {"password": "short"})
+    assert weak.status_code == 422
+    assert "10 to 256" in weak.text
+    came = client.post(f"/console/welcome/{token}", data=form)
+    assert came.headers["location"] == "/console/first-mail"
+    ((user, role),) = house.ask(people.of_account, 1)
+    assert (user.email, role) == ("ann@example.com", "owner")
+    assert browser(house).post(f"/console/welcome/{token}", data=form).status_code == 404
+
+
+def test_a_first_mail_is_sent_and_followed(house):
+    """The form of the first mail sends it through the intake and leads to its delivery."""
+    person(house)
+    client = browser(house, "ann@example.com")
+    page = client.get("/console/first-mail")
+    mail = {"from": "you@example.com", "to": "ann@example.net", "subject": "Hello", "text": "Hi", "csrf": csrf(page)}
+    sent = client.post("/console/first-mail", data=mail)
+    assert sent.status_code == 303
+    shown = client.get(sent.headers["location"])
+    assert "Hello" in shown.text
+    assert "ann@example.net" in shown.text
+    bad = client.post("/console/first-mail", data=mail | {"to": "nonsense"})
+    assert bad.status_code == 422
+
+
+def test_a_second_step_is_asked_for_and_a_code_works_once(house):
+    """With an authenticator the password alone opens nothing."""
+    number = person(house)
+    secret = totp.fresh_secret()
+    sealed = seal.seal(house.desk.secret, secret, belongs_to=f"user {number}")
+    house.run(people.set_totp, number, sealed)
+    client = browser(house)
+    asked = client.post("/console/sign-in", data={"email": "ann@example.com", "password": PASSWORD})
+    assert asked.status_code == 200
+    ticket = re.search(r'name="ticket" value="([^"]+)"', asked.text)[1]
+    assert client.get("/console/log").status_code == 303
+    wrong = client.post("/console/sign-in/code", data={"ticket": ticket, "code": "000000"})
+    assert wrong.status_code == 401
+    forged = client.post("/console/sign-in/code", data={"ticket": f"{ticket[:-1]}0", "code": "000000"})
+    assert forged.status_code == 401
+    code = totp.code(secret, clock.now() // 30_000_000)
+    assert client.post("/console/sign-in/code", data={"ticket": ticket, "code": code}).status_code == 303
+    assert client.get("/console/log").status_code == 200
+    again = browser(house).post("/console/sign-in/code", data={"ticket": ticket, "code": code})
+    assert again.status_code == 401
+
+
+def test_whoever_only_looks_changes_nothing(house):
+    """An analyst sees a delivery and cannot act on it."""
+    person(house, "eve@example.com", "analyst")
+    sent = house.client().post(
+        "/v1/messages", json={"from": "a@example.com", "to": "b@example.net", "subject": "Hi", "text": "Hi"}
+    )
+    delivery = sent.json()["deliveries"][0]["id"]
+    client = browser(house, "eve@example.com")
+    page = client.get(f"/console/deliveries/{delivery}")
+    assert page.status_code == 200
+    assert "only allows you to look" in page.text
+    for verb in ("retry", "cancel", "hold", "release", "resend", "suppress", "unsuppress"):
+        answer = client.post(f"/console/deliveries/{delivery}/{verb}", data={"csrf": csrf(page)})
+        assert answer.status_code == 403, verb
+    assert client.get("/console/first-mail").status_code == 403
+
+
+@pytest.mark.parametrize("password", ["short", "aaaaaaaaaaaa", "password123", "x" * 300])
+def test_passwords_that_are_no_good_are_refused(password):
+    """Too short, too long, or what everybody tries first."""
+    with pytest.raises(BadField):
+        rules.checked_password(password)
+
+
+def test_codes_are_those_of_rfc_6238():
+    """The examples of RFC 6238, appendix B, in six digits."""
+    secret = b"12345678901234567890"
+    for seconds, code in ((59, "287082"), (1111111109, "081804"), (1234567890, "005924"), (20000000000, "353130")):
+        assert totp.code(secret, seconds // 30) == code
+        assert totp.step_of(secret, code, now=seconds * 1_000_000) == seconds // 30
+        assert totp.step_of(secret, code, now=(seconds + 90) * 1_000_000) is None
