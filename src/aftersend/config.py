@@ -151,6 +151,16 @@ class RetentionSettings(Struct, frozen=True, forbid_unknown_fields=True):
     returns: Annotated[int, _doc("Returned mail that nobody understands.", ge=0)] = 30
 
 
+class EnginesSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Spam filters on this machine that are asked for their opinion; the service works without."""
+
+    rspamd: Annotated[str, _doc("Rspamd's scanning worker, such as `http://127.0.0.1:11333`; empty: none.")] = ""
+    rspamd_controller: Annotated[
+        str, _doc("Rspamd's controller, to teach it: `http://127.0.0.1:11334`, with `:PASSWORD@` before the host.")
+    ] = ""
+    spamassassin: Annotated[str, _doc("SpamAssassin's spamd, such as `127.0.0.1:783`; empty: none.")] = ""
+
+
 class LogSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """What is logged."""
 
@@ -181,6 +191,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     delivery: DeliverySettings = DeliverySettings()
     dns: DnsSettings = DnsSettings()
     retention: RetentionSettings = RetentionSettings()
+    engines: EnginesSettings = EnginesSettings()
     log: LogSettings = LogSettings()
 
     @property

@@ -16,8 +16,11 @@ import pytest
 
 from aftersend import clock, ids, web
 from aftersend.control import keys as api_keys
+from aftersend.control.domains import Place
 from aftersend.control.keys import Keys
+from aftersend.control.scoring import Scorer
 from aftersend.control.secret import Secret
+from aftersend.engines import Panel
 from aftersend.intake import Intake
 from aftersend.ledger.facts import Fact
 from aftersend.ledger.reasons import Reason, pair
@@ -92,6 +95,9 @@ class House:
             refresh=self._refresh,
             secret=Secret("a secret of the tests"),
             resolver=NoNames(),
+            scorer=Scorer(
+                NoNames(), Panel([], self.now), Place("mx.example.org", "mx.example.org"), lambda: self.now()
+            ),
         )
         await self._refresh()
         self.server = await web.serve(web.application(self.desk), [("127.0.0.1", 0)])

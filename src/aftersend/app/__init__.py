@@ -4,7 +4,7 @@ Loops meet only in the store. A node runs all parts, or those named by `only`; s
 """
 
 from aftersend.app.node import running
-from aftersend.app.parts import return_place, suppression_rules
+from aftersend.app.parts import engines, return_place, scorer, suppression_rules
 from aftersend.app.practice import practised
 from aftersend.app.service import PARTS, Service
 from aftersend.app.serving import loop_factory, run, serve
@@ -12,11 +12,13 @@ from aftersend.app.serving import loop_factory, run, serve
 __all__ = [
     "PARTS",
     "Service",
+    "engines",
     "loop_factory",
     "practised",
     "return_place",
     "run",
     "running",
+    "scorer",
     "serve",
     "suppression_rules",
 ]

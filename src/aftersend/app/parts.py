@@ -149,6 +149,32 @@ def _start_broadcasts(service: Service) -> None:
     service.spawn(running.run(runner, service.store.bell(BELL), service.stopping, service.clock))
 
 
+def scorer(settings: Settings, names: Any, time: clock.Clock) -> Any:
+    """Make what scores messages before they are sent; `names` answers questions of the DNS."""
+    from aftersend.control.domains import Place
+    from aftersend.control.scoring import Scorer
+
+    place = Place(settings.hostname, settings.return_domain, settings.delivery.source_addresses)
+    return Scorer(names, engines(settings, time), place, time)
+
+
+def engines(settings: Settings, time: clock.Clock) -> Any:
+    """Return the spam filters that are set up; there may be none."""
+    from urllib.parse import urlsplit
+
+    from aftersend.engines import Panel, Rspamd, SpamAssassin
+
+    chosen = settings.engines
+    found: list[Any] = []
+    if chosen.rspamd:
+        controller = urlsplit(chosen.rspamd_controller)
+        url = f"{controller.scheme}://{controller.netloc.rpartition('@')[2]}" if controller.netloc else ""
+        found.append(Rspamd(chosen.rspamd, controller=url, password=controller.password or ""))
+    if chosen.spamassassin:
+        found.append(SpamAssassin(*address(chosen.spamassassin)))
+    return Panel(found, time)
+
+
 def _start_delivery(service: Service) -> None:
     from aftersend.delivery import Courier, Routes, Rules, Signer
     from aftersend.delivery.composing import Composer
@@ -222,6 +248,8 @@ def _public_suffix(name: str) -> str | None:
 async def _start_web(service: Service) -> None:
     from aftersend import web
 
-    server = await web.start(service, suppression_rules(service.settings))
+    judges = scorer(service.settings, service.resolver, service.clock)
+    service.closers.append(judges.close)
+    server = await web.start(service, suppression_rules(service.settings), judges)
     service.addresses["web"] = server.address
     service.closers.append(server.stop)

@@ -465,6 +465,35 @@ class Here:
         server = address(self.settings.dns.server) if self.settings.dns.server else None
         return await domains.check(Resolver(clock.now, server), name, wanted, self.place)
 
+    def score(
+        self, raw: bytes, *, is_broadcast: bool, with_dns: bool, with_engines: bool, recipients: Sequence[str]
+    ) -> dict[str, Any]:
+        """Score a message; without a database nobody knows which domains are the account's."""
+        from dataclasses import replace
+
+        from aftersend import app
+        from aftersend.config import address
+        from aftersend.control import scoring
+        from aftersend.delivery import Resolver
+
+        try:
+            asked = self.read(scoring.of_account, self.account, raw, self.place, is_broadcast=is_broadcast)
+        except SettingsError:
+            asked = scoring.Asked(is_broadcast)
+        asked = replace(asked, with_dns=with_dns, with_engines=with_engines, recipients=recipients)
+        server = address(self.settings.dns.server) if self.settings.dns.server else None
+
+        async def scored() -> dict[str, Any]:
+            scorer = app.scorer(self.settings, Resolver(clock.now, server), clock.now)
+            try:
+                told: dict[str, Any] = (await scorer.score(raw, asked)).as_dict()
+                return told
+            finally:
+                await scorer.close()
+
+        found: dict[str, Any] = app.run(scored())
+        return found
+
     def remove_domain(self, name: str) -> None:
         """Remove a sending domain and its keys. Raise NotFound."""
         self.write(domains.remove, self.account, name)

@@ -269,6 +269,21 @@ class There:
         checked: dict[str, Any] = self.ask("POST", f"/v1/domains/{quote(name, safe='')}/check")
         return checked
 
+    def score(
+        self, raw: bytes, *, is_broadcast: bool, with_dns: bool, with_engines: bool, recipients: Sequence[str]
+    ) -> dict[str, Any]:
+        """Let the service score a message."""
+        words = [
+            ("kind", "broadcast" if is_broadcast else "transactional"),
+            ("dns", "true" if with_dns else "false"),
+            ("engines", "true" if with_engines else "false"),
+            *(("to", recipient) for recipient in recipients),
+        ]
+        told: dict[str, Any] = self.ask(
+            "POST", "/v1/score", words=words, body=raw, headers={"Content-Type": "message/rfc822"}
+        )
+        return told
+
     def remove_domain(self, name: str) -> None:
         """Remove a sending domain and its keys. Raise NotFound."""
         self.ask("DELETE", f"/v1/domains/{quote(name, safe='')}")

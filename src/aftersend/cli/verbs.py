@@ -44,6 +44,7 @@ _VERBS = {
     "config": ("config", "The settings: show, check, docs."),
     "doctor": ("doctor", "What is wrong with this installation, and how to mend it."),
     "diagnose": ("diagnose", "Say what bounces and SMTP replies mean."),
+    "score": ("score", "How good a message is before it is sent, and what to mend."),
     "hits": ("hits", "Say whether people or machines opened and clicked."),
     "version": ("version", "Versions of Aftersend and of what it stands on."),
 }

@@ -46,7 +46,7 @@ async def serve(app: ASGIApp, addresses: Sequence[tuple[str, int]]) -> WebServer
     return server
 
 
-async def start(service: Any, suppression: SuppressionRules) -> WebServer:
+async def start(service: Any, suppression: SuppressionRules, scorer: Any = None) -> WebServer:
     """Start the HTTP face of a running service, as `aftersend.app` wires it."""
     settings = service.settings
     resolver = service.resolver
@@ -80,6 +80,7 @@ async def start(service: Any, suppression: SuppressionRules) -> WebServer:
         resolver=resolver,
         suppression=suppression,
         stopping=service.stopping,
+        scorer=scorer,
     )
     return await serve(application(desk), [_address(text) for text in settings.web.listen])
 

@@ -59,6 +59,8 @@ class Desk:
     """The installation's secret, which seals signing keys."""
     resolver: Any = None
     """Answers questions of names, for the check of a sending domain."""
+    scorer: Any = None
+    """Scores messages before they are sent."""
     suppression: SuppressionRules = field(default_factory=SuppressionRules)
     """When the platform stops writing to an address, once a person has said what a returned mail means."""
     meter: Meter = field(default_factory=Meter)

@@ -12,6 +12,7 @@ from aftersend.web.credits_routes import CREDITS
 from aftersend.web.events_routes import EVENTS
 from aftersend.web.messages import IDEMPOTENCY, MIME
 from aftersend.web.returns_routes import RETURNS
+from aftersend.web.score_routes import SCORE
 from aftersend.web.templates_routes import TEMPLATES
 
 _ENVELOPE = (
@@ -550,6 +551,7 @@ ROUTES: tuple[Route, ...] = (
     *CREDITS,
     *EVENTS,
     *RETURNS,
+    *SCORE,
     *TEMPLATES,
     *_OPEN,
     *_PAGES,

@@ -619,6 +619,13 @@ EXAMPLES: dict[str, Any] = {
     "addDomain": {"name": "example.com"},
     "setStream": {"name": "receipts", "kind": "transactional", "lifetime_hours": 12},
     "putSuppression": {"why": "asked by phone"},
+    "scoreMessage": {
+        "from": "Shop <shop@example.com>",
+        "to": ["Ann <ann@example.net>"],
+        "subject": "What is new",
+        "text": "Dear Ann",
+        "headers": {"List-Unsubscribe": "<https://example.com/u/4711>"},
+    },
     "createContact": {"name": "Ann", "addresses": [{"address": "ann@example.net"}], "attributes": {"city": "Vienna"}},
     "createList": {"name": "newsletter", "about": "Every month"},
 }
