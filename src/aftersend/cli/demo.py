@@ -21,7 +21,8 @@ Progress = Callable[[str, int, int], None]
 @click.option("--recipients", type=click.IntRange(1), default=1000, show_default=True, help="How many there are.")
 @json_option
 def demo(recipients: int, as_json: bool) -> None:
-    """Show what can become of a mail: start the service with the practice world, submit by SMTP and HTTP, wait for the end.
+    """Show what can become of a mail: start the service with the practice world, submit by SMTP and HTTP
+    and as a broadcast, wait for the end.
 
     Nothing leaves this machine, and nothing stays: the store is a temporary one. Ends with 0 only if every recipient is
     accounted for.

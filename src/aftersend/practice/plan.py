@@ -19,6 +19,10 @@ MANY_AT_ONCE = 100
 """Recipients of the one message to many, at most."""
 FEW = 20
 
+WITHOUT_ADDRESS = "A reader without an address"
+AUDIENCE = (f"subscriber@one.{ZONE}", f"Subscriber@ONE.{ZONE.upper()}", WITHOUT_ADDRESS)
+"""Two spellings of one address, and nobody's."""
+
 
 @dataclass
 class Plan:
@@ -40,6 +44,8 @@ class Plan:
     """By HTTP, with an attachment."""
     to_few: list[str] = field(default_factory=list)
     """By HTTP, all in one request."""
+    broadcast: list[str] = field(default_factory=list)
+    """By HTTP, the audience of a broadcast: one of them twice, and somebody of whom no address is known."""
     to_many: list[str] = field(default_factory=list)
     """By SMTP, all in one message."""
     single_http: list[str] = field(default_factory=list)
@@ -79,6 +85,8 @@ def plan_for(recipients: int, *, has_relay: bool = False) -> Plan:
         put(place, iter([f"{name}@one.{ZONE}"]), 1)
     put(plan.single_smtp, iter(special), len(special))
     put(plan.unusual_letters, iter([f"zoë@smtputf8.{ZONE}", f"zoë@no-smtputf8.{ZONE}"]), 2)
+    put(plan.broadcast, iter(AUDIENCE), len(AUDIENCE))
+    put(plan.broadcast, crowd, left // 10)
     put(plan.to_many, crowd, min(MANY_AT_ONCE, left // 3))
     put(plan.to_few, crowd, min(FEW, left // 10))
     put(plan.attached, crowd, min(5, left // 20))

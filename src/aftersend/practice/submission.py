@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from aftersend.practice.api import Api, Target
-from aftersend.practice.plan import Plan
+from aftersend.practice.plan import WITHOUT_ADDRESS, Plan
 from aftersend.practice.sites import ZONE
 
 SENDER = f"shop@shop.{ZONE}"
@@ -132,6 +132,23 @@ class _Submission:
                 self._cancel(api, said["id"])
         for recipient in plan.repeated:
             self._twice(api, recipient)
+        if plan.broadcast:
+            self._broadcast(api, plan.broadcast)
+
+    def _broadcast(self, api: Api, audience: Sequence[str]) -> None:
+        """Send a broadcast: a draft, its recipients, a start. Its rows are written by and by; they are found by the tag."""
+        message = {name: value for name, value in request(self._run, []).items() if name != "to"}
+        message |= {"subject": "News for {{ name | default('everybody') }}"}
+        made = api.call("POST", "/v1/broadcasts", {"name": f"The news {self._run}", "message": message})
+        listed = [{"to": "", "data": {"name": each}} if each == WITHOUT_ADDRESS else {"to": each} for each in audience]
+        place = f"/v1/broadcasts/{made.body.get('id')}"
+        added = api.call("POST", f"{place}/recipients", {"recipients": listed})
+        started = api.call("POST", f"{place}/start", {})
+        for answer in (made, added, started):
+            if answer.status >= 300:
+                self._fault(f"a broadcast could not be sent: {answer.status} {answer.body}")
+                return
+        self._taken(len(audience))
 
     def _cancel(self, api: Api, message_id: str) -> None:
         """Cancel a message; ask again while the service is working on it at this very moment."""
