@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from verbs_run import Run
 
+from aftersend import clock
 from aftersend.cli.verbs import DONE, FAILED, NOTHING, PARTLY, USAGE
 from aftersend.store import upgrade
 
@@ -438,3 +439,23 @@ def test_replies_are_diagnosed_line_by_line(
     assert (said.status, len(said.rows)) == (PARTLY, 7)
     assert [row["reason"] for row in said.rows[:3]] == ["invalid_recipient", "mailbox_full", "invalid_recipient"]
     assert ["error" in row for row in said.rows[3:]] == [True] * 4
+
+
+def test_messages_are_listed_and_planned_anew(run: Run) -> None:
+    """Each message once; its time can be changed while it waits for it."""
+    run("db", "upgrade")
+    assert run("messages").status == NOTHING
+    said = run(*HELLO, "--to", "ann@example.net", "--to", "bob@example.net", "--at", "+1", "--json")
+    assert said.status == USAGE
+    tomorrow = clock.iso(clock.now() + clock.DAY)
+    message = run(*HELLO, "--to", "ann@example.net", "--to", "bob@example.net", "--at", tomorrow, "--json").rows[0][
+        "id"
+    ]
+    sent(run, "carl@example.net")
+    assert [row["id"] for row in run("messages", "--json").rows][1:] == [message]
+    assert "Planned for" in run("messages", "--recipient", "ann@example.net").out
+    assert run("messages", "--status", "delivered").status == USAGE
+    assert run("queue", "reschedule", message, "2099-01-01T00:00:00Z").status == USAGE
+    assert run("queue", "reschedule", message, "soon").status == USAGE
+    assert run("queue", "reschedule", message, "now", "--why", "ready").status == DONE
+    assert run("queue", "reschedule", message, tomorrow).status == FAILED

@@ -74,6 +74,17 @@ def test_the_queue_is_changed_over_http(far: Run) -> None:
     assert far("queue", "cancel", sent).status == NOTHING
 
 
+def test_messages_are_listed_and_planned_anew_over_http(far: Run) -> None:
+    """A planned message is on the list, gets another time, and goes at once when that is now."""
+    tomorrow = clock.iso(clock.now() + clock.DAY)
+    sent = far(*HELLO, "--to", "dan@one.practice.test", "--at", tomorrow, "--json").rows[0]
+    assert sent["id"] in [row["id"] for row in far("messages", "--live", "true", "--json").rows]
+    later = clock.iso(clock.now() + 2 * clock.DAY)
+    assert far("queue", "reschedule", sent["id"], later, "--json").rows[0]["scheduled_at"] == later
+    assert far("queue", "reschedule", sent["id"], "now").status == DONE
+    assert far("queue", "reschedule", "msg_0000000000000", later).status == NOTHING
+
+
 def test_administration_works_over_http(far: Run) -> None:
     """Keys, streams, domains and suppressions are changed with the rights of the key."""
     assert far("key", "create", "far", "--json").rows[0]["key"].startswith("as_live_")

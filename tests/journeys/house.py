@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 
 from aftersend import app, ids
-from aftersend.control import keys, queue_verbs
+from aftersend.control import keys, planning, queue_verbs
 from aftersend.ledger.facts import BY_WORD, Fact
 from aftersend.mail import address as addresses
 from aftersend.practice import World
 from aftersend.practice.mailbox import Received
-from aftersend.reports import history
+from aftersend.reports import history, messages
 from aftersend.store import accounts, returned, suppressions
 
 SENDER = "shop@shop.practice.test"
@@ -148,6 +148,18 @@ class House:
         )
         return dict(done.as_dict())
 
+    def reschedule(self, sent: Sent, at_us: int) -> None:
+        """Give a planned message another time, as the API and the command line do."""
+        self.do(
+            planning.replan,
+            self.account,
+            sent.message_id,
+            at_us,
+            by=queue_verbs.Actor("journey"),
+            ids=self.service.ids,
+            now=self.service.clock(),
+        )
+
     def block(self, recipient: str) -> None:
         """Put an address on the block list."""
         folded = addresses.parse(recipient).folded
@@ -225,7 +237,7 @@ class House:
         """Everybody of the message is accounted for once, and nothing waits without an end."""
         rows = self.rows(sent)
         assert sorted(row["recipient"] for row in rows) == sorted(sent.recipients)
-        sums = self.ask(history.of_message, self.account, sent.message_id)
+        sums = self.ask(messages.of_message, self.account, sent.message_id)
         assert sums.audience == len(sent.recipients) == sums.accounted
         assert sums.is_conserved
 

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from aftersend import clock
 from aftersend.store import returned
 from aftersend.store.returned import Returned
 from aftersend.web.routes import ROUTES
@@ -85,6 +86,8 @@ def test_nothing_of_another_account_is_seen_or_changed(house, route):
     body = EXAMPLES.get(route.name)
     if route.name == "actOnDeliveries":
         body = {"action": "cancel", "filter": {"q": "secret"}}
+    if route.name == "rescheduleMessage":
+        body = {"scheduled_at": clock.iso(clock.now())}
     if route.name == "previewTemplate":
         body = {"data": {}}
     if route.name == "teachReturn":

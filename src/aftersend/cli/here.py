@@ -21,7 +21,7 @@ from aftersend.mail.address import parse
 from aftersend.policy import pace, windows
 from aftersend.store import Engine, accounts, deliveries, nodes, suppressions, upgrade, verbs
 from aftersend.store.connection import Connection
-from aftersend.store.deliveries import Filter
+from aftersend.store.filters import Filter
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -135,6 +135,15 @@ class Here:
         from aftersend.reports import history
 
         return self.read(history.deliveries_of, self.account, ids.read("msg", shown))
+
+    def messages(
+        self, words: Sequence[tuple[str, str]], *, limit: int, after: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Return messages, newest first."""
+        from aftersend.reports import messages, search
+
+        wanted = search.read(words, now=clock.now(), known=messages.WORDS)
+        return self.read(messages.page, self.account, wanted, limit=limit, after=after).rows
 
     def refusals(self, *, limit: int) -> list[dict[str, Any]]:
         """Return submissions that were refused, newest first."""
@@ -293,6 +302,17 @@ class Here:
         for batch in self._slices(wanted):
             told.add(self.write(queue_verbs.act, self.account, verb, batch, by=by, ids=self.ids, now=clock.now()))
         return told.as_dict()
+
+    def reschedule(self, shown: str, at: int, why: str) -> dict[str, Any]:
+        """Let a planned message go at another time. Raise NotFound, Conflict."""
+        from aftersend import ids
+        from aftersend.control import planning
+        from aftersend.reports import messages
+
+        number = ids.read("msg", shown)
+        by = queue_verbs.Actor(self.who, why)
+        self.write(planning.replan, self.account, number, at, by=by, ids=self.ids, now=clock.now())
+        return self.read(messages.one, self.account, number)
 
     def _live(self, words: Sequence[tuple[str, str]]) -> Filter:
         from aftersend.reports import search

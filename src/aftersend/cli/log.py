@@ -20,7 +20,7 @@ WATCHED_MOST = 100
 @click.command()
 @click.option("-n", "--limit", type=click.IntRange(1), default=50, show_default=True, help="So many rows at the most.")
 @click.option("-f", "--follow", is_flag=True, help="Go on printing what is new and what has changed.")
-@word_options
+@word_options()
 @json_option
 @place_option
 def log(place: Any, limit: int, follow: bool, as_json: bool, **options: Any) -> None:

@@ -28,7 +28,7 @@ _STAGES = {
 
 @click.group()
 def queue() -> None:
-    """What waits: look, hold, release, retry, cancel."""
+    """What waits: look, hold, release, retry, cancel, reschedule."""
 
 
 @queue.command()
@@ -60,7 +60,7 @@ def summary(place: Any, as_json: bool) -> None:
 
 @queue.command("list")
 @click.option("-n", "--limit", type=click.IntRange(1), default=50, show_default=True, help="So many rows at the most.")
-@word_options
+@word_options()
 @json_option
 @place_option
 def list_(place: Any, limit: int, as_json: bool, **options: Any) -> None:
@@ -89,7 +89,7 @@ def _verb(name: str, help_text: str) -> Callable[..., Any]:
     @click.option("--dry-run", is_flag=True, help="Say how many it would be, and change nothing.")
     @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
     @click.option("--why", default="", metavar="TEXT", help="Kept in the history of each delivery.")
-    @word_options
+    @word_options()
     @json_option
     @place_option
     def act(
@@ -134,6 +134,28 @@ def _tell(verb: str, told: dict[str, Any], *, as_json: bool) -> None:
         raise Ended(NOTHING)
     if skipped:
         raise Ended(PARTLY)
+
+
+@queue.command()
+@click.argument("message", metavar="MESSAGE")
+@click.argument("time", metavar="TIME")
+@click.option("--why", default="", metavar="TEXT", help="Kept in the history of each delivery.")
+@json_option
+@place_option
+def reschedule(place: Any, message: str, time: str, why: str, as_json: bool) -> None:
+    """Let a message (msg_…) that waits for its time go at another one.
+
+    TIME is RFC 3339, such as 2026-12-01T09:00:00Z, or “now”.
+    """
+    from aftersend import clock
+    from aftersend.mail import dates
+
+    try:
+        at = clock.now() if time.lower() == "now" else dates.read(time)
+    except (ValueError, OverflowError):
+        raise click.UsageError(f"{time[:40]!r} is not a time; write 2026-12-01T09:00:00Z, or now.") from None
+    found = place.reschedule(message, at, why)
+    emit(found) if as_json else say(f"{found['id']} goes at {short_time(found['scheduled_at'])}")
 
 
 hold = _verb("hold", "Keep it here until it is released; a week at the most.")

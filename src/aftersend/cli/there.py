@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import msgspec
 
 from aftersend import __version__
+from aftersend.clock import iso
 from aftersend.errors import (
     AftersendError,
     BadField,
@@ -129,6 +130,14 @@ class There:
         rows: list[dict[str, Any]] = self.ask("GET", f"/v1/messages/{quote(shown, safe='')}/deliveries")["data"]
         return rows
 
+    def messages(
+        self, words: Sequence[tuple[str, str]], *, limit: int, after: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Return messages, newest first."""
+        more = [("after", after)] if after else []
+        rows: list[dict[str, Any]] = self.ask("GET", "/v1/messages", words=[*words, ("limit", limit), *more])["data"]
+        return rows
+
     def refusals(self, *, limit: int) -> list[dict[str, Any]]:
         """Return submissions that were refused, newest first."""
         rows: list[dict[str, Any]] = self.ask("GET", "/v1/refusals", words=[("limit", limit)])["data"]
@@ -190,6 +199,12 @@ class There:
             skipped.update(told["skipped"])
             if not told["more"] or not told["done"]:
                 return {"done": done, "skipped": dict(skipped)}
+
+    def reschedule(self, shown: str, at: int, why: str) -> dict[str, Any]:
+        """Let a planned message go at another time. Raise NotFound, Conflict."""
+        body = {"scheduled_at": iso(at)} | ({"why": why} if why else {})
+        found: dict[str, Any] = self.ask("POST", f"/v1/messages/{quote(shown, safe='')}/reschedule", json=body)
+        return found
 
     def _act(self, verb: str, words: Sequence[tuple[str, str]], why: str, *, preview: bool) -> dict[str, Any]:
         wanted = _grouped([*words, ("live", "true")])

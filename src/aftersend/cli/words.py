@@ -13,20 +13,23 @@ F = TypeVar("F", bound=Callable[..., Any])
 _METADATA = "metadata.NAME"
 
 
-def word_options(function: F) -> F:
-    """Add an option for each word of a search; given several times it means or."""
-    for word, meaning in reversed(WORDS.items()):
-        if word == _METADATA:
+def word_options(known: Sequence[str] = tuple(WORDS)) -> Callable[[F], F]:
+    """Add an option for each of these words of a search; given several times it means or."""
+
+    def add(function: F) -> F:
+        for word in reversed(known):
+            is_metadata = word == _METADATA
             option = click.option(
-                "--metadata", metavar="NAME=VALUE", multiple=True, help=f"{meaning[0].upper()}{meaning[1:]}."
+                "--metadata" if is_metadata else "--" + word.replace("_", "-"),
+                "metadata" if is_metadata else word,
+                metavar="NAME=VALUE" if is_metadata else "VALUE",
+                multiple=True,
+                help=f"{WORDS[word][0].upper()}{WORDS[word][1:]}.",
             )
-        else:
-            flag = "--" + word.replace("_", "-")
-            option = click.option(
-                flag, word, metavar="VALUE", multiple=True, help=f"{meaning[0].upper()}{meaning[1:]}."
-            )
-        function = option(function)
-    return function
+            function = option(function)
+        return function
+
+    return add
 
 
 def take_words(options: dict[str, Any]) -> list[tuple[str, str]]:

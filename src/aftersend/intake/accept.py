@@ -16,13 +16,14 @@ from typing import Any, NamedTuple
 import msgspec
 
 from aftersend import ids
-from aftersend.clock import DAY, SECOND, Clock, Instant
+from aftersend.clock import SECOND, Clock, Instant
 from aftersend.errors import BadField, NotAllowed, SubmissionError, TooLarge
 from aftersend.ids import IdSource
 from aftersend.mail import headers as mail_headers
 from aftersend.mail import instructions
 from aftersend.mail.compiled import FLAG_COMPILED, Compiled
 from aftersend.policy import gates, pace, windows
+from aftersend.policy.gates.schedule import check_ahead
 from aftersend.policy.pace import Pace, Rate
 from aftersend.policy.verdict import PASS
 from aftersend.policy.windows import Window
@@ -31,7 +32,6 @@ from aftersend.store.accounts import Stream
 
 RECEIVED_HEADERS_MOST = 100
 """More Received lines than this mean a loop (RFC 5321 §6.3)."""
-SCHEDULE_HORIZON = 366 * DAY
 TAGS_MOST = 20
 TAG_LENGTH = 128
 METADATA_MOST = 50
@@ -343,13 +343,7 @@ class Intake:
     def _scheduled(self, wanted: Instant | None, now: Instant) -> Instant | None:
         if wanted is None or wanted <= now:
             return None
-        if wanted > now + SCHEDULE_HORIZON:
-            raise BadField(
-                "#/scheduled_at",
-                "Mail can be planned for a year ahead at most.",
-                code="schedule-too-far",
-                smtp=(554, "5.6.0"),
-            )
+        check_ahead(wanted, now)
         return wanted
 
     @staticmethod

@@ -17,6 +17,7 @@ OTHER_KINDS: dict[str, str] = {
     "attempt_interrupted": "An attempt was cut short on our side; it is made again.",
     "held": "A person put it on hold.",
     "released": "A person let it go on.",
+    "rescheduled": "A person planned it for another time.",
     "retried": "A person asked for another try.",
     "set_aside": "A fault of our own stopped it; an operator looks at it.",
     "news_overdue": "No answer came in the time that we wait for one.",

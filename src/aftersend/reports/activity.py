@@ -13,7 +13,7 @@ from aftersend.clock import DAY, HOUR, Instant
 from aftersend.ledger.conservation import sums
 from aftersend.ledger.facts import BY_WORD
 from aftersend.ledger.vocabularies import VOCABULARIES
-from aftersend.reports.history import told_sums
+from aftersend.reports.messages import told_sums
 from aftersend.reports.telling import moment
 from aftersend.store import condition, deliveries, retention
 from aftersend.store.connection import Connection

@@ -13,7 +13,7 @@ from aftersend.ledger.facts import Fact
 from aftersend.ledger.reasons import Pair, pair
 from aftersend.ledger.vocabularies import VOCABULARIES, tally
 from aftersend.policy.score.typos import suggest
-from aftersend.reports.history import told_sums
+from aftersend.reports.messages import told_sums
 from aftersend.reports.telling import moment
 from aftersend.store import broadcasts, condition, deliveries, outcomes
 from aftersend.store.broadcasts import DONE, Broadcast

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from aftersend import ids
-from aftersend.ledger.conservation import Sums, sums
 from aftersend.reports.log import leases_of, rows, told
 from aftersend.reports.telling import explained, in_order, moment, parsed, told_event
 from aftersend.store import deliveries
 from aftersend.store.connection import Connection
-from aftersend.store.deliveries import Filter
+from aftersend.store.filters import Filter
 
 
 def delivery(connection: Connection, account_id: int, delivery_id: int) -> dict[str, Any]:
@@ -37,49 +35,8 @@ def events(connection: Connection, account_id: int, delivery_id: int) -> list[di
 MOST_RECIPIENTS_SHOWN = 1000
 
 
-def message(connection: Connection, account_id: int, message_id: int) -> dict[str, Any]:
-    """Return a message: what it is, and what has become of it in numbers. Raise NotFound."""
-    row = deliveries.message(connection, account_id, message_id)
-    counted = of_message(connection, account_id, message_id)
-    return {
-        "id": ids.show("msg", message_id),
-        "rfc_message_id": row["rfc_message_id"],
-        "sender": row["sender"],
-        "from": row["header_from"],
-        "subject": row["subject"],
-        "stream": row["stream"],
-        "via": row["via"],
-        "tags": parsed(row["tags"]) or [],
-        "metadata": parsed(row["metadata"]) or {},
-        "size": row["size"],
-        "received_at": moment(row["received_us"]),
-        "scheduled_at": moment(row["scheduled_us"]),
-        "received": parsed(row["received"]),
-        "envid": row["envid"],
-        "outcomes": told_sums(counted),
-    }
-
-
 def deliveries_of(connection: Connection, account_id: int, message_id: int) -> list[dict[str, Any]]:
     """Return the rows of the log of one message, in the order in which its recipients were named. Raise NotFound."""
     deliveries.message(connection, account_id, message_id)
     found = deliveries.page(connection, account_id, Filter(message=(message_id,)), limit=MOST_RECIPIENTS_SHOWN)
     return rows(connection, account_id, found[::-1])
-
-
-def of_message(connection: Connection, account_id: int, message_id: int) -> Sums:
-    """Add up a message's deliveries."""
-    grouped = deliveries.by_facts(connection, account_id, message_id=message_id)
-    return sums(sum(number for _, _, number in grouped), grouped)
-
-
-def told_sums(counted: Sums) -> dict[str, Any]:
-    """Write an audience and what has become of it as the API shows it."""
-    return {
-        "audience": counted.audience,
-        "conserved": counted.is_conserved,
-        "ended": counted.ended,
-        "under_way": counted.under_way,
-        "returned_later": counted.returned_later,
-        "by_outcome": {outcome.word.replace(" ", "_"): number for outcome, number in counted.by_outcome.items()},
-    }

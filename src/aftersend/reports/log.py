@@ -15,7 +15,7 @@ from aftersend.policy.score.typos import suggest
 from aftersend.reports.telling import Row, explained, moment, parsed
 from aftersend.store import deliveries, nodes
 from aftersend.store.connection import Connection
-from aftersend.store.deliveries import Filter
+from aftersend.store.filters import Filter
 
 LIMIT = 50
 MOST = 100

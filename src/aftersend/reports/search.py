@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from aftersend import ids
 from aftersend.clock import DAY, HOUR, MINUTE, SECOND, Instant, from_iso
@@ -15,7 +15,7 @@ from aftersend.errors import AftersendError, BadField, BadFields
 from aftersend.ledger.facts import BY_WORD
 from aftersend.ledger.reasons import Pair
 from aftersend.reports import statuses
-from aftersend.store.deliveries import BounceWanted, Filter
+from aftersend.store.filters import BounceWanted, Filter
 
 WORDS: dict[str, str] = {
     "recipient": "the recipient's address",
@@ -45,9 +45,11 @@ LATEST = from_iso("2089-01-01T00:00:00Z")
 """Ids end some months later; nothing can have been created after that."""
 
 
-def read(words: Iterable[tuple[str, str]], *, now: Instant) -> Filter:
-    """Return the filter that the words ask for. Raise BadFields that names every word that is wrong, and what is allowed."""
-    gathered = _Gathered(now=now)
+def read(words: Iterable[tuple[str, str]], *, now: Instant, known: Sequence[str] = tuple(WORDS)) -> Filter:
+    """Return the filter that the words ask for; `known` are those that can be asked here. Raise BadFields that names every
+    word that is wrong, and what is allowed.
+    """
+    gathered = _Gathered(now=now, known=known)
     wrong: list[BadField] = []
     for word, value in words:
         try:
@@ -82,8 +84,9 @@ def instant(text: str, word: str, *, now: Instant) -> Instant:
 class _Gathered:
     """The words taken so far."""
 
-    def __init__(self, *, now: Instant) -> None:
+    def __init__(self, *, now: Instant, known: Sequence[str]) -> None:
         self._now = now
+        self._known = known
         self._lists: dict[str, list[str]] = {}
         self._broadcasts: list[int] = []
         self._messages: list[int] = []
@@ -101,12 +104,12 @@ class _Gathered:
         """Take one word with its value."""
         if not value or len(value) > _LONGEST or "\0" in value:
             raise BadField(f"#/{word[:60]}", f"Give {word[:60]} a value of 1 to {_LONGEST} characters.")
-        if word.startswith("metadata."):
+        if word.startswith("metadata.") and "metadata.NAME" in self._known:
             self._metadata.append((word.removeprefix("metadata."), value))
             return
         taker = _TAKERS.get(word)
-        if taker is None:
-            raise _unknown(word)
+        if taker is None or word not in self._known:
+            raise _unknown(word, self._known)
         taker(self, word, value)
 
     def _folded(self, word: str, value: str) -> None:
@@ -221,11 +224,11 @@ _TAKERS: dict[str, Callable[[_Gathered, str, str], None]] = {
 }
 
 
-def _unknown(word: str) -> BadField:
-    near = difflib.get_close_matches(word, WORDS, 1)
+def _unknown(word: str, known: Sequence[str]) -> BadField:
+    near = difflib.get_close_matches(word, known, 1)
     hint = f" Did you mean {near[0]}?" if near else ""
     return BadField(
         f"#/{word[:60]}",
-        f"{word[:60]!r} is not a word of the search.{hint} There are {', '.join(WORDS)}.",
+        f"{word[:60]!r} is not a word of the search.{hint} There are {', '.join(known)}.",
         code="unknown-field",
     )

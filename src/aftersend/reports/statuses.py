@@ -12,7 +12,7 @@ from aftersend.ledger.reasons import DETAILS, Category, Pair, Reason, pair
 from aftersend.ledger.vocabularies import delivery_results, email_activity, icons, life_cycle
 from aftersend.ledger.vocabularies.bounces import BOUNCE_OF, Bounce
 from aftersend.ledger.vocabularies.email_activity import Box
-from aftersend.store.deliveries import BounceWanted
+from aftersend.store.filters import BounceWanted
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,66 +5,17 @@ here counts by scanning.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, or_, select
 
 from aftersend.clock import Instant
 from aftersend.errors import NotFound
 from aftersend.ids import beyond, least_at
+from aftersend.store.filters import BounceWanted as BounceWanted
+from aftersend.store.filters import Filter as Filter
+from aftersend.store.messages import said_by_sender
 from aftersend.store.schema import COMMON_RESULTS, counts, deliveries, events, messages, queue, refusals
-
-
-@dataclass(frozen=True, slots=True)
-class BounceWanted:
-    """Bounce events of one reason; several of these mean or."""
-
-    facts: tuple[int, ...]
-    """The facts that are bounces."""
-    reason: str | None
-    """The reason, or None for events without one."""
-    details: tuple[str, ...] = ()
-    """Finer words beside it."""
-    is_other_detail: bool = False
-    """Whether `details` are those that it must not have."""
-    of_mailbox: bool | None = None
-    """Whether the enhanced status speaks of the one mailbox (RFC 3463, subject 2), if that matters."""
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which rows of the log are wanted. Several values of one field mean or; different fields mean and."""
-
-    recipient: tuple[str, ...] = ()
-    """Folded addresses."""
-    domain: tuple[str, ...] = ()
-    sender: tuple[str, ...] = ()
-    subject: str | None = None
-    """A part of the subject."""
-    tag: tuple[str, ...] = ()
-    metadata: tuple[tuple[str, str], ...] = ()
-    stream: tuple[str, ...] = ()
-    broadcast: tuple[int, ...] = ()
-    message: tuple[int, ...] = ()
-    delivery: tuple[int, ...] = ()
-    rfc_message_id: tuple[str, ...] = ()
-    results: tuple[int, ...] = ()
-    """Ranks of delivery results (001)."""
-    lives: tuple[int, ...] = ()
-    """Ranks of the life cycle (004)."""
-    having: tuple[tuple[int, int], ...] = ()
-    """(bits that must be there, bits that must not), any of these pairs."""
-    reason: tuple[str, ...] = ()
-    since: Instant | None = None
-    until: Instant | None = None
-    text: str | None = None
-    """Free text: a part of recipient or subject."""
-    live: bool | None = None
-    """Only those that have not ended, or only those that have."""
-    bounces: tuple[BounceWanted, ...] = ()
-    """Those with a bounce event of any of these kinds."""
 
 
 def _conditions(account_id: int, wanted: Filter) -> list[ColumnElement[bool]]:
@@ -77,8 +28,6 @@ def _conditions(account_id: int, wanted: Filter) -> list[ColumnElement[bool]]:
         (d.message_id, wanted.message),
         (d.id, wanted.delivery),
         (d.life, wanted.lives),
-        (m.sender, wanted.sender),
-        (m.rfc_message_id, wanted.rfc_message_id),
     ):
         if values:
             found.append(column == values[0] if len(values) == 1 else column.in_(values))
@@ -98,13 +47,7 @@ def _conditions(account_id: int, wanted: Filter) -> list[ColumnElement[bool]]:
     if wanted.having:
         bits = d.facts
         found.append(or_(*(and_(bits.op("&")(yes) == yes, bits.op("&")(no) == 0) for yes, no in wanted.having)))
-    if wanted.tag:
-        found.append(or_(*(_holds(m.tags, _json(tag)) for tag in wanted.tag)))
-    for name in dict.fromkeys(key for key, _ in wanted.metadata):
-        pairs = [_json({key: value})[1:-1] for key, value in wanted.metadata if key == name]
-        found.append(or_(*(_holds(m.metadata, pair) for pair in pairs)))
-    if wanted.subject:
-        found.append(func.lower(m.subject).contains(wanted.subject.lower(), autoescape=True))
+    found += said_by_sender(wanted)
     if wanted.text:
         part = wanted.text.lower()
         found.append(
@@ -127,15 +70,6 @@ def _conditions(account_id: int, wanted: Filter) -> list[ColumnElement[bool]]:
         )
         found.append(came_back.exists())
     return found
-
-
-def _holds(column: ColumnElement[Any], part: str) -> ColumnElement[bool]:
-    """Whether a text contains another exactly. LIKE would not do: SQLite's takes no notice of case, PostgreSQL's does."""
-    return func.replace(column, part, "") != column
-
-
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()
 
 
 def is_bounce(wanted: BounceWanted) -> ColumnElement[bool]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
 from aftersend.errors import BadField
-from aftersend.reports.log import LIMIT, MOST
+from aftersend.reports import search
+from aftersend.reports.log import LIMIT, MOST, Page
 from aftersend.web import reading
 from aftersend.web.calls import Answer, Call, Parameter
 
@@ -21,6 +22,18 @@ PAGE = (
     Parameter("before", "Rows that stand just before this one: its id."),
 )
 FORWARD = PAGE[:2]
+_ONCE = ("subject", "q", "since", "until", "live")
+
+
+def words(*names: str) -> tuple[Parameter, ...]:
+    """Describe words of the search; `metadata.NAME` stands for any number of names and cannot be described as one."""
+    return tuple(
+        Parameter(name, f"{search.WORDS[name][:1].upper()}{search.WORDS[name][1:]}.", is_list=name not in _ONCE)
+        for name in names
+        if name != "metadata.NAME"
+    )
+
+
 _CURSORS = frozenset({"limit", "after", "before"})
 
 
@@ -41,6 +54,37 @@ def taken(call: Call, *allowed: str, cursors: Sequence[str] = ("limit", "after")
             raise BadField(f"#/{name}", f"Give {name} a value of 1 to 1000 characters, or leave it out.")
         found[name] = value
     return found
+
+
+def searched(call: Call, *own: str) -> tuple[list[tuple[str, str]], dict[str, str]]:
+    """Return the words of a search, and beside them the cursors and what else is a list's `own`. Raise BadField for a
+    repeated one of these.
+    """
+    words: list[tuple[str, str]] = []
+    beside: dict[str, str] = {}
+    for name, value in call.query():
+        if name not in _CURSORS and name not in own:
+            words.append((name, value))
+        elif name in beside:
+            raise BadField(f"#/{name}", f"Give {name} once.")
+        else:
+            beside[name] = value
+    return words, beside
+
+
+def both_ways(call: Call, found: Page, cursors: Mapping[str, str], **beside: Any) -> Answer:
+    """Answer with a page of a list that can be walked in both directions; a row's id is its cursor."""
+    rows, after, before = found.rows, cursors.get("after"), cursors.get("before")
+    has_older = bool(rows) and (found.has_more or before is not None)
+    has_newer = bool(rows) and (after is not None or (before is not None and found.has_more))
+    return page(
+        call,
+        rows,
+        has_more=found.has_more,
+        after=rows[-1]["id"] if has_older else None,
+        before=rows[0]["id"] if has_newer else None,
+        **beside,
+    )
 
 
 def limit_of(found: dict[str, str]) -> int:

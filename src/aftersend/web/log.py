@@ -15,16 +15,12 @@ from aftersend.reports import history, search
 from aftersend.reports import log as email_log
 from aftersend.store import accounts, deliveries
 from aftersend.store.connection import Connection
-from aftersend.store.deliveries import Filter
+from aftersend.store.filters import Filter
 from aftersend.web import lists, reading
 from aftersend.web.calls import Answer, Call, Parameter
 from aftersend.web.shapes import ActionIn
 
-SEARCH = tuple(
-    Parameter(name, f"{says[:1].upper()}{says[1:]}.", is_list=name not in ("subject", "q", "since", "until", "live"))
-    for name, says in search.WORDS.items()
-    if name != "metadata.NAME"
-)
+SEARCH = lists.words(*search.WORDS)
 COUNT = Parameter(
     "count", "Also say how many rows there are in all, up to 100,000.", schema={"enum": ["exact", "estimate"]}
 )
@@ -36,15 +32,7 @@ ACTED_MOST = 20_000
 
 async def rows(call: Call) -> Answer:
     """Answer with a page of the log."""
-    cursors: dict[str, str] = {}
-    words = []
-    for name, value in call.query():
-        if name not in ("limit", "after", "before", "count"):
-            words.append((name, value))
-        elif name in cursors:
-            raise BadField(f"#/{name}", f"Give {name} once.")
-        else:
-            cursors[name] = value
+    words, cursors = lists.searched(call, "count")
     wanted = search.read(words, now=call.desk.clock())
     if call.prefers(NDJSON):
         return await _export(call, wanted, cursors)
@@ -58,17 +46,7 @@ async def rows(call: Call) -> Answer:
             raise BadField("#/count", "count is exact or estimate.")
         number = await call.desk.store.ask(deliveries.how_many, call.account_id, wanted, at_most=COUNTED_MOST)
         beside = {"count": number, "count_is_exact": number < COUNTED_MOST}
-    shown = found.rows
-    has_older = bool(shown) and (found.has_more or before is not None)
-    has_newer = bool(shown) and (after is not None or (before is not None and found.has_more))
-    return lists.page(
-        call,
-        shown,
-        has_more=found.has_more,
-        after=shown[-1]["id"] if has_older else None,
-        before=shown[0]["id"] if has_newer else None,
-        **beside,
-    )
+    return lists.both_ways(call, found, cursors, **beside)
 
 
 async def _export(call: Call, wanted: Filter, cursors: dict[str, str]) -> Answer:

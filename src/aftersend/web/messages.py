@@ -7,17 +7,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from aftersend import ids
-from aftersend.control import queue_verbs
+from aftersend.control import planning, queue_verbs
 from aftersend.control.queue_verbs import Actor
 from aftersend.errors import AftersendError, BadField, TryLater
 from aftersend.intake import Request
 from aftersend.ledger.facts import Fact, Facts
 from aftersend.logs import Logger
-from aftersend.reports import history
+from aftersend.mail import dates
+from aftersend.reports import history, search
+from aftersend.reports import messages as told_messages
 from aftersend.store import content, record
 from aftersend.web import composing, lists, problems, reading, templates
 from aftersend.web.calls import Answer, Call, Parameter
-from aftersend.web.shapes import RecipientIn
+from aftersend.web.shapes import PlanIn, RecipientIn
 
 log = Logger("web")
 
@@ -174,9 +176,41 @@ def _storable(text: str, most: int = 320) -> str:
 # ---- answering -----------------------------------------------------------------------------------------------------
 
 
+async def listed(call: Call) -> Answer:
+    """Answer with a page of messages."""
+    words, cursors = lists.searched(call)
+    wanted = search.read(words, now=call.desk.clock(), known=told_messages.WORDS)
+    found = await call.desk.store.ask(
+        told_messages.page,
+        call.account_id,
+        wanted,
+        limit=lists.limit_of(cursors),
+        after=cursors.get("after"),
+        before=cursors.get("before"),
+    )
+    return lists.both_ways(call, found, cursors)
+
+
 async def one(call: Call) -> Answer:
     """Answer with a message and what has become of it in numbers."""
-    return Answer(await call.desk.store.ask(history.message, call.account_id, _message_id(call)))
+    return Answer(await call.desk.store.ask(told_messages.one, call.account_id, _message_id(call)))
+
+
+async def reschedule(call: Call) -> Answer:
+    """Let a planned message go at another time, and answer with it."""
+    desk, message_id = call.desk, _message_id(call)
+    asked = reading.convert(reading.json(call.body), PlanIn)
+    try:
+        at = dates.read(asked.scheduled_at)
+    except (ValueError, OverflowError):
+        raise BadField(
+            "#/scheduled_at",
+            f"{asked.scheduled_at[:40]!r} is not a time; write 2026-12-01T09:00:00Z.",
+            code="invalid-time",
+        ) from None
+    by = Actor(call.who, asked.why)
+    await desk.store.run(planning.replan, call.account_id, message_id, at, by=by, ids=desk.ids, now=desk.clock())
+    return Answer(await desk.store.ask(told_messages.one, call.account_id, message_id))
 
 
 async def deliveries_of(call: Call) -> Answer:

@@ -311,6 +311,11 @@ KINDS: dict[str, Kind] = {
         "Only what has not ended can be tried now; what has ended is sent again as a new message.",
         "Read `detail`.",
     ),
+    "cannot-reschedule": Kind(
+        "It cannot be planned anew",
+        "Only a message that was planned for a later time, and whose time has not come, can be given another.",
+        "Read `detail`.",
+    ),
     "cannot-cancel": Kind(
         "It cannot be cancelled", "What has ended, or was handed over, cannot be called back.", "Read `detail`."
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aftersend.reports import messages as told_messages
 from aftersend.reports.activity import REPORTS
 from aftersend.web import administration, health, lists, log, messages, metrics, numbers, openapi, pages, shapes
 from aftersend.web.bounces_routes import BOUNCES
@@ -69,6 +70,17 @@ _SENDING = (
     ),
     Route(
         "GET",
+        "/v1/messages",
+        "listMessages",
+        messages.listed,
+        "List messages, newest first, each once however many recipients it has. `metadata.NAME` searches your own data.",
+        "Messages",
+        gives=shapes.MessagePage,
+        parameters=(*lists.words(*told_messages.WORDS), *lists.PAGE),
+        problems=(404, 422),
+    ),
+    Route(
+        "GET",
         "/v1/messages/{id}",
         "getMessage",
         messages.one,
@@ -107,6 +119,18 @@ _SENDING = (
         "send",
         gives=shapes.ActionDone,
         problems=(404,),
+    ),
+    Route(
+        "POST",
+        "/v1/messages/{id}/reschedule",
+        "rescheduleMessage",
+        messages.reschedule,
+        "Let a message that waits for its time go at another one.",
+        "Messages",
+        "send",
+        shapes.PlanIn,
+        gives=shapes.Message,
+        problems=(404, 409, 415, 422),
     ),
 )
 _LOG = (

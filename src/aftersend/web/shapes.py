@@ -290,7 +290,19 @@ class Message(Out):
     scheduled_at: str | None = None
     received: dict[str, Any] | None = None
     envid: str | None = None
-    outcomes: Outcomes | None = None
+    outcomes: Annotated[Outcomes | None, _says("What became of it; null on a list, where it is not counted.")] = None
+
+
+class PlanIn(In):
+    """Another time for a message that was planned for later."""
+
+    scheduled_at: Annotated[
+        str,
+        _says(
+            "When to send it: RFC 3339, within a year; a time that has passed means at once.", "2026-12-01T09:00:00Z"
+        ),
+    ]
+    why: Annotated[str, _says("For the ledger.", "the sale begins later", max_length=500)] = ""
 
 
 class ActionIn(In):
@@ -570,6 +582,7 @@ def page_of(kind: type[Struct], **more: Any) -> Any:
 
 
 DeliveryPage = page_of(DeliveryRow, counted=True)
+MessagePage = page_of(Message)
 EventPage = page_of(Event)
 RefusalPage = page_of(Refusal)
 SuppressionPage = page_of(Suppression)

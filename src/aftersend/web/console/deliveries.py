@@ -13,6 +13,7 @@ from aftersend.errors import AftersendError, NotAllowed, NotFound
 from aftersend.ledger.facts import BY_WORD, Fact, Phase, Step
 from aftersend.mail import address
 from aftersend.reports import history
+from aftersend.reports import messages as told_messages
 from aftersend.store import content as contents
 from aftersend.store import suppressions
 from aftersend.store.connection import Connection
@@ -128,7 +129,7 @@ def _whole(connection: Connection, account_id: int, delivery_id: int) -> tuple[d
         folded = told["recipient"].casefold()
     around = {
         "suppressed": suppressions.why(connection, account_id, folded),
-        "message": history.message(connection, account_id, message_id),
+        "message": told_messages.one(connection, account_id, message_id),
         "others": [
             row for row in history.deliveries_of(connection, account_id, message_id)[:20] if row["id"] != told["id"]
         ],
@@ -247,7 +248,7 @@ async def _list(visit: Visit, recipient: str, verb: str, place: str) -> Answer:
 async def message(visit: Visit) -> Answer:
     """Show a message and what has become of it for each recipient."""
     message_id = ids.read("msg", visit.path["id"])
-    found = await visit.desk.store.ask(history.message, visit.account_id, message_id)
+    found = await visit.desk.store.ask(told_messages.one, visit.account_id, message_id)
     rows = await visit.desk.store.ask(history.deliveries_of, visit.account_id, message_id)
     if len(rows) == 1:
         return visit.go(f"{ROOT}/deliveries/{rows[0]['id']}")
