@@ -140,6 +140,26 @@ class DnsSettings(Struct, frozen=True, forbid_unknown_fields=True):
     server: Annotated[str, _doc("`host:port` of the resolver; empty: the system's.")] = ""
 
 
+class TrackingSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Opens, clicks and opt-outs: where visits come in."""
+
+    url: Annotated[
+        str,
+        _doc("How recipients reach it, on a host name of its own, `https://t.example.com`; empty: nothing is tracked."),
+    ] = ""
+    listen: Annotated[tuple[str, ...], _doc("Addresses for visits, behind a proxy that speaks TLS.")] = ()
+    trusted_proxies: Annotated[tuple[str, ...], _doc("Networks of proxies whose X-Forwarded-For is believed.")] = ()
+    opt_out: Annotated[
+        tuple[str, ...], _doc("Kinds of stream whose mail gets List-Unsubscribe with one click (RFC 8058).")
+    ] = ("general", "broadcast")
+    networks: Annotated[
+        dict[str, str],
+        _doc(
+            "Networks that you know → whose they are: `203.0.113.0/24` → `corporate`, or another class of docs/hits.md."
+        ),
+    ] = {}
+
+
 class RetentionSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """For how many days each kind of data is kept. Counters stay."""
 
@@ -190,6 +210,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     web: WebSettings = WebSettings()
     delivery: DeliverySettings = DeliverySettings()
     dns: DnsSettings = DnsSettings()
+    tracking: TrackingSettings = TrackingSettings()
     retention: RetentionSettings = RetentionSettings()
     engines: EnginesSettings = EnginesSettings()
     log: LogSettings = LogSettings()

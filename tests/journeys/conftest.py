@@ -31,6 +31,8 @@ LATER_SCALE = 1 / 172_800
 @contextlib.asynccontextmanager
 async def _world_and_service(url: str, folder: str) -> AsyncIterator[tuple[World, app.Service]]:
     world = await World.start(time_scale=SCALE, later_scale=LATER_SCALE)
+    visits = f"{world.network}.251:{world.port}"
+    world.visits = f"http://{visits}"
     settings = config.load(
         None,
         {},
@@ -48,6 +50,10 @@ async def _world_and_service(url: str, folder: str) -> AsyncIterator[tuple[World
         dns__server=f"{world.dns[0]}:{world.dns[1]}",
         returns__listen=["127.0.0.1:0"],
         suppression__soft_apart_hours=0.0,
+        tracking__listen=[visits],
+        tracking__url=f"http://{visits}",
+        tracking__opt_out=["transactional", "general", "broadcast"],
+        tracking__networks=world.networks,
     )
     try:
         async with app.running(settings) as service:

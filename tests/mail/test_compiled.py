@@ -180,7 +180,7 @@ def test_as_it_was_written_it_shows_its_tags() -> None:
     assert text_of(message, "html") == "{% if x %}y{% endif %}"  # type: ignore[arg-type]
 
 
-def links(html: bytes) -> list[Insertion]:
+def links(html: bytes, is_html: bool = True) -> list[Insertion]:
     """Every quoted href, as whoever follows links would mark it."""
     found, at = [], 0
     while (start := html.find(b'href="', at)) >= 0:

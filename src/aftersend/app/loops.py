@@ -9,7 +9,7 @@ from aftersend import clock
 from aftersend.app.service import Service
 from aftersend.errors import AftersendError, TryLater
 from aftersend.logs import Logger
-from aftersend.store import feed, nodes, retention, returned, sites, standings
+from aftersend.store import feed, hits, nodes, retention, returned, sites, standings
 
 log = Logger("app")
 
@@ -121,6 +121,7 @@ async def prune(service: Service) -> None:
                 went["returns"] = await service.store.run(
                     returned.prune, before=service.clock() - kept.returns * clock.DAY
                 )
+                went["hits"] = await service.store.run(hits.prune, before=service.clock() - kept.hits * clock.DAY)
                 went["streaks"] = await service.store.run(
                     standings.prune, before=service.clock() - STREAKS_KEPT_DAYS * clock.DAY
                 )

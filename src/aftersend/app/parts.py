@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aftersend import clock
-from aftersend.app import loops
+from aftersend.app import loops, visits
 from aftersend.app.service import Service
 from aftersend.config import Settings, address
 from aftersend.store import accounts
@@ -30,6 +30,8 @@ async def start(service: Service, parts: Sequence[str]) -> None:
         max_size=settings.smtp.max_size,
         refuse_unverified=settings.smtp.unverified_domains == "refuse",
     )
+    service.intake.tracking.url = visits.public_url(settings)
+    service.intake.tracking.opt_out = settings.tracking.opt_out
     service.intake.lifetimes = {name: hours * 3600 for name, hours in settings.delivery.lifetime_hours.items()}
     service.keys = Keys(service.store, service.clock)
     service.resolver = Resolver(service.clock, address(settings.dns.server) if settings.dns.server else None)
@@ -40,6 +42,8 @@ async def start(service: Service, parts: Sequence[str]) -> None:
         await _start_smtp(service)
     if "returns" in parts:
         await _start_returns(service)
+    if "tracking" in parts:
+        await visits.start(service)
     if "treatment" in parts:
         service.spawn(loops.treat(service))
         _start_broadcasts(service)
@@ -208,7 +212,7 @@ def _start_delivery(service: Service) -> None:
     service.courier = Courier(
         service.store, service.clock, service.ids, service.resolver, routes, service.signer, rules
     )
-    service.courier.compose = Composer(service.store).compose
+    service.courier.compose = Composer(service.store, visits.filler(service)).compose
     service.closers.append(service.courier.stop)
     notices = Notices(service.intake, service.clock, service.ids, hostname=service.settings.hostname)
 

@@ -9,6 +9,7 @@ from aftersend.app.service import Service
 from aftersend.config import Settings, address
 
 RETURNS_OCTET = 250
+TRACKING_OCTET = 251
 """In the practice world we take what comes back at an address of our own, on the port that everybody uses."""
 PRACTICE_SCALE = 1 / 600
 """In the practice world ten minutes take a second."""
@@ -26,6 +27,9 @@ async def practised(settings: Settings) -> AsyncIterator[Settings]:
     listen = settings.returns.listen or (f"{world.network}.{RETURNS_OCTET}:{world.port}",)
     host, port = address(listen[0])
     world.returns = ("127.0.0.1" if host in ("0.0.0.0", "::") else host, port)
+    visits = settings.tracking.listen or (f"{world.network}.{TRACKING_OCTET}:{world.port}",)
+    url = settings.tracking.url or f"http://{visits[0]}"
+    world.visits = url
     suppression = settings.suppression
     try:
         yield msgspec.structs.replace(
@@ -40,6 +44,13 @@ async def practised(settings: Settings) -> AsyncIterator[Settings]:
                 routes=world.routes,
                 time_scale=PRACTICE_SCALE,
                 lifetime_hours=PRACTICE_LIFETIMES,
+            ),
+            tracking=msgspec.structs.replace(
+                settings.tracking,
+                listen=visits,
+                url=url,
+                opt_out=("transactional", "general", "broadcast"),
+                networks={**world.networks, **settings.tracking.networks},
             ),
             dns=msgspec.structs.replace(settings.dns, server=f"{world.dns[0]}:{world.dns[1]}"),
         )

@@ -14,7 +14,7 @@ from aftersend.store import Engine, Store, accounts, nodes
 
 log = Logger("app")
 
-PARTS = ("smtp", "web", "treatment", "delivery", "returns", "upkeep")
+PARTS = ("smtp", "web", "treatment", "delivery", "returns", "tracking", "upkeep")
 
 
 @dataclass

@@ -12,22 +12,59 @@ from typing import Any
 
 import msgspec
 
+from aftersend.clock import SECOND, Clock
 from aftersend.delivery.content import Content
 from aftersend.errors import SubmissionError
-from aftersend.mail import dates, merge
+from aftersend.mail import dates, merge, tracked
 from aftersend.mail.compiled import Compiled, decode
-from aftersend.store import Store, personal
+from aftersend.mail.tracking_tokens import Kind, Tokens
+from aftersend.store import Store, personal, tracking_modes
 from aftersend.store.queue import Claim
+from aftersend.store.tracking_modes import Mode
 
 COMPILED_REMEMBERED = 64
 _DATA = msgspec.json.Decoder(dict[str, Any])
 
 
+class Visits:
+    """Fills the slots by which a recipient comes back: links, picture, opt-out. Without addresses or destinations in them."""
+
+    def __init__(self, url: str, tokens: Tokens, clock: Clock) -> None:
+        self._url = url.rstrip("/")
+        self._tokens = tokens
+        self._clock = clock
+
+    def slots(self, claim: Claim, names: Sequence[str], mode: str | None) -> dict[str, str]:
+        """Return what the slots named are filled with; a recipient's own choice of `mode` leaves some as they were."""
+        now = self._clock() // SECOND
+        place = (claim.account_id, claim.message_id, claim.delivery_id)
+        make, url = self._tokens.make, self._url
+        slots = {}
+        for name in names:
+            letter = name[:2]
+            if letter == tracked.CLICK and name[2:].isdigit():
+                if mode is None or mode == Mode.FULL:
+                    slots[name] = f"{url}/c/{make(Kind.CLICK, *place, int(name[2:]), now)}"
+            elif letter in (tracked.PICTURE, tracked.COUNTED) and len(name) == 2:
+                if mode != Mode.OFF:
+                    is_counted = letter == tracked.COUNTED or mode == Mode.DELIVERABILITY
+                    token = make(Kind.OPEN, *place, int(is_counted), now)
+                    slots[name] = f'<img src="{url}/o/{token}.gif" width="1" height="1" border="0" alt="">'
+            elif name == tracked.OPT_OUT:
+                slots[name] = f"{url}/u/{make(Kind.UNSUBSCRIBE, *place, 0, now)}"
+            elif name == tracked.LIST_FIELD:
+                slots[name] = f"<{url}/u/{make(Kind.UNSUBSCRIBE, *place, 0, now)}>"
+            elif name == tracked.PREFERENCES:
+                slots[name] = f"{url}/p/{make(Kind.PREFERENCES, *place, 0, now)}"
+        return slots
+
+
 class Composer:
     """Makes contents for the courier. One for each process."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, visits: Visits | None = None) -> None:
         self._store = store
+        self._visits = visits
         self._compiled: OrderedDict[tuple[int, bytes], Compiled] = OrderedDict()
 
     async def compose(
@@ -35,23 +72,38 @@ class Composer:
     ) -> dict[int, Content | SubmissionError | None]:
         """Return what each delivery says, or why that cannot be made: a merge tag has no value. Raise TryLater."""
         wanted: dict[int, list[int]] = {}
+        people: dict[int, list[str]] = {}
         for claim in claimed:
             wanted.setdefault(claim.account_id, []).append(claim.delivery_id)
+            people.setdefault(claim.account_id, []).append(claim.folded)
+        asked = [self._store.join(personal.load, place) for place in wanted.items()]
+        chosen: dict[tuple[int, str], str] = {}
+        if self._visits is not None:
+            modes = [self._store.join(tracking_modes.of_recipients, place) for place in people.items()]
+            for account_id, found in zip(people, await asyncio.gather(*modes), strict=True):
+                chosen |= {(account_id, folded): mode for folded, mode in found.items()}
         data: dict[int, str] = {}
-        for found in await asyncio.gather(*(self._store.join(personal.load, place) for place in wanted.items())):
+        for found in await asyncio.gather(*asked):
             data |= found
         return {
-            claim.delivery_id: self._made(claim, bodies[claim.account_id, claim.body], data.get(claim.delivery_id))
+            claim.delivery_id: self._made(
+                claim,
+                bodies[claim.account_id, claim.body],
+                data.get(claim.delivery_id),
+                chosen.get((claim.account_id, claim.folded)),
+            )
             for claim in claimed
         }
 
-    def _made(self, claim: Claim, body: bytes, data: str | None) -> Content | SubmissionError:
+    def _made(self, claim: Claim, body: bytes, data: str | None, mode: str | None) -> Content | SubmissionError:
         compiled = self._kept(claim, body)
         values = _DATA.decode(data) if data else {}
         slots = {
             merge.TO: merge.recipient_field(claim.recipient, values),
             merge.DATE: dates.rfc5322(claim.created_us),
         }
+        if self._visits is not None and compiled.ours:
+            slots |= self._visits.slots(claim, compiled.ours, mode)
         try:
             headers, made = compiled.render(values, slots)
         except SubmissionError as error:

@@ -19,15 +19,17 @@ from aftersend import ids
 from aftersend.clock import SECOND, Clock, Instant
 from aftersend.errors import BadField, NotAllowed, SubmissionError, TooLarge
 from aftersend.ids import IdSource
+from aftersend.intake.tracking import Tracking
 from aftersend.mail import headers as mail_headers
 from aftersend.mail import instructions
 from aftersend.mail.compiled import FLAG_COMPILED, Compiled
+from aftersend.mail.tracked import Tracker
 from aftersend.policy import gates, pace, windows
 from aftersend.policy.gates.schedule import check_ahead
 from aftersend.policy.pace import Pace, Rate
 from aftersend.policy.verdict import PASS
 from aftersend.policy.windows import Window
-from aftersend.store import Store, accounts, credits, record, turns
+from aftersend.store import Store, accounts, credits, record, tracking_modes, turns
 from aftersend.store.accounts import Stream
 
 RECEIVED_HEADERS_MOST = 100
@@ -91,6 +93,8 @@ class Request:
     """What is made for each recipient; `content` is then its header as it is shown."""
     personal: Sequence[str] | None = None
     """The data of each recipient, JSON, in their order."""
+    tracker: Tracker | None = None
+    """What has rewritten `compiled`, with its links."""
     fingerprint: bytes | None = None
     """Names what was asked for, for the idempotency key, where `content` does not."""
     broadcast_id: int | None = None
@@ -138,6 +142,7 @@ class Intake:
         self.lifetimes: dict[str, float] = {}
         self.metered: frozenset[int] = frozenset()
         """Accounts whose mail costs credits: it is treated before it goes to delivery."""
+        self.tracking = Tracking()
         self._date = (0, "")
         self._refreshing = asyncio.Lock()
 
@@ -149,6 +154,7 @@ class Intake:
         async with self._refreshing:
             self.streams = await self._store.ask(accounts.all_streams)
             self.domains = await self._store.ask(accounts.all_domains)
+            self.tracking.modes = await self._store.ask(tracking_modes.general)
             self.metered = await self._store.ask(credits.metered)
 
     def accept(self, request: Request) -> asyncio.Future[record.Receipt]:
@@ -174,16 +180,26 @@ class Intake:
         given = block
         block, rfc_message_id = self._dress(block, found, request.origin, message_id, now)
         size = len(content)
-        if request.compiled is not None:
-            body = request.compiled.prefixed(block[: len(block) - len(given)]).encode()
-            size = request.compiled.size
+        is_ours = request.origin.via == "report"
+        fields = [] if is_ours else self.tracking.list_fields(stream, found)
+        track = request.track or _track(wanted)
+        compiled, tracker = request.compiled, request.tracker
+        if compiled is not None:
+            compiled = compiled.prefixed(block[: len(block) - len(given)], *fields)
+            size = compiled.size
+        elif not is_ours:
+            tracker = self.tracking.tracker(account, stream.name, track)
+            compiled = self.tracking.made_ready(block, body, tracker, fields)
+        as_given = body
+        if compiled is not None:
+            body = compiled.encode()
         digest = hashlib.sha256(body).digest()
         header_from = mail_headers.text(found, "from")
         flags = (
             (0 if content.isascii() else FLAG_8BIT)
             | (FLAG_UTF8 if request.smtputf8 and not block.isascii() else 0)
-            | (FLAG_COMPILED if request.compiled is not None else 0)
-            | (FLAG_OWN if request.origin.via == "report" else 0)
+            | (FLAG_COMPILED if compiled is not None else 0)
+            | (FLAG_OWN if is_ours else 0)
             | (FLAG_RET_FULL if request.ret == "FULL" else FLAG_RET_HDRS if request.ret == "HDRS" else 0)
         )
         tags = self._tags(request.tags if request.tags is not None else wanted.tags)
@@ -195,7 +211,6 @@ class Intake:
         options = dict(request.options)
         if wanted.sandbox:
             options["sandbox"] = True
-        track = request.track or _track(wanted)
         if track:
             options["track"] = track
         message = (
@@ -213,7 +228,7 @@ class Intake:
         if request.personal is not None:
             said = zip(entries, request.personal, strict=True)
             personal = [(account, entry.id, None, data) for entry, data in said]
-        fingerprint = b"" if key is None else request.fingerprint or self._fingerprint(request, digest, found)
+        fingerprint = b"" if key is None else request.fingerprint or self._fingerprint(request, as_given, found)
         return record.Submission(
             account,
             message_id,
@@ -225,6 +240,7 @@ class Intake:
             expires,
             None if key is None else (_checked_key(key), fingerprint),
             personal=personal,
+            links=[(account, message_id, *target) for target in tracker.targets] if tracker is not None else None,
             lane=turns.TRANSACTIONAL if stream.kind == "transactional" else turns.BULK,
             broadcast_id=request.broadcast_id,
         )
@@ -370,7 +386,7 @@ class Intake:
         return msgspec.json.encode(dict(sorted(metadata.items()))).decode()
 
     @staticmethod
-    def _fingerprint(request: Request, body_digest: bytes, found: Mapping[str, Any]) -> bytes:
+    def _fingerprint(request: Request, body: bytes, found: Mapping[str, Any]) -> bytes:
         """What makes two requests the same message: who to, what it says, and how it is to be treated; not when it came or
         on which connection, nor what differs by itself at every try (Date, Message-ID, Received)."""
         shown = [mail_headers.text(found, name) for name in ("from", "to", "cc", "reply-to", "subject")]
@@ -383,7 +399,7 @@ class Intake:
             *(request.tags or ()),
             *(f"{key}={value}" for key, value in sorted((request.metadata or {}).items())),
         ]
-        return hashlib.sha256("\0".join(parts).encode("utf-8", "replace") + body_digest).digest()
+        return hashlib.sha256("\0".join(parts).encode("utf-8", "replace") + hashlib.sha256(body).digest()).digest()
 
 
 def _track(wanted: instructions.Instructions) -> dict[str, bool]:

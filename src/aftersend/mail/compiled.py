@@ -60,6 +60,8 @@ class Rendered(Struct, frozen=True, array_like=True, tag="r"):
     is_html: bool
     encoding: str
     name: str = ""
+    slots: tuple[Slot, ...] = ()
+    """Slots of ours that stand in the source as `{{ _name }}`."""
 
 
 Piece = bytes | Slot | Whole | Rendered
@@ -77,7 +79,7 @@ Write = Callable[[Mapping[str, Any], Mapping[str, str]], bytes]
 class Compiled:
     """A message ready to be made for anybody. Immutable; kept in memory for as long as it is sent."""
 
-    __slots__ = ("_body", "_header", "_written", "needs", "size")
+    __slots__ = ("_body", "_header", "_written", "needs", "ours", "size")
 
     def __init__(self, header: Sequence[Piece], body: Sequence[Piece], size: int | None = None) -> None:
         self._header = _Plan(header)
@@ -92,6 +94,8 @@ class Compiled:
             sorted({slot.name for slot in found if not slot.name.startswith("_") and slot.otherwise is None})
         )
         """Names that every recipient's data must have; a template that is rendered may want more."""
+        self.ours = tuple(dict.fromkeys(slot.name for slot in found if slot.name.startswith("_")))
+        """Names of ours that can be filled."""
 
     def render(self, data: Mapping[str, Any], slots: Mapping[str, str] = {}) -> tuple[bytes, bytes]:
         """Return (header block, body) for one recipient, in some microseconds where nothing has to be rendered.
@@ -104,9 +108,10 @@ class Compiled:
         """Return (header block, body) as it was written, tags and all, for showing and for looking into it."""
         return self.render(_AsWritten())
 
-    def prefixed(self, block: bytes) -> Compiled:
-        """Return the same message with some header lines on top."""
-        return Compiled((block, *self._written.header), self._written.body, self.size + len(block))
+    def prefixed(self, *pieces: Piece) -> Compiled:
+        """Return the same message with some header fields on top."""
+        more = sum(len(piece) if isinstance(piece, bytes) else _guess(piece) for piece in pieces)
+        return Compiled((*pieces, *self._written.header), self._written.body, self.size + more)
 
     def missing(self, data: Mapping[str, Any]) -> str | None:
         """Return the first name that this recipient's data lacks, or None."""
@@ -171,7 +176,7 @@ def _writer(piece: Slot | Whole | Rendered) -> Write:
     if isinstance(piece, Slot):
         return lambda data, slots: quoted(_text(piece, data, slots))
     if isinstance(piece, Rendered):
-        return lambda data, slots: _rendered(piece, data)
+        return lambda data, slots: _rendered(piece, data, slots)
     encode = _ENCODINGS[piece.encoding]
     pieces = [_as_text(each) for each in piece.pieces]
     return lambda data, slots: encode(piece.name, "".join([each(data, slots) for each in pieces]))
@@ -204,10 +209,14 @@ def _text(slot: Slot, data: Mapping[str, Any], slots: Mapping[str, str]) -> str:
     return escape(text) if slot.way & HTML else text
 
 
-def _rendered(piece: Rendered, data: Mapping[str, Any]) -> bytes:
+def _rendered(piece: Rendered, data: Mapping[str, Any], slots: Mapping[str, str]) -> bytes:
+    filled = {slot.name: _text(slot, data, slots) for slot in piece.slots}
     if type(data) is _AsWritten:
-        return _ENCODINGS[piece.encoding](piece.name, piece.source)
-    given = {name: value for name, value in data.items() if not name.startswith("_")}
+        text = piece.source
+        for name, value in filled.items():
+            text = text.replace(f"{{{{ {name}|safe }}}}", value)
+        return _ENCODINGS[piece.encoding](piece.name, text)
+    given = {name: value for name, value in data.items() if not name.startswith("_")} | filled
     return _ENCODINGS[piece.encoding](piece.name, tags.render(piece.source, given, is_html=piece.is_html))
 
 
@@ -282,6 +291,8 @@ def _slots_of(piece: Piece | str) -> list[Slot]:
         return [piece, *(slot for each in piece.instead for slot in _slots_of(each))]
     if isinstance(piece, Whole):
         return [slot for each in piece.pieces for slot in _slots_of(each)]
+    if isinstance(piece, Rendered):
+        return [slot for each in piece.slots for slot in _slots_of(each)]
     return []
 
 
@@ -305,12 +316,12 @@ class Insertion(Struct, frozen=True):
     slot: Slot
 
 
-Rewrite = Callable[[bytes], Sequence[Insertion]]
-"""Says what is to be replaced in a text of HTML."""
+Rewrite = Callable[[bytes, bool], Sequence[Insertion]]
+"""Says what is to be replaced in a text, and is told whether it is HTML."""
 
 
 def from_mime(block: bytes, body: bytes, rewrite: Rewrite) -> Compiled | None:
-    """Compile an ordinary message whose HTML gets slots; None where `rewrite` wants none. All else keeps its bytes.
+    """Compile an ordinary message whose texts get slots; None where `rewrite` wants none. All else keeps its bytes.
 
     Without values for its slots it renders to the message that it was made of, but for transfer encodings. Raise
     SubmissionError for a structure over the caps of `mime`.
@@ -322,14 +333,14 @@ def from_mime(block: bytes, body: bytes, rewrite: Rewrite) -> Compiled | None:
     at = begins
     found = False
     for part in mime.parts(content):
-        if part.media != "text/html" or part.is_attachment:
+        if part.media not in ("text/html", "text/plain") or part.is_attachment:
             continue
         html = _decoded(content[part.begin : part.end], part.encoding)
-        insertions = rewrite(html) if html is not None and _is_ascii_based(part) else ()
+        insertions = rewrite(html, part.media == "text/html") if html is not None and _is_ascii_based(part) else ()
         if html is None or not insertions:
             continue
         found = True
-        parts = _with_slots(html, insertions)
+        parts = with_slots(html, insertions)
         encoding = BASE64 if part.encoding == BASE64 and _is_utf8(html) else QUOTED
         head = content[part.head : part.begin]
         if part.depth == 0:
@@ -356,7 +367,8 @@ def with_encoding(block: bytes, encoding: str) -> bytes:
     return block + f"Content-Transfer-Encoding: {encoding}\r\n".encode()
 
 
-def _with_slots(html: bytes, insertions: Sequence[Insertion]) -> list[bytes | Slot]:
+def with_slots(html: bytes, insertions: Sequence[Insertion]) -> list[bytes | Slot]:
+    """Return a text in pieces, with the slots in the places of what they replace; of two that overlap the first counts."""
     parts: list[bytes | Slot] = []
     at = 0
     for each in sorted(insertions, key=lambda i: (i.start, i.end)):

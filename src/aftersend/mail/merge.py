@@ -21,11 +21,14 @@ from aftersend.mail.compiled import (
     QUOTED,
     URL,
     Compiled,
+    Insertion,
     Piece,
     Rendered,
+    Rewrite,
     Slot,
     Whole,
     quoted_pieces,
+    with_slots,
 )
 from aftersend.mail.tags import Tag
 
@@ -55,14 +58,17 @@ class _Entity(NamedTuple):
     pieces: list[Piece]
 
 
-def compile_draft(draft: Draft) -> Compiled:
-    """Compile a draft. Raise BadField, whose pointer names the piece, when one of them cannot be used."""
+def compile_draft(draft: Draft, rewrite: Rewrite | None = None) -> Compiled:
+    """Compile a draft, with slots where `rewrite` wants some.
+
+    Raise BadField, whose pointer names the piece, when one of them cannot be used.
+    """
     if draft.text is None and draft.html is None and not draft.attachments:
         raise BadField("#/text", "The message has no content: give text, html or an attachment.", code="no-content")
     for name, source in (("subject", draft.subject), ("text", draft.text), ("html", draft.html)):
         if source is not None:
             tags.check(source, f"#/{name}")
-    content = _content(draft)
+    content = _content(draft, rewrite)
     header = [*_top(draft), b"MIME-Version: 1.0\r\n" + content.head]
     last = content.pieces[-1] if content.pieces else b""
     ends = isinstance(last, bytes) and last.endswith(b"\r\n")
@@ -110,7 +116,7 @@ def _slot(tag: Tag, *, is_html: bool) -> Slot:
 # ---- the content ---------------------------------------------------------------------------------------------------
 
 
-def _content(draft: Draft) -> _Entity:
+def _content(draft: Draft, rewrite: Rewrite | None) -> _Entity:
     inline: list[_Entity] = []
     files: list[_Entity] = []
     for place, attachment in enumerate(draft.attachments):
@@ -119,15 +125,15 @@ def _content(draft: Draft) -> _Entity:
         (inline if is_shown else files).append(_Entity(head, [body]))
     shown: list[_Entity] = []
     if draft.text is not None:
-        shown.append(_text("plain", draft.text))
+        shown.append(_text("plain", draft.text, rewrite))
     if draft.html is not None:
-        page = _text("html", draft.html)
+        page = _text("html", draft.html, rewrite)
         shown.append(_multipart("related", [page, *inline], ';\r\n type="text/html"') if inline else page)
     whole = shown[:1] if len(shown) < 2 else [_multipart("alternative", shown)]
     return _multipart("mixed", [*whole, *files]) if files or not whole else whole[0]
 
 
-def _text(subtype: str, source: str) -> _Entity:
+def _text(subtype: str, source: str, rewrite: Rewrite | None) -> _Entity:
     is_html = subtype == "html"
     try:
         data = source.encode()
@@ -136,12 +142,12 @@ def _text(subtype: str, source: str) -> _Entity:
         raise BadField("#/html" if is_html else "#/text", why, code="invalid-text") from None
     beyond = len(data) - len(data.translate(None, _HIGH))
     encoding = BASE64 if beyond * BEYOND_ASCII > len(data) else QUOTED
-    found = tags.parse(source)
+    insertions = () if rewrite is None else rewrite(data, is_html)
+    parts = _parts(data, insertions, is_html=is_html)
     pieces: list[Piece]
-    if found is None:
-        pieces = [Rendered(source, is_html, encoding)]
+    if parts is None:
+        pieces = [_rendered(data, insertions, encoding, is_html=is_html)]
     else:
-        parts = [part if isinstance(part, str) else _slot(part, is_html=is_html) for part in found]
         if encoding == BASE64:
             pieces = [Whole(tuple(parts), BASE64)]
         else:
@@ -151,6 +157,39 @@ def _text(subtype: str, source: str) -> _Entity:
 
 
 _HIGH = bytes(range(128, 256))
+
+
+def _parts(data: bytes, insertions: Sequence[Insertion], *, is_html: bool) -> list[str | Slot] | None:
+    """Return literals and slots in order, those that `insertions` put in among them; None if the engine is needed."""
+    whole: list[str | Slot] = []
+    for part in with_slots(data, insertions):
+        if isinstance(part, Slot):
+            written = _slots_in("".join(each for each in part.instead if isinstance(each, str)), is_html=is_html)
+            if written is None:
+                return None
+            whole.append(part if not written else Slot(part.name, part.way, part.otherwise, tuple(written)))
+        else:
+            found = _slots_in(part.decode(), is_html=is_html)
+            if found is None:
+                return None
+            whole += found
+    return whole
+
+
+def _slots_in(text: str, *, is_html: bool) -> list[str | Slot] | None:
+    found = tags.parse(text)
+    if found is None:
+        return None
+    return [part if isinstance(part, str) else _slot(part, is_html=is_html) for part in found]
+
+
+def _rendered(data: bytes, insertions: Sequence[Insertion], encoding: str, *, is_html: bool) -> Rendered:
+    """A text for the engine: links with tags in them stay as they are, since a loop may give each many values."""
+    kept = [each for each in insertions if not any(isinstance(one, str) and "{" in one for one in each.slot.instead)]
+    source = "".join(
+        f"{{{{ {part.name}|safe }}}}" if isinstance(part, Slot) else part.decode() for part in with_slots(data, kept)
+    )
+    return Rendered(source, is_html, encoding, slots=tuple(each.slot for each in kept))
 
 
 def _multipart(subtype: str, parts: Sequence[_Entity], more: str = "") -> _Entity:

@@ -123,6 +123,15 @@ class Behaviour:
         return self.answers[-1]
 
     @property
+    def facts_when_visited(self) -> Facts:
+        """What is true when everybody has visited it who will; before anything comes back by mail."""
+        facts = self.facts
+        for later in self.later:
+            if not later.what.is_mail:
+                facts |= later.fact
+        return facts
+
+    @property
     def facts_in_the_end(self) -> Facts:
         """What is true when everything that comes later has come."""
         facts = self.facts
@@ -141,6 +150,7 @@ _INVALID, _BOUNCED, _SPAM = _SENT | Fact.BOUNCED_INVALID, _SENT | Fact.BOUNCED, 
 _R = Reason
 DAY_S = 86_400.0
 PERSON = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+PROGRAM = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Thunderbird/140.0"
 SCANNER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/120.0 Safari/537.36"
 APPLE = "Mozilla/5.0"
 GMAIL = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)"
@@ -268,20 +278,20 @@ _TABLE: tuple[Behaviour, ...] = (
         Later(Then.REDACTED_COMPLAINT, 3 * 3600.0, Fact.COMPLAINED)),
     # Accepted, and then somebody looks at it.
     _accepts("opener", "Accepts; a person opens it and closes it again at once.",
-        Later(Then.OPEN, 3600.0, Fact.OPENED, PERSON)),
+        Later(Then.OPEN, 90.0, Fact.OPENED, PROGRAM)),
     _accepts("reader", "Accepts; a person opens it, reads for longer than five seconds and follows a link.",
-        Later(Then.OPEN, 3600.0, Fact.OPENED, PERSON), Later(Then.READ, 3610.0, Fact.READ, PERSON),
-        Later(Then.CLICK, 3640.0, Fact.CLICKED, PERSON)),
+        Later(Then.OPEN, 90.0, Fact.OPENED, PROGRAM), Later(Then.READ, 100.0, Fact.READ, PROGRAM),
+        Later(Then.CLICK, 700.0, Fact.CLICKED, PERSON)),
     _accepts("clicker", "Accepts; a person who sees no images follows a link.",
-        Later(Then.CLICK, 3600.0, Fact.CLICKED, PERSON)),
+        Later(Then.CLICK, 120.0, Fact.CLICKED, PERSON)),
     _accepts("unsubscriber", "Accepts; a person opts out with one click.",
-        Later(Then.UNSUBSCRIBE, 3600.0, Fact.UNSUBSCRIBED, PERSON)),
+        Later(Then.UNSUBSCRIBE, 180.0, Fact.UNSUBSCRIBED, PERSON)),
     _accepts("scanner", "Accepts; a security scanner fetches everything and follows every link at once.",
         Later(Then.SCAN, 1.0, Fact.OPENED_BY_MACHINE, SCANNER), Later(Then.SCAN, 1.5, Fact.CLICKED_BY_MACHINE, SCANNER)),
     _accepts("apple-proxy", "Accepts; Apple's privacy proxy fetches the images, whether anybody reads it or not.",
         Later(Then.PROXY_OPEN, 300.0, Fact.OPENED_BY_MACHINE, APPLE)),
     _accepts("gmail-proxy", "Accepts; a person opens it, and Gmail's proxy fetches the images for them.",
-        Later(Then.PROXY_OPEN, 3600.0, Fact.OPENED, GMAIL)),
+        Later(Then.PROXY_OPEN, 120.0, Fact.OPENED, GMAIL)),
 )  # fmt: skip
 
 BEHAVIOURS: dict[str, Behaviour] = {behaviour.name: behaviour for behaviour in _TABLE}
@@ -307,5 +317,6 @@ def words(
 
 
 def words_for(behaviour: Behaviour) -> dict[str, list[str]]:
-    """Say with which words of the five vocabularies a mail to this local part ends, before anything comes back."""
-    return words(behaviour.facts, behaviour.reason, behaviour.detail, status=behaviour.final.reply.status)
+    """Say with which words of the five vocabularies a mail in HTML to this local part ends, before anything comes back by
+    mail."""
+    return words(behaviour.facts_when_visited, behaviour.reason, behaviour.detail, status=behaviour.final.reply.status)

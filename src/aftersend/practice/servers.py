@@ -16,7 +16,8 @@ from typing import Any
 import structlog
 
 from aftersend import clock as clocks
-from aftersend.practice.behaviours import Behaviour
+from aftersend.practice import visitors
+from aftersend.practice.behaviours import Behaviour, Later
 from aftersend.practice.certificate import self_made
 from aftersend.practice.conversation import Conversation
 from aftersend.practice.mailbox import Mailbox, Memory, Received
@@ -54,6 +55,10 @@ class World:
         self.later_scale = later_scale
         self.returns = returns
         """Where what comes back is handed in; None: nothing comes back."""
+        self.visits = ""
+        """How the links begin that visitors may follow; "": nobody visits anything."""
+        self.networks = visitors.networks(network)
+        """Whose the addresses are that visitors come from, as `tracking.networks` says it."""
         self.clock = clock
         self.mailbox = Mailbox()
         self.memory = Memory()
@@ -112,11 +117,12 @@ class World:
         return {RELAYED: f"{self.address(RELAY)}:{self.port}"}
 
     def kept(self, message: Received, behaviour: Behaviour) -> None:
-        """Plan what comes back for a message."""
-        if self.returns is None or not message.sender:
-            return
+        """Plan what comes back for a message, and who visits what it links to."""
         for later in behaviour.later:
-            if later.what.is_mail:
+            if not later.what.is_mail:
+                if self.visits:
+                    self._plan(later.after_s * self.time_scale, partial(self._visit, message, later))
+            elif self.returns is not None and message.sender:
                 self._plan(later.after_s * self.later_scale, partial(self._come_back, message, later.what))
 
     def _plan(self, seconds: float, what: Callable[[], None]) -> None:
@@ -131,6 +137,12 @@ class World:
         assert self.returns is not None
         content = answer_to(message, what, self.clock())
         task = asyncio.ensure_future(self._hand_in(message, content))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _visit(self, message: Received, later: Later) -> None:
+        visiting = visitors.visit(message.content, later, prefix=self.visits, network=self.network)
+        task = asyncio.ensure_future(visiting)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -188,7 +188,17 @@ def mail(run: str, recipient: str, way: str) -> bytes:
     message["Subject"] = f"News from the practice shop ({way})"
     message["X-Aftersend-Tag"] = tag(run)
     message.set_content(f"Hello,\n\nthis is the demonstration {run}.\n\nThe practice shop\n")
+    message.add_alternative(page(run), subtype="html")
     return message.as_bytes(policy=CRLF)
+
+
+def page(run: str) -> str:
+    """Write what the message shows, with links that can be followed."""
+    shop = f"https://shop.{ZONE}"
+    return (
+        f'<html><body><p>Hello,</p><p>this is the demonstration <b>{run}</b>.</p><p><a href="{shop}/offers?from={run}&amp;n=1">'
+        f'Our offers</a>, <a href="{shop}/news">our news</a>, <a href="{shop}/hours">when we are open</a></p></body></html>'
+    )
 
 
 def request(run: str, recipients: Sequence[str], **more: Any) -> dict[str, Any]:
@@ -198,7 +208,7 @@ def request(run: str, recipients: Sequence[str], **more: Any) -> dict[str, Any]:
         "to": list(recipients),
         "subject": "News from the practice shop (http)",
         "text": f"Hello,\n\nthis is the demonstration {run}.\n",
-        "html": f"<p>Hello,</p><p>this is the demonstration <b>{run}</b>.</p>",
+        "html": page(run),
         "tags": [tag(run)],
         **more,
     }

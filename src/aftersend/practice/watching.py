@@ -82,11 +82,11 @@ def is_settled(row: dict[str, Any]) -> bool:
 
 
 def has_come_back(row: dict[str, Any]) -> bool:
-    """Say whether a delivery has settled, and what its recipient sends back by mail has come."""
+    """Say whether a delivery has settled, and what its recipient sends back, or does with the message, is known."""
     if not is_settled(row):
         return False
     behaviour = behaviour_of(row["recipient"].rpartition("@")[0])
-    expected = {later.fact.word for later in behaviour.later if later.what.is_mail}
+    expected = {later.fact.word for later in behaviour.later}
     return "delivered" not in row["facts"] or expected <= set(row["facts"])
 
 

@@ -46,6 +46,7 @@ from aftersend.store.schema import (
     queue,
     refusals,
     suppressions,
+    tracking,
 )
 
 Row = tuple[Any, ...]
@@ -90,6 +91,8 @@ class Submission:
     idempotency: tuple[str, bytes] | None = None
     personal: list[Row] | None = None
     """Rows of `personal`, for a message that is made for each recipient."""
+    links: list[Row] | None = None
+    """Rows of `links`, for a message whose clicks are tracked."""
     lane: int = 0
     """The lane of its deliveries in the queue: a number of `turns.LANES`."""
     broadcast_id: int | None = None
@@ -109,6 +112,7 @@ _MESSAGE = insert_rows(messages)
 _DELIVERY = insert_rows(deliveries)
 _QUEUE = insert_rows(queue)
 _PERSONAL = insert_rows(audience.personal)
+_LINKS = insert_rows(tracking.links)
 _IDEMPOTENCY = insert_rows(idempotency, if_new=True)
 _REFUSAL = insert_rows(refusals)
 DAY_US = 24 * HOUR
@@ -146,6 +150,7 @@ def accepted(connection: Connection, submissions: Sequence[Submission]) -> list[
     many(connection, _BODY, [body for _, body in sorted({s.body[:2]: s.body for s in fresh}.items())])
     many(connection, _MESSAGE, [s.message for s in fresh])
     write_entries(connection, fresh)
+    many(connection, _LINKS, [row for s in fresh if s.links for row in s.links])
     return results
 
 

@@ -1,1 +1,1 @@
-"""Tracking: what recipients did with a mail: hits taken in, told apart (a person, a machine, a proxy), and written to the ledger."""
+"""What recipients do with a message: the picture, links and opt-outs are answered here, and read into facts."""

@@ -16,6 +16,7 @@ from aftersend.errors import BadField, BadFields
 from aftersend.intake import Origin, Recipient, Request
 from aftersend.mail import address, dates, headers, mime, words
 from aftersend.mail.address import Mailbox
+from aftersend.mail.tracked import URL_TAGS
 from aftersend.web import personal, reading
 from aftersend.web.calls import Call
 from aftersend.web.shapes import AttachmentIn, Mailboxes, MessageIn, RecipientIn
@@ -57,7 +58,7 @@ def from_json(
         given = personal.Given(origin_of(call), sender, reply_to, attachments, send_at, idempotency_key, broadcast)
         return personal.request(call, asked, given, wrong)
     if asked.data is not None and not check.has_fault("recipients"):
-        asked = personal.filled(asked, wrong)
+        asked = personal.filled(asked, wrong, keeps=URL_TAGS if call.desk.intake.tracking.url else ())
     content = b""
     if sender is not None and not wrong:
         draft = mime.Draft(sender, to, cc, reply_to, asked.subject, asked.text, asked.html, attachments, asked.headers)
@@ -70,7 +71,6 @@ def from_json(
             )
     if wrong or sender is None:
         raise BadFields(wrong[: reading.FAULTS_MOST])
-    track = {name: value for name in ("opens", "clicks") if (value := getattr(asked.track, name, None)) is not None}
     return Request(
         origin_of(call),
         str(sender.address),
@@ -81,7 +81,7 @@ def from_json(
         metadata=asked.metadata or None,
         send_at=send_at,
         idempotency_key=idempotency_key,
-        track=track or None,
+        track=personal.track_of(asked),
         smtputf8=True,
         options={"sandbox": True} if asked.sandbox else {},
     )

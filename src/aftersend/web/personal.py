@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -15,6 +15,7 @@ from aftersend.intake import Origin, Recipient, Request
 from aftersend.mail import address, dates, merge, mime, tags
 from aftersend.mail.address import Mailbox
 from aftersend.mail.compiled import Compiled
+from aftersend.mail.tracked import Tracker
 from aftersend.web import reading
 from aftersend.web.calls import Call
 from aftersend.web.shapes import MessageIn, RecipientIn
@@ -52,13 +53,13 @@ def request(call: Call, asked: MessageIn, given: Given, wrong: list[BadField]) -
     mailboxes = _mailboxes(asked.recipients, wrong)
     if wrong or given.sender is None:
         raise BadFields(wrong[: reading.FAULTS_MOST])
-    compiled = _compiled(call, asked, given, given.sender)
+    tracker = _tracker(call, asked)
+    compiled = _compiled(call, asked, given, given.sender, tracker)
     if given.broadcast is not None:
         compiled = compiled.prefixed(given.broadcast.header)
     personal = _personal(compiled, mailboxes, asked, wrong)
     if wrong:
         raise BadFields(wrong[: reading.FAULTS_MOST])
-    track = {name: value for name in ("opens", "clicks") if (value := getattr(asked.track, name, None)) is not None}
     return Request(
         given.origin,
         str(given.sender.address),
@@ -69,17 +70,28 @@ def request(call: Call, asked: MessageIn, given: Given, wrong: list[BadField]) -
         metadata=asked.metadata or None,
         send_at=given.send_at,
         idempotency_key=given.idempotency_key,
-        track=track or None,
+        track=track_of(asked),
         smtputf8=True,
         options={"sandbox": True} if asked.sandbox else {},
         compiled=compiled,
         personal=personal,
+        tracker=tracker,
         fingerprint=hashlib.sha256(msgspec.json.encode(asked, order="deterministic")).digest(),
         broadcast_id=None if given.broadcast is None else given.broadcast.id,
     )
 
 
-def _compiled(call: Call, asked: MessageIn, given: Given, sender: Mailbox) -> Compiled:
+def track_of(asked: MessageIn) -> dict[str, Any] | None:
+    """Return what the message itself says of tracking; None for nothing."""
+    said = {name: getattr(asked.track, name, None) for name in ("mode", "opens", "clicks")}
+    return {name: value for name, value in said.items() if value is not None} or None
+
+
+def _tracker(call: Call, asked: MessageIn) -> Tracker | None:
+    return call.desk.intake.tracking.tracker(call.account_id, asked.stream or "transactional", track_of(asked))
+
+
+def _compiled(call: Call, asked: MessageIn, given: Given, sender: Mailbox, tracker: Tracker | None) -> Compiled:
     desk = call.desk
     draft = merge.Draft(
         sender,
@@ -93,7 +105,7 @@ def _compiled(call: Call, asked: MessageIn, given: Given, sender: Mailbox) -> Co
         asked.headers,
     )
     try:
-        return merge.compile_draft(draft)
+        return merge.compile_draft(draft, None if tracker is None else tracker.rewrite)
     except BadField as error:
         raise BadFields([error]) from None
 
@@ -146,9 +158,12 @@ def _personal(compiled: Compiled, mailboxes: Sequence[Mailbox], asked: MessageIn
 OURS = "Names that begin with an underscore are ours; choose others."
 
 
-def filled(asked: MessageIn, wrong: list[BadField]) -> MessageIn:
-    """Return the message with its merge tags filled from `data`, the same for all recipients; note what is wrong."""
-    data: dict[str, Any] = asked.data or {}
+def filled(asked: MessageIn, wrong: list[BadField], *, keeps: Iterable[str] = ()) -> MessageIn:
+    """Return the message with its merge tags filled from `data`, the same for all recipients; note what is wrong.
+
+    Those that `keeps` names stay as they are.
+    """
+    data: dict[str, Any] = {**{name: f"{{{{ {name} }}}}" for name in keeps}, **(asked.data or {})}
     made: dict[str, str] = {}
     for name in ("subject", "text", "html"):
         source = getattr(asked, name)

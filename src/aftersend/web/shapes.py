@@ -44,6 +44,10 @@ class AttachmentIn(In):
 class TrackIn(In):
     """What is tracked of a message."""
 
+    mode: Annotated[
+        Literal["full", "deliverability", "off"] | None,
+        _says("How much: all; only on which day an address last read its mail; nothing."),
+    ] = None
     opens: Annotated[bool | None, _says("Whether opening is noticed.")] = None
     clicks: Annotated[bool | None, _says("Whether following links is noticed.")] = None
 

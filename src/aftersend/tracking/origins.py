@@ -1,0 +1,91 @@
+"""Say of an address whose network it is: what the operator knows, else its name in the DNS, which must lead back to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from aftersend.errors import SettingsError
+
+CLASSES = frozenset(
+    {
+        "residential", "mobile", "corporate", "education", "cloud_hosting", "vpn", "security_vendor", "google_proxy",
+        "google_other", "apple_relay", "microsoft", "yahoo_proxy",
+    }
+)  # fmt: skip
+REMEMBERED = 50_000
+WITHIN_S = 2.0
+AT_ONCE = 50
+
+NameOf = Callable[[str], Awaitable[str | None]]
+"""From an address to its name in the DNS, proven by the address of that name; None for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What is known of an address."""
+
+    kind: str = "unknown"
+    owner: str | None = None
+    name: str | None = None
+
+
+NOWHERE = Origin()
+
+
+class Origins:
+    """Looks addresses up, and remembers. One for each process."""
+
+    def __init__(self, networks: Mapping[str, str], name_of: NameOf | None = None) -> None:
+        self._networks = [(ip_network(text, strict=False), *_read(text, said)) for text, said in networks.items()]
+        self._networks.sort(key=lambda each: -each[0].prefixlen)
+        self._name_of = name_of
+        self._known: OrderedDict[str, Origin] = OrderedDict()
+
+    async def of(self, addresses: Iterable[str]) -> dict[str, Origin]:
+        """Return what is known of each address. Takes a few seconds at most; what is not known by then is not known."""
+        wanted = list(dict.fromkeys(addresses))
+        fresh = [each for each in wanted if each not in self._known]
+        for start in range(0, len(fresh), AT_ONCE):
+            part = fresh[start : start + AT_ONCE]
+            for address, origin in zip(part, await asyncio.gather(*map(self._look_up, part)), strict=True):
+                self._known[address] = origin
+        found = {each: self._known.get(each, NOWHERE) for each in wanted}
+        while len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+        return found
+
+    async def _look_up(self, text: str) -> Origin:
+        try:
+            address = ip_address(text)
+        except ValueError:
+            return NOWHERE
+        configured = self._configured(address)
+        if configured is not None:
+            return configured
+        if self._name_of is None or address.is_loopback or address.is_private:
+            return NOWHERE
+        try:
+            name = await asyncio.wait_for(self._name_of(text), WITHIN_S)
+        except Exception:
+            name = None
+        return Origin(name=name)
+
+    def _configured(self, address: IPv4Address | IPv6Address) -> Origin | None:
+        for network, kind, owner in self._networks:
+            if address.version == network.version and address in network:
+                return Origin(kind, owner)
+        return None
+
+
+def _read(network: str, said: str) -> tuple[str, str | None]:
+    """Read what the operator says of a network: a class, and whose it is behind it. Raise SettingsError."""
+    kind, _, owner = said.strip().partition(" ")
+    if kind not in CLASSES:
+        raise SettingsError(
+            f"tracking.networks: {network} is {kind[:40]!r}; the classes are {', '.join(sorted(CLASSES))}."
+        )
+    return kind, owner.strip() or None
