@@ -21,6 +21,9 @@ from typing import Any
 
 SIZES = {"desk": (1360, 900), "phone": (390, 844)}
 PAGES = {
+    "dashboard": "/console/?span=24h",
+    "bounces": "/console/bounces",
+    "bounces-soft": "/console/bounces?category=Soft&since=7d",
     "log": "/console/log",
     "log-bounced": "/console/log?status=results%3ABounced&since=24h",
     "log-empty": "/console/log?q=nobody-has-this",
@@ -166,7 +169,13 @@ def main(folder: str, words: list[str]) -> int:
             settle(service, float(os.environ.get("SETTLE_S", "25")))
             browser = play.chromium.launch(
                 executable_path=shutil.which("chromium"),
-                args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+                # Without a GPU, frames of a process of their own are not painted.
+                args=[
+                    "--no-sandbox",
+                    "--disable-gpu",
+                    "--disable-background-networking",
+                    "--disable-features=IsolateSandboxedIframes",
+                ],
             )
             context = browser.new_context(viewport={"width": 1360, "height": 900})
             page = context.new_page()

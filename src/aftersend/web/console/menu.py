@@ -31,7 +31,11 @@ class Group:
 MENU = (
     Group(
         "",
-        (Item("Email log", "/log", "list", key="l"),),
+        (
+            Item("Email activity", "/", "activity", key="d"),
+            Item("Email log", "/log", "list", key="l"),
+            Item("Bounces", "/bounces", "back", key="b"),
+        ),
     ),
     Group(
         "More",

@@ -3,7 +3,7 @@ its template in `templates`, its place in the menu in `menu.py`."""
 
 from __future__ import annotations
 
-from aftersend.web.console import deliveries, entering, first_mail, glossary, maillog
+from aftersend.web.console import bounced, dashboard, deliveries, entering, first_mail, glossary, maillog
 from aftersend.web.console.visits import Page
 
 _OUTSIDE = (
@@ -20,6 +20,10 @@ _INSIDE = (
     Page("GET", "/first-mail", first_mail.ask, "send"),
     Page("POST", "/first-mail", first_mail.send, "send"),
     Page("GET", "/help", glossary.show),
+)
+_NUMBERS = (
+    Page("GET", "/", dashboard.show),
+    Page("GET", "/bounces", bounced.show),
 )
 _LOG = (
     Page("GET", "/log", maillog.show),
@@ -38,4 +42,4 @@ _MESSAGES = (
     Page("GET", "/messages/{id}/preview", deliveries.preview),
 )
 
-PAGES: tuple[Page, ...] = (*_OUTSIDE, *_INSIDE, *_LOG, *_MESSAGES)
+PAGES: tuple[Page, ...] = (*_OUTSIDE, *_INSIDE, *_NUMBERS, *_LOG, *_MESSAGES)
