@@ -36,7 +36,7 @@ class Personal(Aftersend):
         """Start it, and make a key."""
         took = super().start()
         made = subprocess.run(
-            [python(), "-m", "aftersend", "key", "create", "bench", "--json"],
+            [python(), "-m", "aftersend", "key", "create", "bench", "--scope", "*", "--json"],
             env=self.environment(), cwd=self.folder, capture_output=True, text=True, check=True,
         )  # fmt: skip
         told = json.loads(made.stdout)
