@@ -108,6 +108,9 @@ class WebSettings(Struct, frozen=True, forbid_unknown_fields=True):
     listen: Annotated[tuple[str, ...], _doc("Addresses for the API and the console.")] = ("127.0.0.1:8025",)
     url: Annotated[str, _doc("How people reach it; used in help links. Empty: from `listen`.")] = ""
     max_body: Annotated[int, _doc("The largest request taken, in bytes.", ge=1024)] = 40 * 1024 * 1024
+    requests_per_minute: Annotated[
+        int, _doc("So many requests a key may make in a minute, of each process; 0: any number.", ge=0)
+    ] = 120_000
     metrics_token: Annotated[str, _doc("What Prometheus must show at `/metrics`; empty: no metrics are offered.")] = ""
 
 

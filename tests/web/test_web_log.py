@@ -95,6 +95,9 @@ def test_every_word_of_the_search_finds_its_rows(house):
         ({"recipient": "ann@EXAMPLE.net"}, [ann]),
         ({"recipient": ["ann@example.net", "bob@example.org"]}, [bob, ann]),
         ({"domain": "example.org"}, [bob]),
+        ({"provider": "EXAMPLE.org"}, [bob]),
+        ({"provider": ["example.org", "example.net"]}, [bob, ann]),
+        ({"provider": "Google"}, []),
         ({"sender": "news@example.com"}, [bob]),
         ({"subject": "receipt"}, [ann]),
         ({"tag": "news"}, [bob]),
@@ -162,6 +165,18 @@ def test_a_status_of_any_vocabulary_finds_what_it_says(house):
     assert row["headline"] == "Delivered, later returned: mailbox full"
     assert row["later"][0]["fact"] == "bounced"
     assert client.get("/v1/deliveries", params={"status": "Delivered"}).json()["data"][0]["headline"] == row["headline"]
+
+
+def test_a_provider_finds_all_its_domains(house):
+    """By any case of its name; a domain that only looks like one of its own is not found."""
+    client = house.client()
+    sent = send(
+        client, "a@gmail.com", "b@googlemail.com", "c@yahoo.co.uk", "d@ymail.com", "e@yahoo-x.com", "f@example.net"
+    )
+    assert found(client, provider="google") == sent[1::-1]
+    assert found(client, provider=["Yahoo", "example.net"]) == [sent[5], sent[3], sent[2]]
+    rows = client.get("/v1/deliveries").json()["data"]
+    assert [row["provider"] for row in rows] == ["example.net", "yahoo-x.com", "Yahoo", "Yahoo", "Google", "Google"]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from aftersend.clock import Instant
 from aftersend.errors import BadField
 from aftersend.ledger.explain import Explanation
 from aftersend.ledger.facts import Fact, members
+from aftersend.ledger.providers import provider_of
 from aftersend.policy.score.typos import suggest
 from aftersend.reports.telling import Row, explained, moment, parsed
 from aftersend.store import deliveries, nodes
@@ -90,6 +91,7 @@ def told(row: Row, explanation: Explanation) -> dict[str, Any]:
         "message_id": ids.show("msg", row["message_id"]),
         "rfc_message_id": row["rfc_message_id"],
         "recipient": row["recipient"],
+        "provider": provider_of(row["domain"]),
         "sender": row["sender"],
         "from": row["header_from"],
         "subject": row["subject"],

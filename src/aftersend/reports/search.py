@@ -13,6 +13,7 @@ from aftersend import ids
 from aftersend.clock import DAY, HOUR, MINUTE, SECOND, Instant, from_iso
 from aftersend.errors import AftersendError, BadField, BadFields
 from aftersend.ledger.facts import BY_WORD
+from aftersend.ledger.providers import BY_NAME
 from aftersend.ledger.reasons import Pair
 from aftersend.reports import statuses
 from aftersend.store.filters import BounceWanted, Filter
@@ -20,6 +21,7 @@ from aftersend.store.filters import BounceWanted, Filter
 WORDS: dict[str, str] = {
     "recipient": "the recipient's address",
     "domain": "the domain of the recipient's address",
+    "provider": "who provides the recipient's mailbox, such as Google; a domain that is no provider's stands for itself",
     "sender": "the envelope's sender",
     "subject": "a part of the subject",
     "tag": "a tag of the message",
@@ -115,6 +117,11 @@ class _Gathered:
     def _folded(self, word: str, value: str) -> None:
         self._lists.setdefault(word, []).append(value.strip("<>").casefold())
 
+    def _provider(self, word: str, value: str) -> None:
+        known = BY_NAME.get(value.casefold())
+        self._lists.setdefault("provider", []).extend([value.casefold()] if known is None else sorted(known.domains))
+        self._lists.setdefault("begins", []).extend(() if known is None else known.beginnings)
+
     def _text(self, word: str, value: str) -> None:
         self._lists.setdefault(word, []).append(value)
 
@@ -183,6 +190,8 @@ class _Gathered:
         return Filter(
             recipient=listed.get("recipient", ()),
             domain=listed.get("domain", ()),
+            provider=listed.get("provider", ()),
+            begins=listed.get("begins", ()),
             sender=listed.get("sender", ()),
             subject=self._single.get("subject"),
             tag=listed.get("tag", ()),
@@ -207,6 +216,7 @@ class _Gathered:
 _TAKERS: dict[str, Callable[[_Gathered, str, str], None]] = {
     "recipient": _Gathered._folded,
     "domain": _Gathered._folded,
+    "provider": _Gathered._provider,
     "sender": _Gathered._text,
     "subject": _Gathered._part,
     "tag": _Gathered._text,

@@ -36,6 +36,9 @@ def _conditions(account_id: int, wanted: Filter) -> list[ColumnElement[bool]]:
         named = deliveries.alias("named")
         theirs = select(named.c.id).where(named.c.account_id == account_id, named.c.folded.in_(wanted.recipient))
         found.append(d.id.in_(theirs))
+    if wanted.provider or wanted.begins:
+        begun = (d.domain.startswith(beginning, autoescape=True) for beginning in wanted.begins)
+        found.append(or_(d.domain.in_(wanted.provider), *begun))
     if wanted.results:
         found.append(d.result.in_(wanted.results) if len(wanted.results) > 1 else d.result == wanted.results[0])
         if not set(COMMON_RESULTS).intersection(wanted.results):

@@ -36,6 +36,10 @@ class Filter:
     tag: tuple[str, ...] = ()
     metadata: tuple[tuple[str, str], ...] = ()
     stream: tuple[str, ...] = ()
+    provider: tuple[str, ...] = ()
+    """Further domains, by the name of who provides their mailboxes."""
+    begins: tuple[str, ...] = ()
+    """Further domains, by how they begin."""
     broadcast: tuple[int, ...] = ()
     message: tuple[int, ...] = ()
     delivery: tuple[int, ...] = ()

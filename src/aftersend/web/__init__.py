@@ -63,6 +63,7 @@ async def start(service: Any, suppression: SuppressionRules, scorer: Any = None)
             smtp=f"{submission[0]}:{submission[1]}" if submission else ", ".join(settings.smtp.listen),
             max_body=settings.web.max_body,
             max_recipients=settings.smtp.max_recipients,
+            requests_per_minute=settings.web.requests_per_minute,
             metrics_token=settings.web.metrics_token,
             is_practice=any(name.endswith("practice.test") for name in settings.delivery.routes),
         ),

@@ -23,6 +23,7 @@ from aftersend.errors import AftersendError, NotFound, TooLarge, TryLater, Unaut
 from aftersend.logs import Logger
 from aftersend.store.accounts import Key
 from aftersend.web import problems
+from aftersend.web.allowance import Allowance, TooManyRequests
 from aftersend.web.desk import Desk
 from aftersend.web.problems import BadRequest, WrongMediaType, WrongMethod
 
@@ -64,6 +65,8 @@ class Call:
     query_string: bytes = b""
     body: bytes = b""
     found_key: Key | None = None
+    told: dict[str, str] = field(default_factory=dict)
+    """Header fields that go with the answer, whatever it is."""
 
     @property
     def key(self) -> Key:
@@ -167,6 +170,7 @@ class Door:
     def __init__(self, desk: Desk, routes: Sequence[Route]) -> None:
         self._desk = desk
         self._held = 0
+        self._allowance = Allowance(desk.rules.requests_per_minute)
         by_path: dict[str, dict[str, Route]] = {}
         for route in routes:
             by_path.setdefault(route.path, {})[route.method] = route
@@ -227,10 +231,18 @@ class Door:
             raise NotFound("There is nothing at this address. /openapi.json lists all addresses.")
         if route.scope is not None:
             call.found_key = await self._desk.keys.authenticate(_shown_key(call), call.peer, scope=route.scope)
+            self._count(call, call.found_key.id)
         if call.method in ("POST", "PUT", "PATCH"):
             _check_media_type(call, route)
             return await self._with_body(call, receive, route)
         return await route.does(call)
+
+    def _count(self, call: Call, key_id: int) -> None:
+        try:
+            call.told = self._allowance.take(key_id, self._desk.clock())
+        except TooManyRequests:
+            call.told = self._allowance.told(key_id)
+            raise
 
     async def _with_body(self, call: Call, receive: Receive, route: Route) -> Answer:
         """Read the body within its bounds, then answer; what is held counts against all requests together."""
@@ -369,7 +381,10 @@ def _head(call: Call, answer: Answer) -> list[tuple[bytes, bytes]]:
         (b"x-request-id", call.request_id.encode("latin-1")),
         (b"x-content-type-options", b"nosniff"),
         (b"cache-control", b"no-store"),
-        *((name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in answer.headers.items()),
+        *(
+            (name.encode("latin-1"), value.encode("latin-1", "replace"))
+            for name, value in (call.told | dict(answer.headers)).items()
+        ),
     ]
 
 

@@ -33,6 +33,8 @@ class Rules:
     """The largest request taken, in bytes."""
     max_recipients: int = 1000
     """The most recipients of one message."""
+    requests_per_minute: int = 0
+    """How many requests a key may make in a minute; 0 for any number."""
     metrics_token: str = ""
     """What must be shown for metrics; "" for no metrics."""
     is_practice: bool = False

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aftersend.errors import AftersendError, BadField, BadFields, OutOfSpace, SettingsError, TryLater
+from aftersend.web.allowance import TooManyRequests
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -322,6 +323,11 @@ KINDS: dict[str, Kind] = {
     "too-many-requests": Kind(
         "Too many tries", "Too many wrong keys came from one address.", "Wait for the time in Retry-After."
     ),
+    "rate-limited": Kind(
+        "Too many requests",
+        "The key has made as many requests as it may in this time; nothing was kept of this one.",
+        "Wait for the time in Retry-After. The header RateLimit of every answer says how many are left.",
+    ),
     "try-later": Kind(
         "Not just now",
         "It cannot be done at this moment, and nothing was kept.",
@@ -376,6 +382,8 @@ def headers(error: AftersendError) -> dict[str, str]:
         return {"www-authenticate": 'Bearer realm="aftersend"'}
     if error.status == 413:
         return {"connection": "close"}
+    if isinstance(error, TooManyRequests):
+        return {"retry-after": str(error.retry_s)}
     if error.status == 429:
         return {"retry-after": "60"}
     if isinstance(error, OutOfSpace):

@@ -212,6 +212,7 @@ class DeliveryRow(Out):
     recipient: str
     sender: Annotated[str, _says("The envelope's sender.")]
     from_: str = field(name="from")
+    provider: Annotated[str, _says("Who provides the recipient's mailbox; else the domain.", "Google")] = ""
     subject: str = ""
     stream: str = ""
     via: Annotated[str, _says("smtp, http or broadcast.")] = ""
