@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from verbs_run import Run
 
-from aftersend.cli.verbs import DONE, FAILED
+from aftersend.cli.verbs import DONE, FAILED, USAGE
 
 GOOD = "From: Shop <shop@example.com>\nSubject: Your order\nContent-Type: text/plain\n\nIt is on its way to you.\n"
 BAD = "From: shop@gmail.com\nSubject: RE: BUY NOW\nContent-Type: text/html\n\n<p>Dear ,</p><a href='http://bit.ly/x'>go</a>\n"
@@ -47,3 +48,39 @@ def test_the_service_scores_for_its_accounts(far: Run, tmp_path: Path) -> None:
     """Over HTTP the DNS of the practice world answers, and a domain of nobody is a blocker."""
     said = far("score", _file(tmp_path, GOOD.replace("example.com", "nobody.example")), "--transactional", "--json")
     assert (said.status, said.rows[0]["findings"][0]["id"]) == (FAILED, "domain-not-ours"), said.err
+
+
+def test_recipients_are_scored_and_a_clean_file_is_written(run: Run, tmp_path: Path) -> None:
+    """The doubtful are named and left out; the other columns stay; both scores make one."""
+    file, clean = tmp_path / "people.csv", tmp_path / "clean.csv"
+    file.write_text("name;e-mail\nAnn;ann@example.net\nBob;bob@gmial.com\nCat;cat@@example.net\nAnn;Ann@Example.net\n")
+    said = run("score", "--recipients", str(file), "--clean", str(clean), *ALONE)
+    assert said.status == FAILED
+    assert "gmial.com → gmail.com (1)" in said.out
+    assert "Without these 2 addresses: 0 → 85" in said.out
+    assert clean.read_text().splitlines() == ["name,e-mail", "Ann,ann@example.net"]
+    assert run("score", "--recipients", str(clean), *ALONE, "--json").rows[0]["score"] == 85
+    both = run("score", _file(tmp_path, GOOD), "--transactional", "--recipients", str(clean), *ALONE)
+    assert (both.status, both.out.splitlines()[-1]) == (
+        DONE, "Message and recipients together: 93 of 100, excellent.",
+    )  # fmt: skip
+    plain = tmp_path / "plain.txt"
+    plain.write_text("ann@example.net\nbob@example.net\n")
+    assert run("score", "--recipients", str(plain), *ALONE, "--json").rows[0]["addresses"] == 2
+    assert run("score").status == USAGE
+    assert run("score", "--list", "news", "--clean", str(clean)).status == USAGE
+
+
+@pytest.mark.parametrize("place", ["run", "far"])
+def test_a_list_is_scored_and_cleaned(place: str, request: pytest.FixtureRequest) -> None:
+    """Here and over HTTP; people leave the list and stay contacts."""
+    verb: Run = request.getfixturevalue(place)
+    assert verb("list", "add", "weekly").status == DONE
+    assert verb("contact", "add", "eve@nobody.invalid", "--list", "weekly").status == DONE
+    told = verb("score", "--list", "weekly", "--json").rows[0]
+    assert told["addresses"] == 1
+    said = verb("score", "--list", "weekly", "--remove")
+    assert said.status in (DONE, FAILED), said.err
+    gone = told["without"]["removed"]
+    assert f"{gone} people were taken off the list weekly" in said.err
+    assert [row["members"] for row in verb("list", "show", "--json").rows if row["name"] == "weekly"] == [1 - gone]

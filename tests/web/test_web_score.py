@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from aftersend.ledger.facts import Fact
+from aftersend.ledger.reasons import Reason
 from aftersend.web import score_shapes
 
 MAIL = (
@@ -65,3 +67,42 @@ def test_wrong_questions_are_told_what_is_wrong(house):
         assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer), answer.text
     assert client.post("/v1/score", content=b" ", headers=MIME).status_code == 422
     assert house.client("read").post("/v1/score", content=MAIL, headers=MIME).status_code == 403
+
+
+def test_recipients_are_looked_at(house):
+    """What the account knows of them counts; in this DNS no domain is there."""
+    client = house.client()
+    sent = client.post(
+        "/v1/messages", json={"from": "a@example.com", "to": ["ann@example.net"], "subject": "x", "text": "x"}
+    )
+    house.happen(sent.json()["deliveries"][0]["id"], Fact.BOUNCED_INVALID, reason=Reason.INVALID_RECIPIENT)
+    addresses = ["ann@example.net", "ANN@example.net", "bob@gmial.com", "no address"]
+    answer = client.post("/v1/score/recipients", json={"addresses": addresses})
+    assert answer.status_code == 200, answer.text
+    told = msgspec.convert(answer.json(), score_shapes.ForecastOut)
+    assert (told.addresses, told.mailed, told.duplicates, told.without.removed) == (4, 3, 1, 3)
+    assert {each.id for each in told.signals} == {"bounced-before", "unknown-domain", "typo", "malformed"}
+    assert [(each.domain, each.meant, each.number) for each in told.suggestions] == [("gmial.com", "gmail.com", 1)]
+    assert [each.address for each in told.doubtful][0] == "no address"
+    few = client.post("/v1/score/recipients", json={"addresses": addresses, "most": 1}).json()
+    assert (len(few["doubtful"]), few["has_more"]) == (1, True)
+    assert client.post("/v1/score/recipients", json={}).status_code == 422
+
+
+def test_a_list_is_cleaned(house):
+    """Who would bounce leaves the list and stays a contact; another account has no such list."""
+    client = house.client()
+    client.post("/v1/lists", json={"name": "news"})
+    for name in ("ann", "bob"):
+        spot = {"address": f"{name}@example.net"}
+        client.post("/v1/contacts", json={"name": name, "addresses": [spot], "lists": ["news"]})
+    foreseen = client.post("/v1/score/recipients", json={"list": "news"}).json()
+    assert (foreseen["addresses"], foreseen["score"]) == (2, 0)
+    assert house.client(account_id=2).post("/v1/lists/news/clean").status_code == 404
+    cleaned = client.post("/v1/lists/news/clean")
+    assert cleaned.status_code == 200, cleaned.text
+    assert msgspec.convert(cleaned.json(), score_shapes.ListCleaned).removed == 2
+    assert client.get("/v1/lists").json()["data"][0]["members"] == 0
+    assert len(client.get("/v1/contacts").json()["data"]) == 2
+    assert client.post("/v1/lists/news/clean").json()["removed"] == 0
+    assert client.post("/v1/score/recipients", json={"list": "nope"}).status_code == 404

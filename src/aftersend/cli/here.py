@@ -514,6 +514,46 @@ class Here:
         found: dict[str, Any] = app.run(scored())
         return found
 
+    def forecast(self, addresses: Sequence[str], list_name: str | None, *, with_dns: bool = True) -> dict[str, Any]:
+        """Say what is to be expected of addresses, or of a list."""
+        return dict(self._forecast(addresses, list_name, with_dns=with_dns)[0].as_dict(200_000))
+
+    def clean_list(self, name: str) -> dict[str, Any]:
+        """Take those off a list to whom mail would bounce. Raise NotFound."""
+        from aftersend.store import histories
+
+        found, gone = self._forecast((), name, with_dns=True)
+        removed = self.write(histories.leave, self.account, name, gone) if gone else 0
+        self.audit("cleaned a list", name)
+        return {"name": name, "removed": removed, "forecast": found.as_dict(1000)}
+
+    def _forecast(self, addresses: Sequence[str], list_name: str | None, *, with_dns: bool) -> tuple[Any, list[int]]:
+        """What is to be expected, and the contacts on the list to whom mail would bounce."""
+        from aftersend import app
+        from aftersend.config import address
+        from aftersend.control import forecasting
+        from aftersend.delivery import Resolver
+        from aftersend.store import histories
+
+        people: list[tuple[int, str]] = []
+        if list_name is not None:
+            most = forecasting.ADDRESSES_MOST + 1
+            people = self.read(histories.members, self.account, list_name, limit=most)
+            addresses = [written for _, written in people]
+        try:
+            known = self.read(forecasting.known_of, self.account, addresses, clock.now())
+        except SettingsError:
+            known = {}
+        server = address(self.settings.dns.server) if self.settings.dns.server else None
+
+        async def made() -> Any:
+            forecaster = forecasting.Forecaster(Resolver(clock.now, server), clock.now)
+            return await forecaster.forecast(addresses, known, with_dns=with_dns)
+
+        found = app.run(made())
+        doubtful = {each.address for each in found.doubtful}
+        return found, [contact_id for contact_id, written in people if forecasting.plain_address(written) in doubtful]
+
     def remove_domain(self, name: str) -> None:
         """Remove a sending domain and its keys. Raise NotFound."""
         self.write(domains.remove, self.account, name)

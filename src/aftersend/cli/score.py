@@ -7,9 +7,12 @@ from typing import IO, Any
 
 import click
 
+from aftersend.cli import recipient_files
 from aftersend.cli.places import place_option
-from aftersend.cli.printing import emit, json_option, may_colour, plain
+from aftersend.cli.printing import emit, json_option, may_colour, note, plain
 from aftersend.cli.verbs import FAILED, Ended
+from aftersend.policy.score.finding import band_of
+from aftersend.policy.score.forecast import together
 
 GOOD_ENOUGH = 60
 WIDTH = 100
@@ -19,9 +22,15 @@ _COLOURS = {"blocker": "red", "high": "red", "medium": "yellow", "low": "cyan", 
 
 
 @click.command()
-@click.argument("message", metavar="FILE", type=click.File("rb"), default="-")
+@click.argument("message", metavar="[FILE]", type=click.File("rb"), required=False)
 @click.option("--transactional", is_flag=True, help="It is mail for one person, such as a receipt; else a broadcast.")
 @click.option("--to", "recipients", multiple=True, metavar="ADDRESS", help="A recipient, for the spam filters.")
+@click.option("--recipients", "file", type=click.File("rb"), metavar="CSV", help="Forecast what will bounce of these.")
+@click.option("--list", "list_name", metavar="NAME", help="Forecast what will bounce of a list.")
+@click.option(
+    "--clean", type=click.Path(dir_okay=False), metavar="CSV", help="Write the recipients without the doubtful."
+)
+@click.option("--remove", is_flag=True, help="Take the doubtful off the list; they stay contacts.")
 @click.option("--no-dns", is_flag=True, help="Ask nothing of the DNS.")
 @click.option("--no-engines", is_flag=True, help="Ask no spam filter.")
 @click.option(
@@ -31,23 +40,92 @@ _COLOURS = {"blocker": "red", "high": "red", "medium": "yellow", "low": "cyan", 
 @json_option
 @place_option
 def score(
-    place: Any, message: IO[bytes], transactional: bool, recipients: tuple[str, ...], no_dns: bool, no_engines: bool,
-    least: int, as_json: bool,
+    place: Any, message: IO[bytes] | None, transactional: bool, recipients: tuple[str, ...], file: IO[bytes] | None,
+    list_name: str | None, clean: str | None, remove: bool, no_dns: bool, no_engines: bool, least: int, as_json: bool,
 ) -> None:  # fmt: skip
-    """Score a message (.eml, or standard input) before it is sent: what costs points, why, and how to mend it.
+    """Score a message (.eml, “-” for standard input) and its recipients before it is sent: what to mend, and how.
 
     Nothing is sent. Ends with 0 if the score is good enough and nothing blocks, with 1 otherwise.
     """
-    told = place.score(
-        message.read(), is_broadcast=not transactional, with_dns=not no_dns, with_engines=not no_engines,
-        recipients=recipients,
-    )  # fmt: skip
-    if as_json:
-        emit(told)
-    else:
-        _print(told)
-    if told["is_blocked"] or told["score"] < least:
+    if message is None and file is None and list_name is None:
+        raise click.UsageError("Name a message to be scored, or --recipients, or --list.")
+    if (clean and file is None) or (remove and list_name is None) or (file is not None and list_name is not None):
+        raise click.UsageError("--clean goes with --recipients, --remove with --list; give one of the two.")
+    told = None
+    if message is not None:
+        told = place.score(
+            message.read(), is_broadcast=not transactional, with_dns=not no_dns, with_engines=not no_engines,
+            recipients=recipients,
+        )  # fmt: skip
+        emit(told) if as_json else _print(told)
+    foreseen = None
+    if file is not None or list_name is not None:
+        rows = recipient_files.read(file.read()) if file is not None else recipient_files.Rows()
+        if remove:
+            cleaned = place.clean_list(list_name)
+            foreseen = cleaned["forecast"]
+        else:
+            foreseen = place.forecast(rows.addresses, list_name, with_dns=not no_dns)
+        if told is not None and not as_json:
+            _line()
+        emit(foreseen) if as_json else print_forecast(foreseen)
+        if remove:
+            note(f"{cleaned['removed']} people were taken off the list {list_name}; they are still contacts.")
+        if clean:
+            kept = recipient_files.write(clean, rows, foreseen["doubtful"])
+            note(f"{clean} has {kept} of {len(rows.addresses)} recipients.")
+    value, is_blocked = _together(told, foreseen)
+    if told is not None and foreseen is not None and not as_json:
+        _line()
+        _line(f"Message and recipients together: {value} of 100, {band_of(value)}.", bold=True)
+    if is_blocked or value < least:
         raise Ended(FAILED)
+
+
+def _together(told: dict[str, Any] | None, foreseen: dict[str, Any] | None) -> tuple[int, bool]:
+    is_blocked = told is not None and told["is_blocked"]
+    value = together(
+        None if told is None else told["score"],
+        None if foreseen is None else foreseen["score"],
+        None,
+        is_blocked=is_blocked,
+    )
+    return value or 0, is_blocked
+
+
+_ASIDE = (("suppressed", "suppressed already"), ("duplicates", "there twice"))
+
+
+def print_forecast(told: dict[str, Any]) -> None:
+    """Print what is to be expected of a list, for people."""
+    _line(f"The recipients: {told['score']} of 100, {told['band']}", bold=True)
+    _line()
+    aside = [f"{told[name]:,} {words}" for name, words in _ASIDE if told[name]]
+    _line(
+        f"  {told['addresses']:,} addresses, {told['mailed']:,} get mail"
+        + (f" ({', '.join(aside)})." if aside else ".")
+    )
+    _line(f"  About {told['expected_bounces']:,.0f} will bounce for good ({told['expected_rate']:.1%}).")
+    for signal in told["signals"]:
+        _wrapped(f"{signal['number']:>7,}  {signal['says']} {signal['fix']}", "  ", hang=9)
+    for slip in told["suggestions"][:10]:
+        _line(f"{'':11}{slip['domain']} → {slip['meant']} ({slip['number']})")
+    without = told["without"]
+    if without["removed"]:
+        _line()
+        _wrapped(
+            f"Without these {without['removed']:,} addresses: {told['score']} → {without['score']}, and about "
+            f"{without['expected_bounces']:,.0f} bounces ({without['expected_rate']:.1%}). "
+            "--clean FILE.csv writes the others; --list NAME --remove takes them off a list.",
+            "  ",
+        )
+        for doubtful in told["doubtful"][:10]:
+            meant = f" → {doubtful['suggestion']}" if doubtful["suggestion"] else ""
+            _line(
+                f"    {doubtful['probability']:>4.0%}  {doubtful['address']}{meant}  ({', '.join(doubtful['signals'])})"
+            )
+        if without["removed"] > 10:
+            _line("    … and more; --json names all.")
 
 
 def _print(told: dict[str, Any]) -> None:

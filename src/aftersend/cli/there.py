@@ -299,6 +299,17 @@ class There:
         )
         return told
 
+    def forecast(self, addresses: Sequence[str], list_name: str | None, *, with_dns: bool = True) -> dict[str, Any]:
+        """Let the service say what is to be expected of addresses, or of a list."""
+        asked = {"list": list_name} if list_name is not None else {"addresses": list(addresses)}
+        told: dict[str, Any] = self.ask("POST", "/v1/score/recipients", json={**asked, "most": 200_000})
+        return told
+
+    def clean_list(self, name: str) -> dict[str, Any]:
+        """Take those off a list to whom mail would bounce. Raise NotFound."""
+        told: dict[str, Any] = self.ask("POST", f"/v1/lists/{quote(name, safe='')}/clean")
+        return told
+
     def remove_domain(self, name: str) -> None:
         """Remove a sending domain and its keys. Raise NotFound."""
         self.ask("DELETE", f"/v1/domains/{quote(name, safe='')}")

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from aftersend.control import scoring
+from aftersend.control import forecasting, scoring
 from aftersend.control.domains import Place
+from aftersend.control.forecasting import ADDRESSES_MOST, Forecaster
 from aftersend.errors import BadField, TryLater
 from aftersend.mail import headers
+from aftersend.policy.score.forecast import Forecast
+from aftersend.store import histories
 from aftersend.web import composing, reading, templates
+from aftersend.web.administration import change
 from aftersend.web.calls import Answer, Call, Parameter
 from aftersend.web.messages import MIME
+from aftersend.web.score_shapes import RecipientsIn
 
 KINDS = ("broadcast", "transactional")
 PARAMETERS = (
@@ -49,6 +55,39 @@ async def score(call: Call) -> Answer:
     )
     told = await desk.scorer.score(raw, replace(asked, sender=sender, **wanted))
     return Answer(told.as_dict())
+
+
+async def recipients(call: Call) -> Answer:
+    """Answer with what is to be expected of addresses."""
+    asked = reading.convert(reading.json(call.body), RecipientsIn)
+    if bool(asked.addresses) == (asked.list_ is not None):
+        raise BadField("#/addresses", "Give addresses, or the name of a list.", code="missing-field")
+    if asked.list_ is not None:
+        found, _ = await _of_list(call, asked.list_)
+    else:
+        found = await _forecast(call, asked.addresses)
+    return Answer(found.as_dict(asked.most))
+
+
+async def clean_list(call: Call) -> Answer:
+    """Take those off a list to whom mail would bounce, and answer with what was to be expected of it."""
+    name = call.path["name"]
+    found, people = await _of_list(call, name)
+    doubtful = {each.address for each in found.doubtful}
+    gone = [contact_id for contact_id, written in people if forecasting.plain_address(written) in doubtful]
+    removed = await change(call, "cleaned a list", name, histories.leave, name, gone) if gone else 0
+    return Answer({"name": name, "removed": removed, "forecast": found.as_dict(1000)})
+
+
+async def _of_list(call: Call, name: str) -> tuple[Forecast, list[tuple[int, str]]]:
+    people = await call.desk.store.ask(histories.members, call.account_id, name, limit=ADDRESSES_MOST + 1)
+    return await _forecast(call, [written for _, written in people]), people
+
+
+async def _forecast(call: Call, addresses: Sequence[str]) -> Forecast:
+    desk = call.desk
+    known = await desk.store.ask(forecasting.known_of, call.account_id, addresses, desk.clock())
+    return await Forecaster(desk.resolver, desk.clock).forecast(addresses, known)
 
 
 def _wanted(call: Call) -> dict[str, Any]:

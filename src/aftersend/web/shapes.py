@@ -637,6 +637,7 @@ EXAMPLES: dict[str, Any] = {
     "addDomain": {"name": "example.com"},
     "setStream": {"name": "receipts", "kind": "transactional", "lifetime_hours": 12},
     "putSuppression": {"why": "asked by phone"},
+    "scoreRecipients": {"addresses": ["ann@example.net", "bob@gmial.com"]},
     "scoreMessage": {
         "from": "Shop <shop@example.com>",
         "to": ["Ann <ann@example.net>"],
