@@ -17,6 +17,7 @@ from aftersend.policy.windows import Window
 
 NOW = 1_764_547_200_000_000
 LATER, EARLIER = NOW + 1, NOW - 1
+STATES = ["passed", "accepted", "checking", "pending", "quarantined"]
 
 
 @dataclass(frozen=True)
@@ -76,14 +77,32 @@ def test_planned_for_later(due: int | None, waits: bool) -> None:
 
 def test_credits() -> None:
     """Counted mail passes while there are credits; then it waits for a day at the most, and ends."""
-    assert gates.decide(Candidate(known=gates.Known(gates.Purse(1), LATER)), NOW) is PASS
-    waits = gates.decide(Candidate(known=gates.Known(gates.Purse(0, renews_us=NOW + 1), NOW + 2)), NOW)
+    assert gates.decide(Candidate(known=gates.Known(purse=gates.Purse(1), kept_until_us=LATER)), NOW) is PASS
+    waits = gates.decide(
+        Candidate(known=gates.Known(purse=gates.Purse(0, renews_us=NOW + 1), kept_until_us=NOW + 2)), NOW
+    )
     assert isinstance(waits, Hold)
     assert (waits.fact, waits.until_us) == (Fact.DEPLETED, NOW + 2)
     assert "the plan renews on" in waits.why
-    ended = gates.decide(Candidate(known=gates.Known(gates.Purse(0), NOW)), NOW)
+    ended = gates.decide(Candidate(known=gates.Known(purse=gates.Purse(0), kept_until_us=NOW)), NOW)
     assert isinstance(ended, Refuse)
     assert ended.fact is Fact.EXPIRED
+
+
+@pytest.mark.parametrize(
+    ("state", "fact"),
+    [
+        ("passed", "pass"),
+        ("accepted", "pass"),
+        ("checking", None),
+        ("pending", Fact.MODERATION_PENDING),
+        ("quarantined", Fact.QUARANTINED),
+    ],
+)
+def test_before_the_moderator(state: str, fact: Fact | str | None) -> None:
+    """What a person has to look at waits; what engines look at waits too, and nothing is said of it."""
+    verdict = gates.decide(Candidate(known=gates.Known(gates.Case(state, "Why.", LATER, "ann"))), NOW)
+    assert ("pass" if isinstance(verdict, Pass) else verdict.fact) == fact
 
 
 def test_the_order_is_fixed() -> None:
@@ -108,7 +127,12 @@ def test_the_order_is_fixed() -> None:
         suppression_origin=st.sampled_from(["learned", "configured", None]),
         suppressed_until=st.none() | st.integers(0, 2 * NOW),
         known=st.none()
-        | st.builds(gates.Known, st.none() | st.builds(gates.Purse, st.integers(0, 2)), st.integers(0, 2 * NOW)),
+        | st.builds(
+            gates.Known,
+            st.none() | st.builds(gates.Case, st.sampled_from(STATES), st.just("Why."), st.integers(NOW + 1, 2 * NOW)),
+            st.none() | st.builds(gates.Purse, st.integers(0, 2)),
+            st.integers(0, 2 * NOW),
+        ),
     )
 )
 def test_every_verdict_can_be_acted_on(candidate: Candidate) -> None:
@@ -116,7 +140,7 @@ def test_every_verdict_can_be_acted_on(candidate: Candidate) -> None:
     verdict = gates.decide(candidate, NOW)
     if isinstance(verdict, Hold):
         assert verdict.until_us > NOW
-        assert verdict.fact.phase is Phase.ON_ITS_WAY
+        assert verdict.fact is None or verdict.fact.phase is Phase.ON_ITS_WAY
     if isinstance(verdict, Refuse):
         assert verdict.fact.phase is Phase.NOT_SENT
     if not isinstance(verdict, Pass):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from typing import Any
 
 from aftersend import clock
 from aftersend.app.service import Service
@@ -27,8 +28,12 @@ async def treat(service: Service) -> None:
     """Treat what is due, until the service stops."""
     from aftersend.store import queue
     from aftersend.store.queue import Stage
-    from aftersend.treatment import treat_due
+    from aftersend.treatment import Examiner, Rules, treat_due
 
+    intake = service.intake
+    examiner = Examiner(service.store, service.clock, intake.overseen, service.panel)
+    service.closers.append(examiner.close)
+    service.spawn(_teach(service, examiner))
     bell = service.store.bell("treatment")
     while not service.stopping.is_set():
         bell.clear()
@@ -41,7 +46,8 @@ async def treat(service: Service) -> None:
                 batch=TREATMENT_BATCH,
                 hours=service.intake.hours,
                 rate=service.intake.rate,
-                metered=service.intake.metered,
+                rules=Rules(intake.metered, intake.overseen if intake.oversight else None),
+                examine=examiner.begin,
             )
             if looked_at:
                 continue
@@ -52,6 +58,15 @@ async def treat(service: Service) -> None:
         wait = 5.0 if due is None else min(5.0, max(0.001, (due - service.clock()) / clock.SECOND))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(bell.wait(), wait)
+
+
+async def _teach(service: Service, examiner: Any) -> None:
+    """Let the anti-spam engines learn from moderators, as long as there are both."""
+    while not service.stopping.is_set():
+        with contextlib.suppress(TryLater):
+            if service.intake.oversight and await examiner.teach():
+                continue
+        await asyncio.sleep(UPKEEP_EVERY_S)
 
 
 async def beat(service: Service) -> None:

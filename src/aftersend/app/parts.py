@@ -35,6 +35,8 @@ async def start(service: Service, parts: Sequence[str]) -> None:
     service.intake.lifetimes = {name: hours * 3600 for name, hours in settings.delivery.lifetime_hours.items()}
     service.keys = Keys(service.store, service.clock)
     service.resolver = Resolver(service.clock, address(settings.dns.server) if settings.dns.server else None)
+    service.panel = engines(settings, service.clock)
+    service.closers.append(service.panel.close)
     if "delivery" in parts and not settings.delivery.hold:
         _start_delivery(service)
     await service.refresh()

@@ -39,6 +39,8 @@ class Service:
     courier: Any = None
     signer: Any = None
     resolver: Any = None
+    panel: Any = None
+    """The spam filters of this installation; there may be none."""
     tasks: list[asyncio.Task[Any]] = field(default_factory=list)
     closers: list[Callable[[], Coroutine[Any, Any, None]]] = field(default_factory=list)
 

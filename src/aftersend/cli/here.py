@@ -444,6 +444,61 @@ class Here:
         self.write(credits.close_purse, self.account)
         self.audit("stopped counting mail", "")
 
+    # ---- moderation --------------------------------------------------------------------------------------------------
+
+    @property
+    def _moderated(self) -> int | None:
+        """The account that is named; None for all."""
+        return None if self._account_name is None else self.account
+
+    def judged(self, words: Mapping[str, str], *, limit: int) -> list[dict[str, Any]]:
+        """List messages before the moderator, newest first, of all accounts if none is named."""
+        from aftersend.control import moderation
+
+        return self.read(
+            moderation.listed, account_id=self._moderated, state=words.get("state"), rule=words.get("rule"),
+            text=words.get("q"), limit=limit,
+        )  # fmt: skip
+
+    def judged_one(self, shown: str) -> dict[str, Any]:
+        """Return one message before the moderator, with what it says. Raise NotFound."""
+        from aftersend import ids
+        from aftersend.control import moderation
+        from aftersend.store import content
+
+        message_id = ids.read("msg", shown)
+        found = self.read(moderation.whole, self._moderated, message_id)
+        raw = self.read(content.raw, found.pop("account_id"), message_id)
+        return {**found, "content": raw[:65536].decode("utf-8", "backslashreplace")}
+
+    def decide(
+        self, action: str, shown: Sequence[str], words: Mapping[str, str], reason: str, *, teach: bool
+    ) -> dict[str, Any]:
+        """Say yes or no to messages."""
+        from aftersend import ids
+        from aftersend.control import moderation
+
+        listed = list(shown) or [row["id"] for row in self.judged(words, limit=moderation.AT_ONCE)]
+        return self.write(
+            moderation.decide, action, [ids.read("msg", each) for each in listed], account_id=self._moderated,
+            reason=reason, teach=teach, who=self.who, ids=self.ids, now=clock.now(),
+        )  # fmt: skip
+
+    def moderation_policy(self) -> dict[str, Any]:
+        """Say how mail is moderated: of the account that is named, or of all."""
+        from aftersend.control import moderation
+
+        return self.read(moderation.rule_of, self._moderated or 0)
+
+    def set_moderation_policy(self, mode: str, first: int) -> dict[str, Any]:
+        """Say how mail is moderated: of the account that is named, or of all."""
+        from aftersend.control import moderation
+
+        self.prepare_once()
+        told = self.write(moderation.oversee, self._moderated or 0, mode=mode, first=first, now=clock.now())
+        self.audit("set the moderation of mail", f"{mode}{'' if self._moderated else ' *'}")
+        return told
+
     # ---- sending domains ---------------------------------------------------------------------------------------------
 
     @property

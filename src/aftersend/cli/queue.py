@@ -23,6 +23,7 @@ _STAGES = {
     "relayed": "handed to a relay",
     "set_aside": "set aside: our fault",
     "depleted": "no credits left",
+    "moderation": "before the moderator",
 }
 
 

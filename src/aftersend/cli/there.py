@@ -238,6 +238,36 @@ class There:
         made: dict[str, Any] = self.ask("POST", "/v1/streams", json=body)
         return made
 
+    # ---- moderation --------------------------------------------------------------------------------------------------
+
+    def judged(self, words: Mapping[str, str], *, limit: int) -> list[dict[str, Any]]:
+        """List messages before the moderator, newest first: of all accounts, if the key may see them."""
+        told = [*words.items(), ("limit", min(limit, 100))]
+        try:
+            return list(self.ask("GET", "/v1/moderation", words=[*told, ("account", "*")])["data"])
+        except NotAllowed:
+            return list(self.ask("GET", "/v1/moderation", words=told)["data"])
+
+    def judged_one(self, shown: str) -> dict[str, Any]:
+        """Return one message before the moderator, with what it says. Raise NotFound."""
+        return dict(self.ask("GET", f"/v1/moderation/{quote(shown, safe='')}"))
+
+    def decide(
+        self, action: str, shown: Sequence[str], words: Mapping[str, str], reason: str, *, teach: bool
+    ) -> dict[str, Any]:
+        """Say yes or no to messages."""
+        asked = {"action": action, "reason": reason, "teach": teach, "account": "*"}
+        chosen: dict[str, Any] = {"ids": list(shown)} if shown else dict(words)
+        return dict(self.ask("POST", "/v1/moderation", json=asked | chosen))
+
+    def moderation_policy(self) -> dict[str, Any]:
+        """Say how the account's mail is moderated."""
+        return dict(self.ask("GET", "/v1/moderation/policy"))
+
+    def set_moderation_policy(self, mode: str, first: int) -> dict[str, Any]:
+        """Say how the mail of all accounts is moderated that have no rule of their own."""
+        return dict(self.ask("PUT", "/v1/moderation/policy", json={"mode": mode, "first": first, "account": "*"}))
+
     # ---- credits -----------------------------------------------------------------------------------------------------
 
     def credits(self) -> dict[str, Any]:

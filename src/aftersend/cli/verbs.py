@@ -36,6 +36,7 @@ _VERBS = {
     "list": ("contact", "Lists that people stand on."),
     "credits": ("credits", "What an account may send: top up, plans, the ledger."),
     "broadcast": ("broadcast", "Send to many: draft, test, start, pause, resume, cancel."),
+    "moderation": ("moderation", "Mail that a person has to look at first: list, accept, quarantine."),
     "domain": ("domain", "Sending domains: keys, DNS records, check."),
     "key": ("key", "API keys, which are SMTP passwords too."),
     "stream": ("stream", "Kinds of mail with rules of their own."),

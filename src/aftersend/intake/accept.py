@@ -26,10 +26,11 @@ from aftersend.mail.compiled import FLAG_COMPILED, Compiled
 from aftersend.mail.tracked import Tracker
 from aftersend.policy import gates, pace, windows
 from aftersend.policy.gates.schedule import check_ahead
+from aftersend.policy.moderation import OFF, Oversight
 from aftersend.policy.pace import Pace, Rate
 from aftersend.policy.verdict import PASS
 from aftersend.policy.windows import Window
-from aftersend.store import Store, accounts, credits, record, tracking_modes, turns
+from aftersend.store import Store, accounts, credits, moderation, record, tracking_modes, turns
 from aftersend.store.accounts import Stream
 
 RECEIVED_HEADERS_MOST = 100
@@ -143,6 +144,8 @@ class Intake:
         self.metered: frozenset[int] = frozenset()
         """Accounts whose mail costs credits: it is treated before it goes to delivery."""
         self.tracking = Tracking()
+        self.oversight: dict[int, Oversight] = {}
+        """How mail is moderated, by account; 0 for all others."""
         self._date = (0, "")
         self._refreshing = asyncio.Lock()
 
@@ -156,6 +159,8 @@ class Intake:
             self.domains = await self._store.ask(accounts.all_domains)
             self.tracking.modes = await self._store.ask(tracking_modes.general)
             self.metered = await self._store.ask(credits.metered)
+            overseen = await self._store.ask(moderation.overseen)
+            self.oversight = {account: Oversight(*rule) for account, rule in overseen.items()}
 
     def accept(self, request: Request) -> asyncio.Future[record.Receipt]:
         """Take a message in; the future has the receipt once it is durable. Raise SubmissionError at once if it is refused."""
@@ -222,7 +227,7 @@ class Intake:
         lifetime = int(self.lifetimes.get(stream.name, stream.lifetime_s) * SECOND)
         expires = max(now, scheduled or 0) + lifetime
         key = request.idempotency_key or wanted.idempotency_key
-        must_wait = account in self.metered and not flags & FLAG_OWN
+        must_wait = self._is_looked_at(account) and not flags & FLAG_OWN
         entries = self._entries(request.recipients, stream, scheduled, now, must_wait=must_wait)
         personal = None
         if request.personal is not None:
@@ -254,8 +259,12 @@ class Intake:
         if known is None:
             raise BadField("#/stream", f"There is no stream {stream[:60]!r} any more.", code="unknown-stream")
         lifetime = int(self.lifetimes.get(stream, known.lifetime_s) * SECOND)
-        must_wait = account_id in self.metered
+        must_wait = self._is_looked_at(account_id)
         return self._entries(recipients, known, None, self._clock(), must_wait=must_wait), lifetime
+
+    def _is_looked_at(self, account_id: int) -> bool:
+        """Whether mail of an account has to be treated before it goes to delivery, whatever it is."""
+        return account_id in self.metered or self.overseen(account_id) is not None
 
     def _entries(
         self,
@@ -282,6 +291,13 @@ class Intake:
                 record.Entry(next(fresh_ids), r.address, r.folded, r.domain, r.notify, r.orcpt, passed, next(fresh_ids))
             )
         return made
+
+    def overseen(self, account_id: int) -> Oversight | None:
+        """Say how an account's mail is moderated; None if it is not."""
+        if not self.oversight:
+            return None
+        found = self.oversight.get(account_id) or self.oversight.get(moderation.PLATFORM)
+        return None if found is None or found.mode == OFF else found
 
     def hours(self, account_id: int, stream: str) -> Window | None:
         """Return the hours in which mail of a stream may go out; None for any time, or a stream that is gone."""

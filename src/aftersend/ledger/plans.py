@@ -21,7 +21,7 @@ class Waiting:
 
     next_due_us: int
     stage: str
-    """Which part of the work looks at it next: treatment, delivery, held, relayed, set_aside, depleted."""
+    """Which part of the work looks at it next: treatment, delivery, held, relayed, set_aside, depleted, moderation."""
     why: str | None = None
     """Why it waits: a sentence, or a word that says no more than the stage does."""
     expires_us: int | None = None
@@ -123,7 +123,7 @@ def _plan(facts: Facts, head: Fact | None, waiting: Waiting) -> str:
     """The sentence for a plan, with a place for its time."""
     if waiting.stage in _PLANS:
         return _PLANS[waiting.stage]
-    if waiting.stage in ("treatment", "depleted"):
+    if waiting.stage in ("treatment", "depleted", "moderation"):
         return _TREATMENT.get(head, "It is checked next, at {at}.") if head is not None else "It is looked at, at {at}."
     if waiting.stage == "delivery":
         if Fact.UNCERTAIN in facts:

@@ -16,9 +16,11 @@ class Pass:
 class Hold:
     """Not yet: why, and when somebody looks at it again (microseconds)."""
 
-    fact: Fact
+    fact: Fact | None
+    """What is written down; None for a wait that is nobody's concern."""
     why: str
     until_us: int
+    evidence: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

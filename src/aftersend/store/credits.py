@@ -257,9 +257,10 @@ def set_plan(
     )
 
 
-def to_renew(connection: Connection, *, now: Instant) -> list[Purse]:
-    """Return the purses whose plan renews now."""
-    found = connection.execute(select(credits).where(credits.c.renews_us <= now).order_by(credits.c.account_id))
+def to_renew(connection: Connection, *, now: Instant, for_update: bool = False) -> list[Purse]:
+    """Return the purses whose plan renews now; `for_update` keeps other nodes from renewing them too."""
+    wanted = select(credits).where(credits.c.renews_us <= now).order_by(credits.c.account_id)
+    found = connection.execute(wanted.with_for_update() if for_update else wanted)
     return [_purse(row) for row in found]
 
 

@@ -35,6 +35,8 @@ class Stage(IntEnum):
     """Our own fault met it three times; an operator looks at it."""
     DEPLETED = 6
     """Its account has no credits; at its due time it ends."""
+    MODERATION = 7
+    """A moderator has not decided yet, or said no; at its due time it ends."""
 
 
 BELL = {Stage.TREATMENT: "treatment", Stage.DELIVERY: "delivery"}

@@ -2,26 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 
-from aftersend.clock import DAY, Instant
+from aftersend.clock import DAY, MINUTE, Instant
 from aftersend.ledger.facts import Fact
-from aftersend.policy.gates import Known, Purse
-from aftersend.store import Store, credits
+from aftersend.policy.gates import Case, Known, Purse
+from aftersend.policy.moderation import Oversight
+from aftersend.store import Store, credits, moderation
 from aftersend.store.queue import Claim
 
 FLAG_OWN = 32
-"""In `messages.flags`: a report of ours to a sender, which costs nothing."""
-
+"""In `messages.flags`: a report of ours to a sender, which costs nothing and is not moderated."""
 KEPT_US = DAY
 """So long mail is kept for want of credits (004)."""
 
 
-async def gather(store: Store, claimed: Sequence[Claim], now: Instant, *, metered: Collection[int]) -> None:
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Whose mail is counted and moderated. Nobody's, by default."""
+
+    metered: Collection[int] = frozenset()
+    """Accounts whose mail costs credits."""
+    overseen: Callable[[int], Oversight | None] | None = None
+    """Says how an account's mail is moderated; None where no account's is."""
+
+
+Examine = Callable[[Claim, Instant], None]
+"""Begins to judge the message of a delivery."""
+
+
+async def gather(
+    store: Store, claimed: Sequence[Claim], now: Instant, rules: Rules, examine: Examine | None = None
+) -> None:
     """Fill in what is `known` of each claim."""
-    counted = [item for item in claimed if item.account_id in metered and not item.flags & FLAG_OWN]
+    others = [item for item in claimed if not item.flags & FLAG_OWN]
+    counted = [item for item in others if item.account_id in rules.metered]
+    overseen = rules.overseen
+    watched = [] if overseen is None else [item for item in others if overseen(item.account_id) is not None]
+    for item in (*counted, *watched):
+        item.known = item.known or Known()
     if counted:
         await _purses(store, counted, now)
+    if watched:
+        await _cases(store, watched, now, examine)
 
 
 async def _purses(store: Store, counted: Sequence[Claim], now: Instant) -> None:
@@ -34,5 +58,27 @@ async def _purses(store: Store, counted: Sequence[Claim], now: Instant) -> None:
     purses = {account: Purse(purse.available, purse.renews_us) for account, purse in kept.items()}
     for item in counted:
         if item.account_id in purses:
-            began = since.get((item.account_id, item.delivery_id), now)
-            item.known = Known(purses[item.account_id], began + KEPT_US)
+            item.known.purse = purses[item.account_id]
+            item.known.kept_until_us = since.get((item.account_id, item.delivery_id), now) + KEPT_US
+
+
+async def _cases(store: Store, watched: Sequence[Claim], now: Instant, examine: Examine | None) -> None:
+    found = await store.ask(moderation.cases, sorted({(item.account_id, item.message_id) for item in watched}))
+    for item in watched:
+        item.known.case = _case(found.get((item.account_id, item.message_id)), now)
+        if item.known.case.state == CHECKING and examine is not None and (item.scheduled_us or 0) <= now:
+            examine(item, now)
+
+
+CHECKING = "checking"
+
+
+def _case(case: moderation.Case | None, now: Instant) -> Case:
+    if case is None:
+        return Case(CHECKING, moderation.CHECKING_WHY, now + MINUTE)
+    if case.state == moderation.QUARANTINED:
+        reason = (case.reason or "no reason was given").rstrip(".")
+        began = case.decided_us or case.created_us
+        return Case(case.state, f"A moderator said no: {reason}.", began + moderation.KEPT_US, case.decided_by or "")
+    why = case.why or "A person has to check it first."
+    return Case(case.state, why, case.created_us + moderation.KEPT_US, case.decided_by or "")

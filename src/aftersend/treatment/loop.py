@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -17,19 +17,24 @@ from aftersend.policy import gates
 from aftersend.policy.pace import Pace, Rate
 from aftersend.policy.verdict import Hold, Pass, Refuse, Verdict
 from aftersend.policy.windows import Window
-from aftersend.store import Store, credits, paces, queue, record, treated
+from aftersend.store import Store, credits, moderation, paces, queue, record, treated
 from aftersend.store.queue import Claim, ClaimRequest, Stage
 from aftersend.store.treated import Passing
-from aftersend.treatment.gathering import gather
+from aftersend.treatment.gathering import Examine, Rules, gather
 
 Hours = Callable[[int, str], Window | None]
 """The hours of an account's stream."""
 Rates = Callable[[int, str], Rate | None]
 """How fast an account's stream may send."""
-STAGE_OF = {Fact.DEPLETED: Stage.DEPLETED}
+STAGE_OF = {
+    Fact.DEPLETED: Stage.DEPLETED,
+    Fact.MODERATION_PENDING: Stage.MODERATION,
+    Fact.QUARANTINED: Stage.MODERATION,
+}
 """Where a hold waits that does not end by its time alone."""
-HELD_BITS = Fact.THROTTLED.bit | Fact.DEPLETED.bit
+HELD_BITS = Fact.THROTTLED.bit | Fact.DEPLETED.bit | Fact.MODERATION_PENDING.bit
 """The time for trying begins when such a hold ends, however long it was."""
+NONE = Rules()
 
 
 @dataclass(slots=True)
@@ -51,26 +56,26 @@ async def treat_due(
     batch: int,
     hours: Hours = lambda account, stream: None,
     rate: Rates = lambda account, stream: None,
-    metered: Collection[int] = (),
+    rules: Rules = NONE,
+    examine: Examine | None = None,
 ) -> int:
-    """Make one pass over the deliveries that await treatment; return how many were looked at. The mail of accounts that are
-    `metered` costs credits.
+    """Make one pass over the deliveries that await treatment; return how many were looked at. `examine` begins to
+    judge a message that is moderated.
 
     Crash-safe: work is claimed under a lease, so a pass cut short is repeated, never lost.
     """
-    if metered and bool(await store.ask(credits.are_waited_for)):
-        await store.run(credits.wake, now=clock())
+    await _wake(store, clock, rules)
     request = ClaimRequest(Stage.TREATMENT, clock(), node, batch)
     claimed: list[Claim] = await store.join(queue.claim_for_treatment, request)
     kept = await _paces(store, claimed, rate)
     now = clock()
-    await gather(store, claimed, now, metered=metered)
+    await gather(store, claimed, now, rules, examine)
     decided: list[Decided] = []
     for item in claimed:
         try:
             item.window = hours(item.account_id, item.stream)
             item.pace = kept.get((item.account_id, item.stream))
-            decided.append(_decide(item, now, key=ids(), node=node))
+            decided.append(_decide(item, now, ids, node=node))
         except Exception:
             await store.run(queue.set_aside, item, Stage.TREATMENT, now=now, traceback=traceback.format_exc())
     taken = [(pace.place, pace.took * pace.rate.interval_us) for pace in kept.values() if pace.took]
@@ -81,9 +86,19 @@ async def treat_due(
     return len(claimed)
 
 
-def _decide(item: Claim, now: Instant, *, key: int, node: int) -> Decided:
+async def _wake(store: Store, clock: Clock, rules: Rules) -> None:
+    """Bring back what waited for credits that are there now, and for moderators who have decided."""
+    if rules.metered and bool(await store.ask(credits.are_waited_for)):
+        await store.run(credits.wake, now=clock())
+    if rules.overseen is not None and bool(await store.ask(moderation.are_moving)):
+        await store.run(moderation.wake, now=clock())
+
+
+def _decide(item: Claim, now: Instant, ids: IdSource, *, node: int) -> Decided:
     verdict = gates.decide(item, now)
+    before, key = ids(), ids()
     decided = Decided(item, step_for(item, verdict, now, key=key, node=node))
+    _note_yes(item, decided.step, now, key=before)
     if not isinstance(verdict, Pass):
         return decided
     if item.pace is not None:
@@ -92,7 +107,21 @@ def _decide(item: Claim, now: Instant, *, key: int, node: int) -> Decided:
     if known is not None and known.purse is not None:
         known.purse.left -= 1
         decided.without_credit = step_for(item, gates.without_credit(known, now), now, key=key, node=node)
+        _note_yes(item, decided.without_credit, now, key=before)
     return decided
+
+
+def _note_yes(item: Claim, step: record.Step, now: Instant, *, key: int) -> None:
+    """Put before what is recorded that a moderator said yes, the first time that it is known."""
+    known: gates.Known | None = item.known
+    case = None if known is None else known.case
+    fact = Fact.MODERATION_ACCEPTED
+    if case is None or case.state != moderation.ACCEPTED or item.facts & fact.bit:
+        return
+    evidence = msgspec.json.encode({"kind": "person", "by": case.by}).decode()
+    event = record.event_row(item.account_id, item.delivery_id, key, fact.word, int(fact), now, now, evidence=evidence)
+    step.events.insert(0, event)
+    step.facts |= fact.bit
 
 
 async def _paces(store: Store, claimed: list[Claim], rate: Rates) -> dict[tuple[int, str], Pace]:
@@ -157,10 +186,11 @@ def _passed(item: Claim, now: Instant, key: int, node: int) -> record.Step:
 
 def _held(item: Claim, verdict: Hold, now: Instant, key: int, node: int) -> record.Step:
     fact = verdict.fact
-    again = record.Next(STAGE_OF.get(fact, Stage.TREATMENT), verdict.until_us, verdict.why)
-    if item.facts & fact.bit:
+    stage = Stage.TREATMENT if fact is None else STAGE_OF.get(fact, Stage.TREATMENT)
+    again = record.Next(stage, verdict.until_us, verdict.why)
+    if fact is None or item.facts & fact.bit:
         return record.Step(item.account_id, item.delivery_id, [], 0, now, again, node)
-    evidence = msgspec.json.encode({"why": verdict.why}).decode()
+    evidence = msgspec.json.encode({"why": verdict.why, **dict(verdict.evidence)}).decode()
     event = record.event_row(item.account_id, item.delivery_id, key, fact.word, int(fact), now, now, evidence=evidence)
     return record.Step(item.account_id, item.delivery_id, [event], fact.bit, now, again, node)
 

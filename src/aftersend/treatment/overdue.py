@@ -1,7 +1,8 @@
 """End what has waited for its time in vain: nothing waits without an end.
 
-Mail that a person held expires, as does mail for which no credits came; mail that a smart host took rests as Sent when no
-news came in the time we wait for it; mail that our own fault kept aside is given up when its lifetime is over.
+Mail that a person held expires, as does mail for which no credits came and to which no moderator said yes; mail that a smart
+host took rests as Sent when no news came in the time we wait for it; mail that our own fault kept aside is given up when its
+lifetime is over.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ ENDINGS: dict[Stage, Ending] = {
     Stage.HELD: Ending("expired", Fact.EXPIRED, "It was held by a person and not released in time."),
     Stage.RELAYED: Ending("no_news", None, "The smart host took it and has sent no news since."),
     Stage.DEPLETED: Ending("expired", Fact.EXPIRED, "There were no credits to send it, and none came within 24 hours."),
+    Stage.MODERATION: Ending("expired", Fact.EXPIRED, "No moderator said yes to it in the time for which it is kept."),
     Stage.SET_ASIDE: Ending(
         "gave_up", Fact.GAVE_UP, "A fault of ours kept it from being sent until its time was over."
     ),

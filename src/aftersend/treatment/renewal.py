@@ -18,7 +18,7 @@ async def renew_plans(store: Store, clock: Clock, ids: IdSource) -> int:
 
 
 def _renew(connection: Connection, ids: IdSource, *, now: int) -> int:
-    due = credits.to_renew(connection, now=now)
+    due = credits.to_renew(connection, now=now, for_update=True)
     for purse in due:
         assert purse.plan_amount is not None
         assert purse.renews_us is not None

@@ -127,7 +127,8 @@ def _path_parameter(name: str, path: str) -> dict[str, Any]:
             "description": says,
             "schema": {"type": "string", "minLength": 1},
         }
-    prefix = next(prefix for prefix, noun in _IDS.items() if f"/{noun}/" in path)
+    place = path.replace("/moderation/", "/messages/")
+    prefix = next(prefix for prefix, noun in _IDS.items() if f"/{noun}/" in place)
     schema = {"type": "string", "pattern": f"^{prefix}_[0-9a-z]{{13}}$"}
     return {"name": name, "in": "path", "required": True, "description": f"An id: {prefix}_…", "schema": schema}
 

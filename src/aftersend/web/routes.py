@@ -12,6 +12,7 @@ from aftersend.web.contacts_routes import CONTACTS
 from aftersend.web.credits_routes import CREDITS
 from aftersend.web.events_routes import EVENTS
 from aftersend.web.messages import IDEMPOTENCY, MIME
+from aftersend.web.moderation_routes import MODERATION
 from aftersend.web.returns_routes import RETURNS
 from aftersend.web.score_routes import SCORE
 from aftersend.web.templates_routes import TEMPLATES
@@ -574,6 +575,7 @@ ROUTES: tuple[Route, ...] = (
     *BROADCASTS,
     *CREDITS,
     *EVENTS,
+    *MODERATION,
     *RETURNS,
     *SCORE,
     *TEMPLATES,

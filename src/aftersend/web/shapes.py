@@ -529,7 +529,7 @@ class StreamOut(Out):
 class Waiting(Out):
     """What waits at one stage of the queue."""
 
-    stage: Annotated[str, _says("treatment, delivery, held, relayed, set_aside or depleted.")]
+    stage: Annotated[str, _says("treatment, delivery, held, relayed, set_aside, depleted or moderation.")]
     deliveries: int
     claimed: Annotated[int, _says("Being worked on at this moment.")]
     first_due_at: str | None
@@ -632,6 +632,8 @@ EXAMPLES: dict[str, Any] = {
     ],
     "actOnDeliveries": {"action": "hold", "filter": {"domain": "example.net"}, "preview": True},
     "createKey": {"name": "web shop", "scopes": ["send"]},
+    "decideModeration": {"action": "quarantine", "state": "pending", "reason": "Name the list that people joined."},
+    "setModerationPolicy": {"mode": "watch"},
     "topUpCredits": {"amount": 1000, "why": "Invoice 4711"},
     "setCreditPlan": {"amount": 10_000, "period": "month"},
     "addDomain": {"name": "example.com"},

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from aftersend.policy.gates.address import refuse_impossible
-from aftersend.policy.gates.candidate import Candidate, Known, Purse
+from aftersend.policy.gates.candidate import Candidate, Case, Known, Purse
 from aftersend.policy.gates.credits import hold_without_credit, without_credit
+from aftersend.policy.gates.moderation import hold_for_moderation
 from aftersend.policy.gates.schedule import hold_until_scheduled
 from aftersend.policy.gates.suppression import refuse_suppressed
 from aftersend.policy.gates.throttle import hold_to_pace
@@ -24,6 +25,7 @@ GATES: tuple[Gate, ...] = (
     refuse_impossible,
     refuse_suppressed,
     hold_until_scheduled,
+    hold_for_moderation,
     hold_without_credit,
     hold_until_open,
     hold_to_pace,
@@ -39,4 +41,4 @@ def decide(candidate: Candidate, now: int) -> Verdict:
     return PASS
 
 
-__all__ = ["GATES", "Candidate", "Gate", "Known", "Purse", "decide", "without_credit"]
+__all__ = ["GATES", "Candidate", "Case", "Gate", "Known", "Purse", "decide", "without_credit"]

@@ -9,6 +9,19 @@ from aftersend.policy.pace import Pace
 from aftersend.policy.windows import Window
 
 
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A message before the moderator."""
+
+    state: str
+    """`checking`, `pending`, `accepted`, `quarantined` or `passed`."""
+    why: str
+    until_us: int
+    """When somebody looks again, if nobody decides."""
+    by: str = ""
+    """Who decided."""
+
+
 @dataclass(slots=True)
 class Purse:
     """The credits that an account has left, while a batch is treated."""
@@ -21,6 +34,8 @@ class Purse:
 class Known:
     """What was found out about a delivery. The defaults say: nothing that would stand against it."""
 
+    case: Case | None = None
+    """None: the account's mail is not moderated."""
     purse: Purse | None = None
     """None: the account's mail is not counted."""
     kept_until_us: int = 0

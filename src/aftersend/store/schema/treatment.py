@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import PrimaryKeyConstraint
+from sqlalchemy import Index, PrimaryKeyConstraint
 
-from aftersend.store.schema.columns import integer, table, words
+from aftersend.store.schema.columns import integer, small, table, words
 
 credits = table(
     "credits",
@@ -55,6 +55,40 @@ reservations = table(
     clustered=True,
 )
 """Credits that are set aside for mail under way: one row each, until it has come to an end."""
+
+oversight = table(
+    "oversight",
+    integer("account_id"),
+    words("mode", nullable=False),
+    integer("first"),
+    integer("changed_us"),
+    PrimaryKeyConstraint("account_id"),
+)
+"""How an account's mail is moderated; the row of account 0 holds for all that have none of their own."""
+
+moderation = table(
+    "moderation",
+    integer("account_id"),
+    integer("message_id"),
+    words("state", nullable=False),
+    words("why", nullable=False),
+    words("findings", nullable=False),
+    integer("recipients"),
+    integer("created_us"),
+    integer("decided_us", nullable=True),
+    words("decided_by"),
+    words("reason"),
+    small("moving", default=0),
+    small("teach", default=0),
+    PrimaryKeyConstraint("account_id", "message_id"),
+    Index(None, "account_id", "state", "message_id"),
+    Index(None, "message_id"),
+    Index(None, "moving"),
+    Index(None, "teach"),
+    clustered=True,
+)
+"""What was judged of a message, and what a moderator decided. `moving` while deliveries that waited for it are woken, `teach`
+while the engines are still to learn from it."""
 
 paces = table(
     "paces",

@@ -61,6 +61,35 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "oversight",
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("mode", sa.Text(), nullable=False),
+        sa.Column("first", sa.BigInteger(), nullable=False),
+        sa.Column("changed_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", name="pk_oversight"),
+    )
+    op.create_table(
+        "moderation",
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("message_id", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("findings", sa.Text(), nullable=False),
+        sa.Column("recipients", sa.BigInteger(), nullable=False),
+        sa.Column("created_us", sa.BigInteger(), nullable=False),
+        sa.Column("decided_us", sa.BigInteger(), nullable=True),
+        sa.Column("decided_by", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("moving", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("teach", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", "message_id", name="pk_moderation"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_moderation_account_id_state_message_id", "moderation", ["account_id", "state", "message_id"])
+    op.create_index("ix_moderation_message_id", "moderation", ["message_id"])
+    op.create_index("ix_moderation_moving", "moderation", ["moving"])
+    op.create_index("ix_moderation_teach", "moderation", ["teach"])
+    op.create_table(
         "paces",
         sa.Column("account_id", sa.BigInteger(), nullable=False),
         sa.Column("stream", sa.Text(), nullable=False),
