@@ -103,7 +103,9 @@ def test_nobody_sees_another_accounts_mail(house, client):
     mine = send(house)
     theirs = send(house, account_id=2, subject="Secret", to="eve@secret.example", tags=["secret"])
     message = house.client(account_id=2).get(f"/v1/deliveries/{theirs}").json()["message_id"]
-    things = {"deliveries": theirs, "messages": message}
+    said = {"from": "shop@example.com", "subject": "Secret", "text": "Secret"}
+    broadcast = house.client(account_id=2).post("/v1/broadcasts", json={"name": "Secret", "message": said}).json()["id"]
+    things = {"deliveries": theirs, "messages": message, "broadcasts": broadcast}
     word = csrf(client.get("/console/log"))
     for page in PAGES:
         if page.needs is None or page.path in ("/sign-out", "/log/live"):

@@ -63,6 +63,7 @@ def _environment() -> Environment:
         "menu_of": menu_of,
         "meaning": meaning,
         "look": tones.look,
+        "look_at": tones.look,
         "VOCABULARIES": VOCABULARIES,
         "address": address,
     }

@@ -14,6 +14,14 @@
     if (asks && !window.confirm(asks)) event.preventDefault();
   });
 
+  // A file is read into the field that takes its text.
+  for (const chooser of here("[data-into]")) {
+    chooser.hidden = false;
+    chooser.addEventListener("change", async () => {
+      if (chooser.files[0]) document.getElementById(chooser.dataset.into).value = await chooser.files[0].text();
+    });
+  }
+
   // Ids are copied by a press.
   document.addEventListener("click", (event) => {
     const place = event.target.closest("[data-copy]");
