@@ -111,7 +111,7 @@ def read_mail(raw: bytes, names: frozenset[str] | None = None) -> Mail:
         raw = raw[raw.find(b"\n") + 1 :]
     raw = raw.lstrip(b"\n")
     block, start = _head(raw, 0, len(raw))
-    headers = _fields_named(block, names | _OF_PART) if names else read_fields(block.decode("utf-8", "replace"))
+    headers = _fields_named(block, names) if names else read_fields(block.decode("utf-8", "replace"))
     media, parameters = _content_type(headers.get("content-type", "text/plain")[:TYPE_LIMIT])
     parts: list[Part] = []
     _collect(raw, start, len(raw), headers, media, parameters, parts, frozenset())
@@ -129,21 +129,21 @@ def read_fields(block: str) -> dict[str, str]:
 
 
 @lru_cache(maxsize=64)
-def _any_field(names: frozenset[str]) -> re.Pattern[bytes]:
-    """Return a pattern for fields with these names, parted by their first letters: by them most lines are passed over."""
+def _any_field(names: frozenset[str]) -> re.Pattern[str]:
+    """Return a pattern for fields with these names, and for those of a part, parted by their first letters: by them most
+    lines are passed over."""
     rests: dict[str, list[str]] = {}
-    for name in sorted(names):
+    for name in sorted(names | _OF_PART):
         rests.setdefault(name[0], []).append(re.escape(name[1:]))
     choice = "|".join(f"[{first}{first.upper()}](?i:{'|'.join(rest)})" for first, rest in rests.items())
-    return re.compile(rf"\n({choice})[ \t]*:[ \t]*([^\n]*(?:\n[ \t][^\n]*)*)".encode())
+    return re.compile(rf"\n({choice})[ \t]*:[ \t]*([^\n]*(?:\n[ \t][^\n]*)*)")
 
 
 def _fields_named(block: bytes, names: frozenset[str]) -> dict[str, str]:
     """Return the fields with these names by lower-case name, unfolded; of a repeated field the first."""
     fields: dict[str, str] = {}
-    for name, value in reversed(_any_field(names).findall(b"\n" + block)):
-        text = value.decode("utf-8", "replace")
-        fields[name.decode().lower()] = _FOLD.sub(" ", text) if b"\n" in value else text
+    for name, value in reversed(_any_field(names).findall("\n" + block.decode("utf-8", "replace"))):
+        fields[name.lower()] = _FOLD.sub(" ", value) if "\n" in value else value
     return fields
 
 
@@ -176,14 +176,18 @@ def _collect(
         spans = _spans(raw, start, end, b"--" + boundary) if boundary and boundary not in outer else []
         if not spans and boundary not in outer and (boundary := _guess(raw, start, end)) not in outer:
             spans = _spans(raw, start, end, b"--" + boundary) if boundary else []
+        within = outer | {boundary}
+        default = "message/rfc822" if media == "multipart/digest" else "text/plain"
         for first, last in spans:
             if len(parts) >= PART_LIMIT:
                 return
             block, begin = _head(raw, first, last)
-            default = "message/rfc822" if media == "multipart/digest" else "text/plain"
             read = _part_head if len(block) <= _REMEMBERED else _part_head.__wrapped__
             inner, kind, own = read(block, default)
-            _collect(raw, begin, last, inner, kind, own, parts, outer | {boundary})
+            if kind.startswith("multipart/"):
+                _collect(raw, begin, last, inner, kind, own, parts, within)
+            else:
+                parts.append(Part(inner, kind, own, raw[begin : min(last, begin + FIELDS_LIMIT)]))
         if spans:
             return
         media = "text/plain"
@@ -194,13 +198,14 @@ def _collect(
 def _spans(raw: bytes, start: int, end: int, delimiter: bytes) -> list[tuple[int, int]]:
     """Return where the parts between delimiter lines begin and end."""
     spans: list[tuple[int, int]] = []
-    at = start if raw.startswith(delimiter, start, end) else raw.find(b"\n" + delimiter, max(start - 1, 0), end)
+    needle = b"\n" + delimiter
+    at = start if raw.startswith(delimiter, start, end) else raw.find(needle, max(start - 1, 0), end)
     while at >= 0 and len(spans) < PART_LIMIT:
         line = raw.find(b"\n", at + 1, end)
         after = at + len(delimiter) + (raw[at : at + 1] == b"\n")
         if line < 0 or raw[after : after + 2] == b"--":
             break
-        following = raw.find(b"\n" + delimiter, line, end)
+        following = raw.find(needle, line, end)
         spans.append((line + 1, end if following < 0 else max(following, line + 1)))
         at = following
     return spans
@@ -239,6 +244,8 @@ def decoded(data: bytes, charset: str) -> str:
     codec = _CHARSETS.get(charset.strip().lower().strip("\"'"), "utf-8")
     if b"\x1b$" in data and codec == "utf-8":
         codec = "iso2022_jp_ext"
+    elif codec == "cp1252" and data.isascii():
+        return data.decode("ascii")  # Python's own tables take ten times as long
     try:
         return data.decode(codec)
     except UnicodeDecodeError:

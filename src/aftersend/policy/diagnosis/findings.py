@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -29,8 +28,7 @@ class Suppress(StrEnum):
     COUNTER = "counter"
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
+class Diagnosis(NamedTuple):
     """Why a delivery failed or waits, in words for its sender, and the words that made us think so."""
 
     action: Action
@@ -72,7 +70,7 @@ class Diagnosis:
         """Return the same finding for these recipients."""
         if recipients == self.recipients:
             return self
-        return replace(self, recipients=recipients)
+        return self._replace(recipients=recipients)
 
 
 _NOW = frozenset({Reason.INVALID_RECIPIENT, Reason.ADDRESS_ERROR, Reason.CLOSED_ACCOUNT})

@@ -21,7 +21,7 @@ _HEADERS = frozenset(
         "in-reply-to",
     }
 )  # fmt: skip
-_OPENING = 800
+_OPENING = 600
 """Characters within which a notice says what it is."""
 _CLEAR, _DECISIVE = 9, 10
 _ENOUGH = 6
@@ -61,7 +61,7 @@ def kind_of(mail: Mail, words: str) -> str:
         opening = words[:_OPENING]
         if ">" in opening:
             opening = _QUOTED.sub("", opening)
-        by_body = strongest(notices(), flatten(without_lines_about(opening))[0], ("body",))
+        by_body = strongest(notices(), flatten(without_lines_about(opening, opening.lower()))[0], ("body",))
     body_says = by_body.reason if by_body else ""
     if by_body and by_body.weight >= _DECISIVE and body_says == "other" and signs < _CERTAIN:
         return "other"

@@ -36,7 +36,7 @@ class Match(NamedTuple):
     words: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Row:
     """One line of the table, compiled: it is looked up by its `anchor`, and cannot match without its other `needs`."""
 
@@ -48,34 +48,45 @@ class Row:
     needs: tuple[frozenset[str], ...]
     is_unspaced: bool
     """Some of its words stand in a script without spaces, so that word beginnings do not find them."""
-    pattern: re.Pattern[str]
+    source: str
+    """The pattern, which is compiled when it is first looked for: most of the table is never needed."""
+    pattern: re.Pattern[str] | None = None
+
+    def compiled(self) -> re.Pattern[str]:
+        """Compile the pattern, which finds the words that the row stands on in a text with a space at both ends."""
+        self.pattern = re.compile(self.source)
+        return self.pattern
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """All rows, strongest first, and where to look them up by the beginning of a word."""
+    """All rows, strongest first, and where to look them up by a word or its beginning; sets of rows are kept as bits."""
 
     rows: tuple[Row, ...]
-    by_key: dict[str, tuple[int, ...]]
-    unspaced: tuple[int, ...]
+    by_key: dict[str, int]
+    unspaced: int
     """Rows of scripts that write no spaces between words; they are looked for only in text that is not ASCII."""
 
 
 def strongest(table: Table, flat: str, context: Iterable[str], *, above: int = 0) -> Match | None:
     """Return the strongest row of a table that matches the flattened text, if it weighs more than `above`."""
     keys = set(flat.split(" "))
-    keys.update([word[:_KEY] + "*" for word in keys if len(word) >= _KEY])
+    keys.update([word[:_KEY] for word in keys])
     by_key = table.by_key
-    found = set().union(*map(by_key.__getitem__, by_key.keys() & keys))
+    found = 0
+    for key in by_key.keys() & keys:
+        found |= by_key[key]
     if not flat.isascii():
-        found.update(table.unspaced)
+        found |= table.unspaced
     if not found:
         return None
     context = frozenset(context)
     padded = f" {flat} "
     rows = table.rows
-    for index in sorted(found):
-        row = rows[index]
+    while found:
+        first = found & -found
+        found ^= first
+        row = rows[first.bit_length() - 1]
         if row.weight <= above:
             return None
         if row.when and row.when.isdisjoint(context):
@@ -84,7 +95,7 @@ def strongest(table: Table, flat: str, context: Iterable[str], *, above: int = 0
             if need.isdisjoint(keys):
                 break
         else:
-            if match := row.pattern.search(padded):
+            if match := (row.pattern or row.compiled()).search(padded):
                 return Match(row.reason, row.detail, row.weight, match[0].strip())
     return None
 
@@ -116,12 +127,12 @@ def compile_table(table: Iterable[str]) -> Table:
         except (KeyError, TypeError, ValueError) as wrong:
             raise ValueError(f"{wrong} in {line!r}") from wrong
     rows.sort(key=lambda row: -row.weight)
-    by_key: dict[str, list[int]] = {}
+    by_key: dict[str, int] = {}
     for index, row in enumerate(rows):
         for key in row.anchor:
-            by_key.setdefault(key, []).append(index)
-    unspaced = tuple(index for index, row in enumerate(rows) if row.is_unspaced)
-    return Table(tuple(rows), {key: tuple(at) for key, at in by_key.items()}, unspaced)
+            by_key[key] = by_key.get(key, 0) | 1 << index
+    unspaced = sum(1 << index for index, row in enumerate(rows) if row.is_unspaced)
+    return Table(tuple(rows), by_key, unspaced)
 
 
 def _row(reason: str, detail: str, weight: str, when: str, words: str, *, classes: dict[str, tuple[str, ...]]) -> Row:
@@ -152,7 +163,7 @@ def _row(reason: str, detail: str, weight: str, when: str, words: str, *, classe
         anchor,
         () if unspaced else tuple(need for need in needs if need is not anchor),
         bool(unspaced),
-        re.compile("|".join(choices + [re.escape(option) for option in unspaced])),
+        "|".join(choices + [re.escape(option) for option in unspaced]),
     )
 
 
@@ -176,9 +187,9 @@ def _is_spaced(option: str) -> bool:
 
 
 def _key(option: str) -> str:
-    """Return the longest word, or its beginning and a star if only that is known: by it text that may hold the option is found."""
+    """Return the longest word, or its beginning if only that is known: by it text that may hold the option is found."""
     longest = _longest(option)
-    return longest[:_KEY] + "*" if longest.endswith("*") else longest
+    return longest[:_KEY] if longest.endswith("*") else longest
 
 
 def _longest(words: str) -> str:

@@ -60,7 +60,11 @@ class Notice(NamedTuple):
 @cache
 def _cut() -> re.Pattern[str]:
     """Return how the lines begin behind which, or with which, the message returned is quoted."""
-    return re.compile(rf"\n(?:[^\w\n]{{0,80}}{any_of(lines('cuts.tsv'))}|{_HEADER_LINE})")
+    words: list[str] = []
+    signs: list[str] = []
+    for line in lines("cuts.tsv"):
+        (words if line[0].isalnum() else signs).append(line)
+    return re.compile(rf"\n(?:[^\w\n]{{0,80}}+{any_of(words)}|{any_of(signs)}|{_HEADER_LINE})")
 
 
 @cache
@@ -90,6 +94,8 @@ def recipients_said(words: str, own: frozenset[str]) -> list[Said]:
 
     An address set apart at the beginning of a line is taken before one within a sentence.
     """
+    if "@" not in words:
+        return []
     places = _leading(words)
     found = _kept(places, own) or _kept(places, _NOBODY)
     if not found:
@@ -133,4 +139,5 @@ def _kept(places: list[tuple[int, str]], own: frozenset[str]) -> list[tuple[int,
 
 def addresses(text: str) -> list[str]:
     """Return the addresses in a text, lower case, in order, each once."""
-    return list(dict.fromkeys(address.lower() for address in _ADDRESS.findall(text)))
+    found = [address.lower() for word in text.split() if "@" in word for address in _ADDRESS.findall(word)]
+    return list(dict.fromkeys(found)) if len(found) > 1 else found

@@ -42,7 +42,6 @@ _ABOUT_MESSAGE = re.compile(
     rf"^[ \t]*(?:the )?(?:{'|'.join(_SUBJECTS)}|to|cc|sent|date|from|message-id)(?: of the message is)?[ \t]*:.*$",
     re.MULTILINE | re.IGNORECASE,
 )
-_COMMAND_HINTS = (" command", "after ", "during ", "did not like")
 
 
 class Reading(NamedTuple):
@@ -72,11 +71,12 @@ def readings(text: str, *, is_delayed: bool) -> Iterator[Reading]:
     text = text[: 2 * TEXT_LIMIT]
     if not text:
         return
-    command = _command_in(text)
+    low = text.lower()
+    command = _command_in(low)
     if quoted := reply_within(text):
         code, status, said = parted(quoted)
         yield _read(code, status, said, command, is_delayed, is_quoted=True)
-    yield _read(0, "", without_lines_about(text), _LOCAL, is_delayed, answers=command)
+    yield _read(0, "", without_lines_about(text, low), _LOCAL, is_delayed, answers=command)
 
 
 def parted(text: str) -> tuple[int, str, str]:
@@ -87,9 +87,9 @@ def parted(text: str) -> tuple[int, str, str]:
     return int(lead[1] or 0), lead[2] or "", text[lead.end() :]
 
 
-def without_lines_about(text: str) -> str:
-    """Leave out the lines that describe the message returned: its subject must not be read for a cause."""
-    low = text.lower()
+def without_lines_about(text: str, low: str) -> str:
+    """Leave out the lines that describe the message returned: its subject must not be read for a cause. `low` is the text in
+    lower case."""
     for name in _SUBJECTS:
         if name in low:
             return _ABOUT_MESSAGE.sub("", text)
@@ -170,9 +170,11 @@ def _without_codes(code: int, status: str, text: str) -> str:
     return text
 
 
-def _command_in(text: str) -> str:
-    """Return the command that was answered, where the text says it: "in reply to RCPT TO", "after MAIL FROM"."""
-    low = text.lower()
-    if not any(hint in low for hint in _COMMAND_HINTS) or (found := _IN_REPLY.search(low)) is None:
+def _command_in(low: str) -> str:
+    """Return the command that was answered, where a text in lower case says it: "in reply to RCPT TO", "after MAIL FROM"."""
+    if not (" command" in low or "after " in low or "during " in low or "did not like" in low):
+        return ""
+    found = _IN_REPLY.search(low)
+    if found is None:
         return ""
     return "DATA" if found[1] in ("end", "text") else found[1].upper()

@@ -19,19 +19,19 @@ ADDRESS_WORD, IP_WORD = "qaddr", "qip"
 BREAK = "|"
 """Stands for a code, or for the end of a sentence: what is said before one and after it are two sayings."""
 
-_DELIMITERS = " \t\n<>\"'(),;:[]"
+_DELIMITER = re.compile(r"[ \t\n<>\"'(),;:\[\]]")
 _DOMAIN = re.compile(r"[^\s<>\"'(),;:\[\]]{1,255}")
 _LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"]{1,500}")
 _QUOTE = re.compile(r"'(?:(?<![^\W_]')|(?![^\W_]))")
 _IP_SPACED = f" {IP_WORD} "
-_IP = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
-_NUMBER = re.compile(r"\d{1,9}(?:\.\d{1,9})+")
+_NUMBER = re.compile(r"[0-9][0-9]{0,8}(?:\.[0-9]{1,9})+")
+"""Numbers with points. It begins with a set, by which the places where it may begin are found much faster."""
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?|[|;!?]|[.](?=\s)")
-_SPACED = {
-    code: BREAK if chr(code) in ";!?|" else chr(code) if chr(code).isalnum() or chr(code) == "'" else " "
-    for code in range(128)
-}
-"""How ASCII text is parted into words and sentences."""
+_SPACED = "".join(
+    BREAK if letter in ";!?|" else letter if (letter.isalnum() and letter.isascii()) or letter == "'" else " "
+    for letter in map(chr, range(256))
+).encode()
+"""How ASCII text is parted into words and sentences. As bytes, which are translated many times as fast as text."""
 
 
 def flatten(text: str) -> tuple[str, str]:
@@ -41,8 +41,9 @@ def flatten(text: str) -> tuple[str, str]:
         text = text.replace("’", "'")
     if "'" in text:
         text = " " + _QUOTE.sub(" ", text)
-        for elided in _elided():
-            text = text.replace(elided, " ")
+        if "'" in text:
+            for elided in _elided():
+                text = text.replace(elided, " ")
     links = ""
     if "://" in text or "www." in text:
         links = " ".join(_LINK.findall(text))
@@ -58,7 +59,7 @@ def words_of(text: str) -> str:
     if text.isascii():
         if "." in text:
             text = _without_numbers(text).replace(". ", " | ").replace(".\n", " | ")
-        words = text.translate(_SPACED).replace(BREAK, " | ").split()
+        words = text.encode("ascii").translate(_SPACED).decode("ascii").replace(BREAK, " | ").split()
     else:
         words = _WORD.findall(_without_numbers(text))
     return " ".join(filter(None, map(read_as, words, words)))
@@ -103,17 +104,19 @@ def _without_addresses(text: str) -> str:
             domain = _DOMAIN.match(piece)
             piece = piece[domain.end() :] if domain else piece
         if index < len(pieces) - 1:
-            start = len(piece)
-            while start and piece[start - 1] not in _DELIMITERS:
-                start -= 1
-            piece = f"{piece[:start]} {ADDRESS_WORD} "
+            local = _DELIMITER.search(piece[::-1])
+            piece = f"{piece[: len(piece) - local.start()] if local else ''} {ADDRESS_WORD} "
         kept.append(piece)
     return "".join(kept)
 
 
 def _without_numbers(text: str) -> str:
     """Put one word in the place of each IP address, and the end of a sentence in that of every other number with points."""
-    return _NUMBER.sub(" | ", _IP.sub(_IP_SPACED, text))
+    return _NUMBER.sub(_number, text)
+
+
+def _number(found: re.Match[str]) -> str:
+    return _IP_SPACED if found[0].count(".") == 3 else " | "
 
 
 @cache
