@@ -441,6 +441,16 @@ def test_replies_are_diagnosed_line_by_line(
     assert ["error" in row for row in said.rows[3:]] == [True] * 4
 
 
+def test_a_verb_on_many_is_audited(run: Run) -> None:
+    """Who changed what, and how many that were."""
+    run("db", "upgrade")
+    sent(run, *(f"ann{i}@example.net" for i in range(3)))
+    assert run("queue", "hold", "--domain", "example.net").status == DONE
+    (line,) = [row for row in run("account", "audit", "--json").rows if row["did"] == "hold"]
+    assert "example.net" in line["what"]
+    assert "3 deliveries" in line["what"]
+
+
 def test_messages_are_listed_and_planned_anew(run: Run) -> None:
     """Each message once; its time can be changed while it waits for it."""
     run("db", "upgrade")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from verbs_run import Run, Running
 
 from aftersend import clock
+from aftersend.cli import there
 from aftersend.cli.verbs import DONE, FAILED, NOTHING, PARTLY, USAGE
 
 HELLO = ("send", "--from", "shop@example.com", "--subject", "Hello", "--text", "Hi")
@@ -72,6 +75,29 @@ def test_the_queue_is_changed_over_http(far: Run) -> None:
     assert far("queue", "cancel", sent).status == DONE
     assert far("show", sent, "--json").rows[0]["ended"]
     assert far("queue", "cancel", sent).status == NOTHING
+
+
+@pytest.mark.parametrize("verb", ["hold", "release", "retry", "cancel"])
+def test_a_verb_reaches_all_of_many_and_ends(far: Run, monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
+    """However many pages it takes over HTTP, each delivery is met once, also by verbs after which it still waits."""
+    monkeypatch.setattr(there, "ACTED_AT_ONCE", 2)
+    tomorrow = clock.iso(clock.now() + clock.DAY)
+    to = [part for i in range(5) for part in ("--to", f"{verb}{i}@one.practice.test")]
+    sent = far(*HELLO, *to, "--at", tomorrow, "--tag", verb, "--json").rows[0]["id"]
+    wait_for(far, sent)
+    if verb == "release":
+        assert far("queue", "hold", sent).status == DONE
+    assert far("queue", verb, "--tag", verb, "--json").rows[0] == {"action": verb, "done": 5, "skipped": {}}
+
+
+def wait_for(far: Run, message: str) -> None:
+    """Wait until nothing of a message is being worked on."""
+    for _ in range(200):
+        rows = far("log", "--message-id", message, "--json").rows
+        if all("scheduled" in row["facts"] for row in rows):
+            return
+        time.sleep(0.05)
+    raise AssertionError(rows)
 
 
 def test_messages_are_listed_and_planned_anew_over_http(far: Run) -> None:

@@ -379,3 +379,28 @@ def test_a_misspelled_address_that_does_not_exist_comes_with_the_one_meant(house
     house.happen(sent, fact, reason=Reason.BAD_DOMAIN if fact is Fact.BOUNCED_INVALID else Reason.NETWORK_ERROR)
     assert client.get(f"/v1/deliveries/{sent}").json()["suggested_address"] == meant
     assert client.get("/v1/deliveries").json()["data"][0]["suggested_address"] == meant
+
+
+def test_a_verb_goes_through_many_page_by_page(house):
+    """`next` leads on until all were seen once; what came in meanwhile is left for another time."""
+    client = house.client()
+    here = send(client, *(f"ann{i}@example.net" for i in range(5)))
+    ask = {"action": "retry", "filter": {"domain": "example.net"}, "limit": 2}
+    done, after, seen = 0, None, 0
+    while True:
+        told = client.post("/v1/deliveries/actions", json=ask | {"after": after}).json()
+        msgspec.convert(told, shapes.ActionDone)
+        done += told["done"]
+        seen += 1
+        assert told["more"] == (told["next"] is not None)
+        if seen == 1:
+            (late,) = send(client, "late@example.net")
+        after = told["next"]
+        if after is None:
+            break
+    assert (done, seen) == (5, 3)
+    for each in here:
+        assert kinds(client.get(f"/v1/deliveries/{each}/events").json()["data"]) == ["received", "retried"]
+    assert kinds(client.get(f"/v1/deliveries/{late}/events").json()["data"]) == ["received"]
+    assert client.post("/v1/deliveries/actions", json=ask | {"after": "dlv_x"}).status_code == 404
+    assert client.post("/v1/deliveries/actions", json=ask | {"limit": 0}).status_code == 422

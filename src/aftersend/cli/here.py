@@ -294,13 +294,21 @@ class Here:
         """Count what a verb on the queue would touch."""
         return self.read(deliveries.how_many, self.account, self._live(words))
 
-    def act(self, verb: str, words: Sequence[tuple[str, str]], why: str) -> dict[str, Any]:
-        """Do a verb to all that wait and match; return how many were done and how many skipped, by reason."""
+    def act(
+        self, verb: str, words: Sequence[tuple[str, str]], why: str, on_page: Callable[[int], None] = lambda seen: None
+    ) -> dict[str, Any]:
+        """Do a verb to all that wait and match, page by page; return how many were done and how many skipped, by reason.
+
+        `on_page` is told after each page how many that were.
+        """
         wanted = self._live(words)
         told = queue_verbs.Done()
         by = queue_verbs.Actor(self.who, why)
         for batch in self._slices(wanted):
             told.add(self.write(queue_verbs.act, self.account, verb, batch, by=by, ids=self.ids, now=clock.now()))
+            on_page(len(batch))
+        if told.done or told.skipped:
+            self.audit(verb, f"{dict(words) or 'all'}: {len(told.done)} deliveries"[:1000])
         return told.as_dict()
 
     def reschedule(self, shown: str, at: int, why: str) -> dict[str, Any]:

@@ -5,8 +5,9 @@ What came from elsewhere (subjects, replies of other servers) is hostile text: i
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -88,3 +89,18 @@ def _drawn(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[s
 def short_time(iso: str | None) -> str:
     """Shorten an RFC 3339 time for a column: to the second, always UTC."""
     return "" if not iso else iso[:19].replace("T", " ") + "Z"
+
+
+@contextlib.contextmanager
+def counted(what: str, whole: int | None) -> Iterator[Callable[[int], None]]:
+    """Show how far something has come, which is told how many more are done: a bar on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda more: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(what, total=whole)
+        yield lambda more: bars.advance(task, more)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from aftersend.cli.places import place_option
-from aftersend.cli.printing import emit, json_option, note, say, short_time, table
+from aftersend.cli.printing import counted, emit, json_option, note, say, short_time, table
 from aftersend.cli.verbs import NOTHING, PARTLY, Ended
 from aftersend.cli.words import ids_as_words, take_words, word_options
 
@@ -112,11 +112,13 @@ def _verb(name: str, help_text: str) -> Callable[..., Any]:
                 f"{name} would touch {number} deliveries."
             )
             raise Ended(0 if number else NOTHING)
-        if not targets and not yes and sys.stdin.isatty():
-            number = place.count(words)
-            if number >= ASKED_FROM:
-                click.confirm(f"{name} {number} deliveries?", abort=True)
-        _tell(name, place.act(name, words, why), as_json=as_json)
+        asks = not targets and not yes and sys.stdin.isatty()
+        number = place.count(words) if asks or sys.stderr.isatty() else None
+        if asks and number is not None and number >= ASKED_FROM:
+            click.confirm(f"{name} {number} deliveries?", abort=True)
+        with counted(name, number) as on_page:
+            told = place.act(name, words, why, on_page)
+        _tell(name, told, as_json=as_json)
 
     return act
 

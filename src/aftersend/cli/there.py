@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -26,6 +26,8 @@ from aftersend.errors import (
 )
 
 TIMEOUT_S = 60.0
+ACTED_AT_ONCE = 5000
+"""So many deliveries a request acts on."""
 ANSWER_MOST = 64 * 1024 * 1024
 _ERRORS: dict[int, type[AftersendError]] = {
     401: Unauthenticated,
@@ -190,14 +192,21 @@ class There:
         """Count what a verb on the queue would touch."""
         return int(self._act("hold", words, "", preview=True)["matched"])
 
-    def act(self, verb: str, words: Sequence[tuple[str, str]], why: str) -> dict[str, Any]:
-        """Do a verb to all that wait and match; return how many were done and how many skipped, by reason."""
-        done, skipped = 0, Counter[str]()
+    def act(
+        self, verb: str, words: Sequence[tuple[str, str]], why: str, on_page: Callable[[int], None] = lambda seen: None
+    ) -> dict[str, Any]:
+        """Do a verb to all that wait and match, page by page; return how many were done and how many skipped, by reason.
+
+        `on_page` is told after each page how many that were.
+        """
+        done, skipped, after = 0, Counter[str](), None
         while True:
-            told = self._act(verb, words, why, preview=False)
+            told = self._act(verb, words, why, after=after)
             done += told["done"]
             skipped.update(told["skipped"])
-            if not told["more"] or not told["done"]:
+            after = told["next"]
+            on_page(told["matched"])
+            if after is None:
                 return {"done": done, "skipped": dict(skipped)}
 
     def reschedule(self, shown: str, at: int, why: str) -> dict[str, Any]:
@@ -206,10 +215,12 @@ class There:
         found: dict[str, Any] = self.ask("POST", f"/v1/messages/{quote(shown, safe='')}/reschedule", json=body)
         return found
 
-    def _act(self, verb: str, words: Sequence[tuple[str, str]], why: str, *, preview: bool) -> dict[str, Any]:
+    def _act(
+        self, verb: str, words: Sequence[tuple[str, str]], why: str, *, preview: bool = False, after: str | None = None
+    ) -> dict[str, Any]:
         wanted = _grouped([*words, ("live", "true")])
-        body = {"action": verb, "filter": wanted, "preview": preview} | ({"why": why} if why else {})
-        told: dict[str, Any] = self.ask("POST", "/v1/deliveries/actions", json=body)
+        body = {"action": verb, "filter": wanted, "preview": preview, "after": after, "limit": ACTED_AT_ONCE}
+        told: dict[str, Any] = self.ask("POST", "/v1/deliveries/actions", json=body | ({"why": why} if why else {}))
         return told
 
     # ---- keys and streams --------------------------------------------------------------------------------------------

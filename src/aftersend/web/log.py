@@ -26,8 +26,6 @@ COUNT = Parameter(
 )
 NDJSON = "application/x-ndjson"
 COUNTED_MOST = 100_000
-ACTED_MOST = 20_000
-"""So many deliveries one request acts on; the answer says if there were more."""
 
 
 async def rows(call: Call) -> Answer:
@@ -127,10 +125,13 @@ async def act(call: Call) -> Answer:
     if asked.preview:
         matched = await desk.store.ask(deliveries.how_many, call.account_id, wanted, at_most=COUNTED_MOST)
         return Answer(_told(asked, Done(), matched, more=matched >= COUNTED_MOST))
-    done, matched, before = Done(), 0, None
-    by = Actor(call.who, asked.why)
-    while matched < ACTED_MOST:
-        found = await desk.store.ask(deliveries.ids, call.account_id, wanted, limit=queue_verbs.SLICE, before=before)
+    done, matched = Done(), 0
+    before = None if asked.after is None else ids.read("dlv", asked.after)
+    by, more = Actor(call.who, asked.why), True
+    while more and matched < asked.limit:
+        wish = min(queue_verbs.SLICE, asked.limit - matched)
+        found = await desk.store.ask(deliveries.ids, call.account_id, wanted, limit=wish, before=before)
+        more = len(found) == wish
         if found:
             matched += len(found)
             before = found[-1]
@@ -139,11 +140,10 @@ async def act(call: Call) -> Answer:
                     queue_verbs.act, call.account_id, asked.action, found, by=by, ids=desk.ids, now=desk.clock()
                 )
             )
-        if len(found) < queue_verbs.SLICE:
-            break
     what = f"{asked.filter}: {len(done.done)} deliveries"
     await desk.store.run(_note, call.account_id, desk.ids(), call.who, asked.action, what[:1000], desk.clock())
-    return Answer(_told(asked, done, matched, more=matched >= ACTED_MOST))
+    onward = ids.show("dlv", before) if more and before is not None else None
+    return Answer(_told(asked, done, matched, more=more) | {"next": onward})
 
 
 def _note(connection: Connection, account_id: int, audit_id: int, who: str, did: str, what: str, now: int) -> None:

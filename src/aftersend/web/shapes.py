@@ -319,6 +319,8 @@ class ActionIn(In):
         _says("The words of the search, at least one; a list means or.", {"domain": "example.net"}, min_length=1),
     ]
     preview: Annotated[bool, _says("Only count.")] = False
+    after: Annotated[str | None, _says("Go on behind this delivery: `next` of the answer before.")] = None
+    limit: Annotated[int, _says("So many deliveries at the most in this request.", ge=1, le=20_000)] = 20_000
     why: Annotated[str, _says("For the ledger.", "their server is down", max_length=500)] = ""
 
 
@@ -331,6 +333,7 @@ class ActionDone(Out):
     done: int
     skipped: Annotated[dict[str, int], _says("How many were left alone, by reason.")]
     more: Annotated[bool, _says("Whether there were too many for one request; ask again.")]
+    next: Annotated[str | None, _says("Where to go on when there are more; give it as `after`.")] = None
 
 
 class Refusal(Out):
