@@ -29,6 +29,17 @@ PAGES = {
     "log-empty": "/console/log?q=nobody-has-this",
     "first-mail": "/console/first-mail",
     "help": "/console/help",
+    "queue": "/console/queue",
+    "suppressions": "/console/suppressions",
+    "refusals": "/console/refusals",
+    "domains": "/console/domains",
+    "domain": "/console/domains/paper-and-ink.example",
+    "streams": "/console/streams",
+    "keys": "/console/keys",
+    "people": "/console/people",
+    "me": "/console/me",
+    "health": "/console/health",
+    "audit": "/console/audit",
     "not-here": "/console/nowhere",
 }
 PEOPLE = ("ann", "bob.miller", "c.okafor", "dana", "emil.berg", "fatima", "george", "h.tanaka")

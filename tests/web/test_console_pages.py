@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from test_console_entering import browser, csrf, person
 
+from aftersend import ids
 from aftersend.ledger.facts import ALL, Fact
 from aftersend.ledger.reasons import Reason
 from aftersend.ledger.vocabularies import VOCABULARIES
@@ -105,17 +106,44 @@ def test_nobody_sees_another_accounts_mail(house, client):
     message = house.client(account_id=2).get(f"/v1/deliveries/{theirs}").json()["message_id"]
     said = {"from": "shop@example.com", "subject": "Secret", "text": "Secret"}
     broadcast = house.client(account_id=2).post("/v1/broadcasts", json={"name": "Secret", "message": said}).json()["id"]
-    things = {"deliveries": theirs, "messages": message, "broadcasts": broadcast}
+    owner = house.client(account_id=2)
+    owner.post("/v1/domains", json={"name": "hidden.example"})
+    owner.put("/v1/suppressions/eve@secret.example", json={"why": "secret"})
+    owner.post("/v1/streams", json={"name": "secret"})
+    key = next(one for one in owner.get("/v1/keys").json()["data"])
+    someone = ids.show("usr", person(house, "eve@secret.example", account_id=2))
+    things = {
+        "deliveries": theirs,
+        "messages": message,
+        "broadcasts": broadcast,
+        "keys": key["id"],
+        "people": someone,
+        "domains": "hidden.example",
+    }
     word = csrf(client.get("/console/log"))
     for page in PAGES:
-        if page.needs is None or page.path in ("/sign-out", "/log/live"):
+        if page.needs is None or page.path in (
+            "/sign-out",
+            "/log/live",
+            "/me/second-step",
+            "/me/second-step/end",
+            "/me/password",
+        ):
             continue
         kind = page.path.split("/")[1]
-        path = f"/console{page.path}".replace("{id}", things.get(kind, theirs)).replace("{verb}", "cancel")
-        answer = client.request(page.method, path, **({"data": {"csrf": word}} if page.method == "POST" else {}))
-        assert "secret" not in answer.text.lower(), path
-        if "{id}" in page.path:
+        path = re.sub(r"\{(id|name)\}", things.get(kind, theirs), f"/console{page.path}").replace("{verb}", "cancel")
+        form = (
+            {"csrf": word, "role": "analyst", "address": "eve@secret.example"}
+            if page.path != "/suppressions"
+            else {"csrf": word}
+        )
+        answer = client.request(page.method, path, **({"data": form} if page.method == "POST" else {}))
+        assert "secret" not in answer.text.lower().replace("eve@secret.example", ""), path
+        if "{id}" in page.path or "{name}" in page.path:
             assert answer.status_code == 404, path
+    assert owner.get("/v1/suppressions/eve@secret.example").status_code == 200
+    assert owner.get("/v1/domains/hidden.example").status_code == 200
+    assert [one["id"] for one in owner.get("/v1/keys").json()["data"] if one["revoked_at"]] == []
     assert house.client(account_id=2).get(f"/v1/deliveries/{theirs}").json()["ended"] is False
     assert client.get(f"/console/deliveries/{mine}").status_code == 200
 

@@ -39,8 +39,29 @@ MENU = (
         ),
     ),
     Group(
-        "More",
-        (Item("Help", "/help", "book", key="h"),),
+        "Keep in order",
+        (
+            Item("Queue", "/queue", "queue", key="q"),
+            Item("Suppressions", "/suppressions", "ban", key="u"),
+            Item("Refusals", "/refusals", "cross"),
+        ),
+    ),
+    Group(
+        "Set up",
+        (
+            Item("Domains", "/domains", "globe"),
+            Item("Streams", "/streams", "streams"),
+            Item("Keys", "/keys", "key", "admin"),
+            Item("People", "/people", "people", "people"),
+        ),
+    ),
+    Group(
+        "This service",
+        (
+            Item("Health", "/health", "heart", "admin"),
+            Item("Audit", "/audit", "audit", "admin"),
+            Item("Help", "/help", "book", key="h"),
+        ),
     ),
 )
 

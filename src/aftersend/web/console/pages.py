@@ -4,6 +4,7 @@ its template in `templates`, its place in the menu in `menu.py`."""
 from __future__ import annotations
 
 from aftersend.web.console import bounced, broadcasts, dashboard, deliveries, entering, first_mail, glossary, maillog
+from aftersend.web.console.keeping import KEEPING
 from aftersend.web.console.visits import Page
 
 _OUTSIDE = (
@@ -54,4 +55,4 @@ _BROADCASTS = (
     Page("POST", "/broadcasts/{id}/{verb}", broadcasts.act, "send"),
 )
 
-PAGES: tuple[Page, ...] = (*_OUTSIDE, *_INSIDE, *_NUMBERS, *_LOG, *_MESSAGES, *_BROADCASTS)
+PAGES: tuple[Page, ...] = (*_OUTSIDE, *_INSIDE, *_NUMBERS, *_LOG, *_MESSAGES, *_BROADCASTS, *KEEPING)
