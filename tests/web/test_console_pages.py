@@ -110,6 +110,9 @@ def test_nobody_sees_another_accounts_mail(house, client):
     owner.post("/v1/domains", json={"name": "hidden.example"})
     owner.put("/v1/suppressions/eve@secret.example", json={"why": "secret"})
     owner.post("/v1/streams", json={"name": "secret"})
+    eve = {"name": "Secret", "addresses": [{"address": "eve@secret.example"}]}
+    contact = owner.post("/v1/contacts", json=eve).json()["id"]
+    owner.put("/v1/templates/hidden", json={"source": "<p>Secret</p>", "subject": "Secret"})
     key = next(one for one in owner.get("/v1/keys").json()["data"])
     someone = ids.show("usr", person(house, "eve@secret.example", account_id=2))
     things = {
@@ -119,6 +122,8 @@ def test_nobody_sees_another_accounts_mail(house, client):
         "keys": key["id"],
         "people": someone,
         "domains": "hidden.example",
+        "contacts": contact,
+        "templates": "hidden",
     }
     word = csrf(client.get("/console/log"))
     for page in PAGES:

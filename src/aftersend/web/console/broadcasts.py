@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from aftersend import ids
 from aftersend.broadcasts import audience
-from aftersend.errors import AftersendError, BadField, BadFields, NotFound
+from aftersend.errors import AftersendError, BadField, NotFound
 from aftersend.mail import tags
 from aftersend.reports import broadcasts as reports
 from aftersend.store import broadcasts as kept
@@ -25,7 +25,7 @@ from aftersend.web import score as score_api
 from aftersend.web import templates as templates_api
 from aftersend.web.calls import Answer
 from aftersend.web.console import previews
-from aftersend.web.console.rendering import address
+from aftersend.web.console.rendering import address, said_of
 from aftersend.web.console.tones import Look, look
 from aftersend.web.console.visits import ROOT, Visit
 
@@ -243,8 +243,8 @@ async def _keep(visit: Visit, place: str, known: str | None = None) -> Answer:
     asked = {"name": values["name"], "type": values["type"].strip(), "lists": chosen, "message": message}
     try:
         answer = await (api.create if known is None else api.replace)(visit.to_api(asked))
-    except (BadField, BadFields, AftersendError) as error:
-        return await _form(visit, values, chosen, place, _says(error))
+    except AftersendError as error:
+        return await _form(visit, values, chosen, place, said_of(error))
     return visit.go(
         f"{ROOT}/broadcasts/{answer.content['id']}", "The draft is kept. Nothing is sent before you start it."
     )
@@ -254,14 +254,6 @@ def _beside(message: dict[str, Any]) -> dict[str, Any]:
     """What a draft says that the form does not show, such as attachments; a change leaves it alone."""
     shown = {"from", "reply_to", "subject", "html", "text", "template"}
     return {name: value for name, value in message.items() if name not in shown}
-
-
-def _says(error: AftersendError) -> str:
-    if isinstance(error, BadFields):
-        return " ".join(
-            f"{field.pointer.removeprefix('#/').replace('message/', '')}: {field.detail}" for field in error.fields
-        )
-    return error.detail
 
 
 # ---- doing ---------------------------------------------------------------------------------------------------------------
@@ -292,7 +284,7 @@ async def act(visit: Visit) -> Answer:
     except AftersendError as error:
         told = await visit.desk.store.ask(reports.whole, visit.account_id, _id(visit))
         if told["state"] == "draft":
-            return await _draft(visit, told, _says(error))
+            return await _draft(visit, told, said_of(error))
         raise
     return visit.go(f"{ROOT}/broadcasts" if verb == "remove" else place, said)
 
@@ -336,7 +328,7 @@ async def _score(visit: Visit) -> Answer:
         asked = visit.to_api({**content, "recipients": [somebody]}, query=[("kind", "broadcast")])
         found = (await score_api.score(asked)).content
     except AftersendError as error:
-        return await _draft(visit, told, _says(error))
+        return await _draft(visit, told, said_of(error))
     return await _draft(visit, told, score=found)
 
 

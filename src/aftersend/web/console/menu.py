@@ -35,7 +35,14 @@ MENU = (
             Item("Email activity", "/", "activity", key="d"),
             Item("Email log", "/log", "list", key="l"),
             Item("Bounces", "/bounces", "back", key="b"),
+        ),
+    ),
+    Group(
+        "Write",
+        (
             Item("Broadcasts", "/broadcasts", "megaphone", key="s"),
+            Item("Contacts", "/contacts", "people", key="c"),
+            Item("Templates", "/templates", "template", key="t"),
         ),
     ),
     Group(

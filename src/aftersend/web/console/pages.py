@@ -3,9 +3,10 @@ its template in `templates`, its place in the menu in `menu.py`."""
 
 from __future__ import annotations
 
-from aftersend.web.console import bounced, broadcasts, dashboard, deliveries, entering, first_mail, glossary, maillog
+from aftersend.web.console import bounced, dashboard, deliveries, entering, first_mail, glossary, maillog
 from aftersend.web.console.keeping import KEEPING
 from aftersend.web.console.visits import Page
+from aftersend.web.console.writing import WRITING
 
 _OUTSIDE = (
     Page("GET", "/sign-in", entering.ask_in, None),
@@ -42,17 +43,4 @@ _MESSAGES = (
     Page("GET", "/messages/{id}/content", deliveries.content),
     Page("GET", "/messages/{id}/preview", deliveries.preview),
 )
-_BROADCASTS = (
-    Page("GET", "/broadcasts", broadcasts.every),
-    Page("GET", "/broadcasts/new", broadcasts.ask_new, "send"),
-    Page("POST", "/broadcasts/new", broadcasts.make, "send"),
-    Page("GET", "/broadcasts/{id}", broadcasts.one),
-    Page("GET", "/broadcasts/{id}/moving", broadcasts.moving),
-    Page("GET", "/broadcasts/{id}/preview", broadcasts.preview),
-    Page("GET", "/broadcasts/{id}/addresses.csv", broadcasts.addresses),
-    Page("GET", "/broadcasts/{id}/change", broadcasts.ask_change, "send"),
-    Page("POST", "/broadcasts/{id}/change", broadcasts.change, "send"),
-    Page("POST", "/broadcasts/{id}/{verb}", broadcasts.act, "send"),
-)
-
-PAGES: tuple[Page, ...] = (*_OUTSIDE, *_INSIDE, *_NUMBERS, *_LOG, *_MESSAGES, *_BROADCASTS, *KEEPING)
+PAGES: tuple[Page, ...] = (*_OUTSIDE, *_INSIDE, *_NUMBERS, *_LOG, *_MESSAGES, *WRITING, *KEEPING)

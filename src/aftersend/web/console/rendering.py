@@ -18,6 +18,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from aftersend.clock import DAY, HOUR, MINUTE, SECOND, from_iso
+from aftersend.errors import AftersendError, BadFields
 from aftersend.ledger.facts import BY_WORD
 from aftersend.ledger.vocabularies import VOCABULARIES
 from aftersend.web.console import static, tones
@@ -79,6 +80,14 @@ def address(path: str, *pairs: tuple[str, str], **words: Any) -> str:
     """Return the address of a page of the console with its parameters."""
     given = [*pairs, *((name, str(value)) for name, value in words.items() if value not in (None, ""))]
     return f"/console{path}" + (f"?{urlencode(given)}" if given else "")
+
+
+def said_of(error: AftersendError) -> str:
+    """Return what is wrong, with the fields named, for people."""
+    if not isinstance(error, BadFields):
+        return error.detail
+    named = ((field.pointer.removeprefix("#/").replace("message/", ""), field.detail) for field in error.fields)
+    return " ".join(f"{name}: {detail}" if name else detail for name, detail in named)
 
 
 # ---- words ---------------------------------------------------------------------------------------------------------
