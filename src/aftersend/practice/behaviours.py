@@ -53,6 +53,15 @@ class Then(Enum):
     DELAY_REPORT = "a report that it is still being tried"
     SUCCESS_REPORT = "a report that it was delivered"
     MIXED_REPORT = "one report about two recipients with different fates"
+    EXIM_BOUNCE = "a bounce in the words of Exim"
+    QMAIL_BOUNCE = "a bounce in the words of qmail"
+    SENDMAIL_BOUNCE = "a bounce with a transcript, as Sendmail writes it"
+    EXCHANGE_BOUNCE = "a report in the words of Exchange"
+    GMAIL_BOUNCE = "a report in the words of Gmail"
+    FILTER_BOUNCE = "a report of a spam filter behind the server"
+    DOMINO_BOUNCE = "a bounce in the words of Domino"
+    GERMAN_BOUNCE = "a bounce in German"
+    JAPANESE_BOUNCE = "a bounce in Japanese"
     AUTOMATIC_ANSWER = "an out-of-office note"
     COMPLAINT = "a complaint by the provider's feedback loop"
     REDACTED_COMPLAINT = "a complaint in which the address is left out"
@@ -75,6 +84,15 @@ _MAILS = frozenset(
         Then.DELAY_REPORT,
         Then.SUCCESS_REPORT,
         Then.MIXED_REPORT,
+        Then.EXIM_BOUNCE,
+        Then.QMAIL_BOUNCE,
+        Then.SENDMAIL_BOUNCE,
+        Then.EXCHANGE_BOUNCE,
+        Then.GMAIL_BOUNCE,
+        Then.FILTER_BOUNCE,
+        Then.DOMINO_BOUNCE,
+        Then.GERMAN_BOUNCE,
+        Then.JAPANESE_BOUNCE,
         Then.AUTOMATIC_ANSWER,
         Then.COMPLAINT,
         Then.REDACTED_COMPLAINT,
@@ -264,6 +282,24 @@ _TABLE: tuple[Behaviour, ...] = (
     # Accepted, and then something comes back.
     _accepts("late-bounce", "Accepts; two days later a report says that there is no such mailbox.",
         Later(Then.FAILURE_REPORT, 2 * DAY_S, Fact.BOUNCED_INVALID)),
+    _accepts("late-exim", "Accepts; a bounce comes later in the words of Exim: there is no such address.",
+        Later(Then.EXIM_BOUNCE, DAY_S, Fact.BOUNCED_INVALID)),
+    _accepts("late-qmail", "Accepts; a bounce comes later in the words of qmail: there is no such mailbox.",
+        Later(Then.QMAIL_BOUNCE, DAY_S, Fact.BOUNCED_INVALID)),
+    _accepts("late-sendmail", "Accepts; a bounce comes later with a transcript, as Sendmail writes it: the mailbox is full.",
+        Later(Then.SENDMAIL_BOUNCE, DAY_S, Fact.BOUNCED)),
+    _accepts("late-exchange", "Accepts; a report comes later in the words of Exchange: there is no such recipient.",
+        Later(Then.EXCHANGE_BOUNCE, DAY_S, Fact.BOUNCED_INVALID)),
+    _accepts("late-gmail", "Accepts; a report comes later in the words of Gmail: the mailbox is full.",
+        Later(Then.GMAIL_BOUNCE, DAY_S, Fact.BOUNCED)),
+    _accepts("late-filter", "Accepts; a spam filter behind the server refuses it later.",
+        Later(Then.FILTER_BOUNCE, DAY_S, Fact.REJECTED_AS_SPAM)),
+    _accepts("late-domino", "Accepts; a bounce comes later in the words of Domino: there is no such user.",
+        Later(Then.DOMINO_BOUNCE, DAY_S, Fact.BOUNCED_INVALID)),
+    _accepts("late-german", "Accepts; a bounce comes later in German: the mailbox is full.",
+        Later(Then.GERMAN_BOUNCE, DAY_S, Fact.BOUNCED)),
+    _accepts("late-japanese", "Accepts; a bounce comes later in Japanese: there is no such address.",
+        Later(Then.JAPANESE_BOUNCE, DAY_S, Fact.BOUNCED_INVALID)),
     _accepts("delay-notice", "Accepts; four hours later a report says that it is still being tried.",
         Later(Then.DELAY_REPORT, 4 * 3600.0, Fact.DELAYED)),
     _accepts("delay-then-delivered", "Accepts; a report of delay, then a report of success.",

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from aftersend.practice.behaviours import Then
+from aftersend.practice.dialects import DIALECTS, bounce_by
 from aftersend.practice.mailbox import Received
 
 _BOUNDARY = "=_practice_report"
@@ -17,6 +18,8 @@ _HEADERS_MOST = 8000
 
 def answer_to(message: Received, what: Then, now_us: int) -> bytes:
     """Return the mail that comes back for an accepted message. Raises KeyError for what is not a mail."""
+    if what in DIALECTS:
+        return bounce_by(what, message, _date(now_us), _original_headers(message))
     return _WRITERS[what](message, _date(now_us))
 
 
