@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from verbs_run import Run
 
-from aftersend.cli.verbs import DONE, FAILED, USAGE
+from aftersend.cli.verbs import DONE, FAILED, NOTHING, USAGE
 
 GOOD = "From: Shop <shop@example.com>\nSubject: Your order\nContent-Type: text/plain\n\nIt is on its way to you.\n"
 BAD = "From: shop@gmail.com\nSubject: RE: BUY NOW\nContent-Type: text/html\n\n<p>Dear ,</p><a href='http://bit.ly/x'>go</a>\n"
@@ -84,3 +84,35 @@ def test_a_list_is_scored_and_cleaned(place: str, request: pytest.FixtureRequest
     gone = told["without"]["removed"]
     assert f"{gone} people were taken off the list weekly" in said.err
     assert [row["members"] for row in verb("list", "show", "--json").rows if row["name"] == "weekly"] == [1 - gone]
+
+
+def test_a_broadcast_is_scored_before_and_after(far: Run) -> None:
+    """The forecast stands beside what became of it; calibration and the domain can be asked about."""
+    assert far("list", "add", "garden").status == DONE
+    for who in ("ok", "user-unknown", "ok+2"):
+        assert far("contact", "add", f"{who}@practice.test", "--list", "garden").status == DONE
+    made = far(
+        "broadcast", "create", "Garden", "--from", "news@example.com", "--subject", "News", "--text", "News!", "--list",
+        "garden", "--json",
+    )  # fmt: skip
+    assert made.status == DONE, made.err
+    number = made.rows[0]["id"]
+    before = far("broadcast", "score", number)
+    assert (before.status, "Message and recipients together:" in before.out) == (DONE, True), before.err
+    assert "3 addresses, 3 get mail." in before.out
+    far("broadcast", "start", number, "--wait")
+    after = far("broadcast", "score", number)
+    assert after.status == DONE, after.err
+    assert "bounces, real" in after.out
+    assert "No score yet: 3 of 400 deliveries." in after.out
+    assert "It is not ripe" in after.out
+    assert f"{number}  Garden" in far("score", "--calibration").out
+    assert far("domain", "score", "nobody.example").status == NOTHING
+
+
+def test_a_domain_is_scored_on_this_machine(run: Run) -> None:
+    """Before there was any mail it says so."""
+    assert run("domain", "add", "example.com").status == DONE
+    said = run("domain", "score", "example.com")
+    assert (said.status, "No score yet: 0 of 1,000 deliveries." in said.out) == (DONE, True), said.err
+    assert run("domain", "score", "example.com", "--json").rows[0]["previous"] is None

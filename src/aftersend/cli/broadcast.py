@@ -13,6 +13,7 @@ import click
 
 from aftersend.cli.places import place_option
 from aftersend.cli.printing import emit, json_option, note, say, short_time, table, title
+from aftersend.cli.quality import broadcast_score
 from aftersend.cli.verbs import DONE, FAILED, NOTHING, Ended
 
 LOOK_EVERY_S = 1.0
@@ -269,3 +270,6 @@ def _tell_state(found: dict[str, Any]) -> None:
 
 def _at(broadcast_id: str, rest: str = "") -> str:
     return f"/v1/broadcasts/{quote(broadcast_id, safe='')}{rest}"
+
+
+broadcast.add_command(broadcast_score)

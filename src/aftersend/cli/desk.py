@@ -42,7 +42,9 @@ async def ask(
         call.method, call.address, call.path, call.headers = method, path, variables, sent
         return (await route.does(call)).content
 
-    return await at_desk(here, answered, body=content, query=urlencode(list(words)).encode())
+    return await at_desk(
+        here, answered, body=content, query=urlencode(list(words)).encode(), needs_names=path.endswith("/score")
+    )
 
 
 def _route(method: str, path: str) -> tuple[Route, dict[str, str]]:
@@ -56,7 +58,9 @@ def _route(method: str, path: str) -> tuple[Route, dict[str, str]]:
     raise NotFound(f"There is nothing at {method} {path}.")
 
 
-async def at_desk(here: Any, act: Callable[[Call], Awaitable[Any]], *, body: bytes, query: bytes) -> Any:
+async def at_desk(
+    here: Any, act: Callable[[Call], Awaitable[Any]], *, body: bytes, query: bytes, needs_names: bool = False
+) -> Any:
     """Do something with a call as the HTTP face makes it, for whoever is at the keyboard, who may do everything."""
     smtp = here.settings.smtp
     store = Store(here.engine)
@@ -69,7 +73,11 @@ async def at_desk(here: Any, act: Callable[[Call], Awaitable[Any]], *, body: byt
         intake.lifetimes = {name: hours * 3600 for name, hours in here.settings.delivery.lifetime_hours.items()}
         key = accounts.Key(here.account, 0, here.who, "", ("*",), (), 0, None, None)
         rules = Rules(here.settings.hostname, here.settings.return_domain, max_recipients=smtp.max_recipients)
-        desk = Desk(rules, store, here.engine, clock.now, here.ids, intake, Keys(store, clock.now), __version__)
+        names, scorer = here.quality() if needs_names else (None, None)
+        desk = Desk(
+            rules, store, here.engine, clock.now, here.ids, intake, Keys(store, clock.now), __version__,
+            resolver=names, scorer=scorer,
+        )  # fmt: skip
         call = Call(
             desk, "", "POST", "/v1/messages", {}, {}, "127.0.0.1", "", query_string=query, body=body, found_key=key
         )

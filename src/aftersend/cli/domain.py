@@ -8,6 +8,7 @@ import click
 
 from aftersend.cli.places import place_option
 from aftersend.cli.printing import emit, json_option, note, say, short_time, table
+from aftersend.cli.quality import domain_score
 from aftersend.cli.verbs import FAILED, PARTLY, Ended
 
 _MARKS = {"found": "ok", "missing": "MISSING", "different": "DIFFERENT", "unknown": "no answer"}
@@ -140,3 +141,6 @@ def rotate_key(place: Any, name: str, as_json: bool) -> None:
         return
     _print_records(rows)
     note(f"Publish these, then run: aftersend domain check {name}")
+
+
+domain.add_command(domain_score)

@@ -577,6 +577,15 @@ class Here:
         found: dict[str, Any] = app.run(scored())
         return found
 
+    def quality(self) -> tuple[Any, Any]:
+        """Return what answers questions of the DNS, and what scores messages."""
+        from aftersend import app
+        from aftersend.config import address
+        from aftersend.delivery import Resolver
+
+        names = Resolver(clock.now, address(self.settings.dns.server) if self.settings.dns.server else None)
+        return names, app.scorer(self.settings, names, clock.now)
+
     def forecast(self, addresses: Sequence[str], list_name: str | None, *, with_dns: bool = True) -> dict[str, Any]:
         """Say what is to be expected of addresses, or of a list."""
         return dict(self._forecast(addresses, list_name, with_dns=with_dns)[0].as_dict(200_000))
@@ -596,7 +605,7 @@ class Here:
         from aftersend.config import address
         from aftersend.control import forecasting
         from aftersend.delivery import Resolver
-        from aftersend.store import histories
+        from aftersend.store import histories, scores
 
         people: list[tuple[int, str]] = []
         if list_name is not None:
@@ -605,13 +614,14 @@ class Here:
             addresses = [written for _, written in people]
         try:
             known = self.read(forecasting.known_of, self.account, addresses, clock.now())
+            outcomes = self.read(scores.outcomes, self.account)
         except SettingsError:
-            known = {}
+            known, outcomes = {}, {}
         server = address(self.settings.dns.server) if self.settings.dns.server else None
 
         async def made() -> Any:
             forecaster = forecasting.Forecaster(Resolver(clock.now, server), clock.now)
-            return await forecaster.forecast(addresses, known, with_dns=with_dns)
+            return await forecaster.forecast(addresses, known, outcomes=outcomes, with_dns=with_dns)
 
         found = app.run(made())
         doubtful = {each.address for each in found.doubtful}

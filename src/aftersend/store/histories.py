@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, delete, func, or_, select
 
+from aftersend import ids
 from aftersend.clock import Instant
 from aftersend.ledger.facts import Fact
 from aftersend.store import mailing_lists
@@ -30,9 +31,13 @@ _MAILED = query(
         _last(Fact.BOUNCED_INVALID.bit),
         _last(HUMAN),
     )
-    .where(deliveries.c.account_id == bindparam("account"), among(deliveries.c.folded, engine_name))
+    .where(
+        deliveries.c.account_id == bindparam("account"),
+        among(deliveries.c.folded, engine_name),
+        deliveries.c.created_us < bindparam("before"),
+    )
     .group_by(deliveries.c.folded),
-    "account", "ids",
+    "account", "ids", "before",
 )  # fmt: skip
 _LISTED = query(
     lambda engine_name: select(suppressions.c.folded).where(
@@ -52,15 +57,20 @@ _SOFT = query(
 
 
 def of(
-    connection: Connection, account_id: int, folded: Sequence[str], *, now: Instant
+    connection: Connection, account_id: int, folded: Sequence[str], *, now: Instant, before: Instant | None = None
 ) -> dict[str, tuple[bool, Instant | None, Instant | None, Instant | None, int]]:
     """Return, of those addresses of which anything is known: is it suppressed, when mail to it was last delivered, last
-    came back because the address does not work, was last read by a person; and how many soft bounces stand in a row."""
+    came back because the address does not work, was last read by a person; and how many soft bounces stand in a row.
+
+    `before`: only of mail that was taken in before that moment, as things were then.
+    """
     found: dict[str, tuple[bool, Instant | None, Instant | None, Instant | None, int]] = {}
     for at in range(0, len(folded), AT_ONCE):
         given = packed(connection, list(folded[at : at + AT_ONCE]))
-        for name, delivered, bounced, human in rows(connection, _MAILED, (account_id, given)):
+        for name, delivered, bounced, human in rows(connection, _MAILED, (account_id, given, before or ids.MOST)):
             found[name] = (False, delivered, bounced, human, 0)
+        if before is not None:
+            continue
         for name, number in rows(connection, _SOFT, (account_id, given)):
             found[name] = (*found.get(name, (False, None, None, None))[:4], number)
         for (name,) in rows(connection, _LISTED, (account_id, given, now)):

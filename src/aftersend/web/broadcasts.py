@@ -226,6 +226,11 @@ async def _request(call: Call, message: dict[str, Any], found: Draft | Broadcast
     )  # fmt: skip
 
 
+async def request_of(call: Call, found: Broadcast) -> Request:
+    """Return the message of a broadcast as it would be handed to the intake. Raise BadFields."""
+    return await _request(call, msgspec.json.decode(found.content), found)
+
+
 def _header(call: Call, found: Draft | Broadcast, stream: str) -> bytes:
     """Return the fields by which receivers tell broadcasts apart: List-Id (RFC 2919) and Feedback-ID.
 

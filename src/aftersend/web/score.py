@@ -12,7 +12,7 @@ from aftersend.control.forecasting import ADDRESSES_MOST, Forecaster
 from aftersend.errors import BadField, TryLater
 from aftersend.mail import headers
 from aftersend.policy.score.forecast import Forecast
-from aftersend.store import histories
+from aftersend.store import histories, scores
 from aftersend.web import composing, reading, templates
 from aftersend.web.administration import change
 from aftersend.web.calls import Answer, Call, Parameter
@@ -87,7 +87,8 @@ async def _of_list(call: Call, name: str) -> tuple[Forecast, list[tuple[int, str
 async def _forecast(call: Call, addresses: Sequence[str]) -> Forecast:
     desk = call.desk
     known = await desk.store.ask(forecasting.known_of, call.account_id, addresses, desk.clock())
-    return await Forecaster(desk.resolver, desk.clock).forecast(addresses, known)
+    outcomes = await desk.store.ask(scores.outcomes, call.account_id)
+    return await Forecaster(desk.resolver, desk.clock).forecast(addresses, known, outcomes=outcomes)
 
 
 def _wanted(call: Call) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aftersend.web import score, score_shapes, shapes
+from aftersend.web import quality, quality_shapes, score, score_shapes, shapes
 from aftersend.web.calls import Route
 from aftersend.web.messages import MIME
 
@@ -43,5 +43,45 @@ SCORE = (
         "admin",
         gives=score_shapes.ListCleaned,
         problems=(404,),
+    ),
+    Route(
+        "POST",
+        "/v1/broadcasts/{id}/score",
+        "foreseeBroadcast",
+        quality.foresee,
+        "Score a broadcast before it is started: its message, as its first recipient gets it, and its audience. Kept.",
+        "Quality",
+        "send",
+        gives=quality_shapes.BroadcastForecastOut,
+        problems=(404, 422, 503),
+    ),
+    Route(
+        "GET",
+        "/v1/broadcasts/{id}/score",
+        "getBroadcastScore",
+        quality.of_broadcast,
+        "Return what was forecast of a broadcast beside what became of it.",
+        "Quality",
+        gives=quality_shapes.BroadcastScoreOut,
+        problems=(404,),
+    ),
+    Route(
+        "GET",
+        "/v1/domains/{name}/score",
+        "getDomainScore",
+        quality.of_domain,
+        "Return the score of a sending domain over thirty days, by day, and what moved it.",
+        "Quality",
+        gives=quality_shapes.DomainScoreOut,
+        problems=(404,),
+    ),
+    Route(
+        "GET",
+        "/v1/score/calibration",
+        "getCalibration",
+        quality.calibration,
+        "Return how well forecasts were met, and what was learned from it.",
+        "Quality",
+        gives=quality_shapes.CalibrationOut,
     ),
 )

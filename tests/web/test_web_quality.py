@@ -1,0 +1,76 @@
+"""Broadcasts scored before and after, domains over time, and what is learned, over HTTP."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from aftersend.web import quality_shapes as shapes
+
+MESSAGE = {
+    "from": "Shop <news@example.com>",
+    "subject": "What is new, {{ name }}",
+    "html": "<html lang='en'><title>News</title><p>Dear {{ name }}, this is new in the shop this week.</p>"
+    "<p>Shop, 12 Market Street, Dublin. <a href='https://www.example.com/leave'>Unsubscribe</a></p>",
+    "text": "Dear {{ name }}, this is new in the shop this week. Shop, 12 Market Street, Dublin. Unsubscribe.",
+}
+
+
+@pytest.fixture
+def draft(house):
+    """A draft to a list with one that will bounce, in an account that has the domain."""
+    client = house.client()
+    client.post("/v1/domains", json={"name": "example.com"})
+    client.post("/v1/lists", json={"name": "news"})
+    for name in ("Ann", "Bob"):
+        spot = {"address": f"{name}@example.net"}
+        client.post("/v1/contacts", json={"name": name, "addresses": [spot], "lists": ["news"]})
+    made = client.post("/v1/broadcasts", json={"name": "News", "lists": ["news"], "message": MESSAGE})
+    assert made.status_code == 201, made.text
+    return client, made.json()["id"]
+
+
+def test_a_draft_is_scored_with_its_audience(draft):
+    """As its first recipient gets it; the forecast is kept."""
+    client, broadcast = draft
+    answer = client.post(f"/v1/broadcasts/{broadcast}/score")
+    assert answer.status_code == 200, answer.text
+    told = msgspec.convert(answer.json(), shapes.BroadcastForecastOut)
+    found = {finding.id for finding in told.message.findings}
+    assert not found & {"no-list-id", "no-feedback-id", "unresolved-tag", "domain-not-ours", "no-unsubscribe-link"}, (
+        found
+    )
+    assert (told.recipients.addresses, [each.id for each in told.recipients.signals]) == (2, ["unknown-domain"])
+    kept = msgspec.convert(client.get(f"/v1/broadcasts/{broadcast}/score").json(), shapes.BroadcastScoreOut)
+    assert kept.forecast is not None
+    assert (kept.state, kept.forecast.score, kept.results) == ("draft", told.score, None)
+    assert 1.9 <= kept.forecast.expected_bounces <= 2
+
+
+def test_a_draft_without_an_audience_is_not_scored(house):
+    """What is missing is named."""
+    client = house.client()
+    made = client.post("/v1/broadcasts", json={"name": "News", "message": MESSAGE}).json()["id"]
+    answer = client.post(f"/v1/broadcasts/{made}/score")
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "#/lists")
+    assert house.client(account_id=2).post(f"/v1/broadcasts/{made}/score").status_code == 404
+
+
+def test_a_domain_is_scored_over_thirty_days(house):
+    """Without volume there is no score, and it is said why."""
+    client = house.client()
+    client.post("/v1/domains", json={"name": "example.com"})
+    client.post("/v1/messages", json={"from": "a@example.com", "to": ["ann@example.net"], "subject": "x", "text": "x"})
+    answer = client.get("/v1/domains/example.com/score")
+    assert answer.status_code == 200, answer.text
+    told = msgspec.convert(answer.json(), shapes.DomainScoreOut)
+    assert (told.score, told.mailed, len(told.days), told.previous) == (None, 0, 30, None)
+    assert any("nothing is scored" in remark for remark in told.remarks)
+    assert client.get("/v1/domains/nobody.example/score").status_code == 404
+
+
+def test_calibration_begins_with_what_is_believed(house):
+    """Nothing was learned yet: what is used is what was believed at first."""
+    told = msgspec.convert(house.client().get("/v1/score/calibration").json(), shapes.CalibrationOut)
+    assert told.broadcasts == []
+    assert all(signal.prior == signal.used and signal.mailed == 0 for signal in told.signals)
