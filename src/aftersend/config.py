@@ -114,6 +114,16 @@ class WebSettings(Struct, frozen=True, forbid_unknown_fields=True):
     metrics_token: Annotated[str, _doc("What Prometheus must show at `/metrics`; empty: no metrics are offered.")] = ""
 
 
+class WebhooksSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where events may be sent to."""
+
+    allow_networks: Annotated[
+        tuple[str, ...],
+        _doc("Networks inside that webhooks may reach, such as `10.1.0.0/16`; else only the public internet."),
+    ] = ()
+    allow_http: Annotated[bool, _doc("Whether webhooks may go over plain `http` to the public internet.")] = False
+
+
 class DeliverySettings(Struct, frozen=True, forbid_unknown_fields=True):
     """How mail goes out."""
 
@@ -214,6 +224,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     delivery: DeliverySettings = DeliverySettings()
     dns: DnsSettings = DnsSettings()
     tracking: TrackingSettings = TrackingSettings()
+    webhooks: WebhooksSettings = WebhooksSettings()
     retention: RetentionSettings = RetentionSettings()
     engines: EnginesSettings = EnginesSettings()
     log: LogSettings = LogSettings()

@@ -26,6 +26,7 @@ from aftersend.ledger.facts import Fact
 from aftersend.ledger.reasons import Reason, pair
 from aftersend.store import Engine, Store, accounts, record
 from aftersend.store.queue import Stage
+from aftersend.webhooks.guard import Allowance, Guard
 
 HELLO = {"from": "Shop <shop@example.com>", "to": ["Ann <ann@example.net>"], "subject": "Hello", "text": "Hi"}
 
@@ -44,6 +45,11 @@ class NoNames:
     async def addresses(self, host: str) -> SimpleNamespace:
         """No address."""
         return SimpleNamespace(name=host, addresses=())
+
+
+async def some_names(host: str) -> list[str]:
+    """A DNS with two names for webhooks: one on the public internet, one that leads inside."""
+    return {"hooks.example.com": ["93.184.216.34"], "inside.example.com": ["10.0.0.1"]}.get(host, [])
 
 
 class House:
@@ -98,6 +104,7 @@ class House:
             scorer=Scorer(
                 NoNames(), Panel([], self.now), Place("mx.example.org", "mx.example.org"), lambda: self.now()
             ),
+            guard=Guard(some_names, Allowance.of(["127.0.0.0/8"])),
         )
         await self._refresh()
         self.server = await web.serve(web.application(self.desk), [("127.0.0.1", 0)])

@@ -10,7 +10,7 @@ from aftersend import clock
 from aftersend.app.service import Service
 from aftersend.errors import AftersendError, TryLater
 from aftersend.logs import Logger
-from aftersend.store import feed, hits, nodes, retention, returned, sites, standings
+from aftersend.store import feed, hits, hooks, nodes, retention, returned, sites, standings
 
 log = Logger("app")
 
@@ -141,6 +141,12 @@ async def prune(service: Service) -> None:
                     standings.prune, before=service.clock() - STREAKS_KEPT_DAYS * clock.DAY
                 )
                 went["feed"] = await service.store.run(feed.prune, before=service.clock() - kept.events * clock.DAY)
+                went["attempts"] = await service.store.run(
+                    hooks.prune_attempts, before=service.clock() - kept.evidence * clock.DAY
+                )
+                went["given_up"] = await service.store.run(
+                    hooks.prune_given_up, before=service.clock() - kept.events * clock.DAY
+                )
                 removed += sum(went.values())
                 if not any(went.values()):
                     break

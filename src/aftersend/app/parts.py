@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aftersend import clock
-from aftersend.app import loops, visits
+from aftersend.app import loops, telling, visits
 from aftersend.app.service import Service
 from aftersend.config import Settings, address
 from aftersend.store import accounts
@@ -37,6 +37,7 @@ async def start(service: Service, parts: Sequence[str]) -> None:
     service.resolver = Resolver(service.clock, address(settings.dns.server) if settings.dns.server else None)
     service.panel = engines(settings, service.clock)
     service.closers.append(service.panel.close)
+    service.guard = telling.guard(settings, service.resolver)
     if "delivery" in parts and not settings.delivery.hold:
         _start_delivery(service)
     await service.refresh()
@@ -51,6 +52,8 @@ async def start(service: Service, parts: Sequence[str]) -> None:
         _start_broadcasts(service)
     if service.courier is not None:
         service.spawn(service.courier.run())
+    if "webhooks" in parts:
+        telling.start_webhooks(service)
     service.spawn(loops.beat(service))
     if "upkeep" in parts:
         service.spawn(loops.end_overdue(service))

@@ -52,6 +52,9 @@ async def practised(settings: Settings) -> AsyncIterator[Settings]:
                 opt_out=("transactional", "general", "broadcast"),
                 networks={**world.networks, **settings.tracking.networks},
             ),
+            webhooks=msgspec.structs.replace(
+                settings.webhooks, allow_networks=(*settings.webhooks.allow_networks, "127.0.0.0/8", "::1/128")
+            ),
             dns=msgspec.structs.replace(settings.dns, server=f"{world.dns[0]}:{world.dns[1]}"),
         )
     finally:

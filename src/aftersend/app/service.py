@@ -14,7 +14,7 @@ from aftersend.store import Engine, Store, accounts, nodes
 
 log = Logger("app")
 
-PARTS = ("smtp", "web", "treatment", "delivery", "returns", "tracking", "upkeep")
+PARTS = ("smtp", "web", "treatment", "delivery", "returns", "tracking", "webhooks", "upkeep")
 
 
 @dataclass
@@ -41,6 +41,8 @@ class Service:
     resolver: Any = None
     panel: Any = None
     """The spam filters of this installation; there may be none."""
+    guard: Any = None
+    webhooks: Any = None
     tasks: list[asyncio.Task[Any]] = field(default_factory=list)
     closers: list[Callable[[], Coroutine[Any, Any, None]]] = field(default_factory=list)
 

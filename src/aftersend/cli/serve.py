@@ -16,7 +16,10 @@ from aftersend.errors import SettingsError
     "--practice", is_flag=True, help="Add the practice world and route all mail to it: nothing leaves the machine."
 )
 @click.option(
-    "--only", metavar="PART,…", default="", help="Run only these parts: smtp, web, treatment, delivery, upkeep."
+    "--only",
+    metavar="PART,…",
+    default="",
+    help="Run only these parts: smtp, web, treatment, delivery, returns, webhooks, upkeep.",
 )
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that deliver.")
 @config_option

@@ -30,6 +30,7 @@ _VERBS = {
     "refusals": ("refusals", "Submissions that got an error reply."),
     "events": ("events", "What happens to the mail, as it happens, for people and programs."),
     "queue": ("queue", "What waits: look, hold, release, retry, cancel, reschedule."),
+    "webhook": ("webhook", "Tell other systems what happens: make, test, pause, replay."),
     "suppress": ("suppress", "Addresses that are not mailed."),
     "returns": ("returns", "What came back: read a directory of it, see what nobody understood, teach."),
     "contact": ("contact", "People and their addresses: import, export, look, remove."),

@@ -17,7 +17,7 @@ from aftersend.ledger.conservation import is_ended
 from aftersend.ledger.events import Event, fold_bits
 from aftersend.ledger.explain import Explanation, explain
 from aftersend.ledger.facts import Facts, Phase
-from aftersend.policy.wanted import Wanted, types
+from aftersend.ledger.wanted import Wanted, types
 from aftersend.reports.log import leases_of
 from aftersend.reports.search import instant
 from aftersend.reports.telling import Row, event, parsed, waiting
@@ -32,7 +32,7 @@ PARTS_AT_ONCE = 10
 """So many parts are looked through at once for events that are wanted."""
 
 Wants = Callable[[str, str, Sequence[str]], bool]
-"""Says by an event's type, its stream and its tags whether it is wanted; `policy.wanted` makes these."""
+"""Says by an event's type, its stream and its tags whether it is wanted; `ledger.wanted` makes these."""
 
 
 @dataclass(frozen=True, slots=True)

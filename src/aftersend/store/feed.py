@@ -28,6 +28,7 @@ from aftersend.store.schema.hooks import feed, marks
 Row = tuple[Any, ...]
 
 BELL = "events"
+"""Rung for each account by itself, see `bell_of`."""
 PAGE = 1024
 """So many events stand in one row at the most."""
 IN_ONE_TRANSACTION = 1 << 20
@@ -57,6 +58,11 @@ class Noted:
     key: int
 
 
+def bell_of(account_id: int) -> str:
+    """Name the bell that is rung when something happened to an account's mail."""
+    return f"{BELL}.{account_id}"
+
+
 # ---- writing -------------------------------------------------------------------------------------------------------
 
 
@@ -72,12 +78,12 @@ def append(connection: Connection, happened: Sequence[Row]) -> None:
     if noted is None:
         noted = connection.info["noted"] = {}
         before_commit(connection, "feed", _write)
-    if readers.there:
-        ring(connection, BELL)
     for row in happened:
         known = noted.get(row[0])
         if known is None:
             noted[row[0]] = [row]
+            if readers.there:
+                ring(connection, bell_of(row[0]))
         else:
             known.append(row)
 

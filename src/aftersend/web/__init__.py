@@ -79,6 +79,7 @@ async def start(service: Any, suppression: SuppressionRules, scorer: Any = None)
         refresh=service.refresh,
         secret=service.secret,
         resolver=resolver,
+        guard=service.guard,
         suppression=suppression,
         stopping=service.stopping,
         scorer=scorer,

@@ -59,6 +59,8 @@ class Desk:
     """Reads again what the hot paths keep in memory, after streams or domains were changed."""
     secret: Any = None
     """The installation's secret, which seals signing keys."""
+    guard: Any = None
+    """Decides whether a webhook's URL may be asked."""
     resolver: Any = None
     """Answers questions of names, for the check of a sending domain."""
     scorer: Any = None

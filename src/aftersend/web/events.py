@@ -103,7 +103,7 @@ async def _lines(call: Call, asked: stream.Asked, after: int) -> AsyncGenerator[
 async def _follow(call: Call, asked: stream.Asked, after: int) -> AsyncGenerator[bytes, None]:
     """Push events as they come, until the client goes or the service stops."""
     desk, account = call.desk, call.account_id
-    bell = desk.store.bell(feed.BELL)
+    bell = desk.store.bell(feed.bell_of(account))
     desk.followers[account] += 1
     feed.readers.there = True
     try:
@@ -129,7 +129,7 @@ async def _follow(call: Call, asked: stream.Asked, after: int) -> AsyncGenerator
             await _wait(desk.stopping, bell)
     finally:
         desk.followers[account] -= 1
-        desk.store.unhook(feed.BELL, bell)
+        desk.store.unhook(feed.bell_of(account), bell)
 
 
 async def _part_or_none(call: Call, asked: stream.Asked, after: int) -> stream.Part | None:

@@ -27,7 +27,15 @@ _SAYS = {
     503: "Not just now; nothing was kept.",
     507: "The disk is full; nothing was kept.",
 }
-_IDS = {"ret": "returns", "dlv": "deliveries", "msg": "messages", "key": "keys", "con": "contacts", "brd": "broadcasts"}
+_IDS = {
+    "ret": "returns",
+    "dlv": "deliveries",
+    "msg": "messages",
+    "key": "keys",
+    "con": "contacts",
+    "brd": "broadcasts",
+    "whk": "webhooks",
+}
 
 
 def document(routes: Sequence[Route], version: str, url: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
@@ -178,6 +178,13 @@ def whole_number(text: str, name: str, *, least: int, most: int) -> int:
             code="invalid-limit" if name == "limit" else None,
         )
     return int(text)
+
+
+def one_of(text: str, name: str, words: Sequence[str]) -> str:
+    """Read one of a few words of a query. Raise BadField."""
+    if text not in words:
+        raise BadField(f"#/{name}", f"{name} is {' or '.join(words)}, not {text[:40]!r}.")
+    return text
 
 
 def truth(text: str, name: str) -> bool:

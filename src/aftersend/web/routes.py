@@ -16,6 +16,7 @@ from aftersend.web.moderation_routes import MODERATION
 from aftersend.web.returns_routes import RETURNS
 from aftersend.web.score_routes import SCORE
 from aftersend.web.templates_routes import TEMPLATES
+from aftersend.web.webhooks_routes import WEBHOOKS
 
 _ENVELOPE = (
     Parameter("from", "The envelope's sender.", example="shop@example.com"),
@@ -579,6 +580,7 @@ ROUTES: tuple[Route, ...] = (
     *RETURNS,
     *SCORE,
     *TEMPLATES,
+    *WEBHOOKS,
     *_OPEN,
     *_PAGES,
 )

@@ -619,6 +619,7 @@ class RecordOut(Out):
 RecordPage = page_of(RecordOut)
 
 EXAMPLES: dict[str, Any] = {
+    "makeWebhook": {"url": "https://hooks.example.com/mail", "events": ["delivery.bounced"]},
     "send": {
         "from": "Shop <shop@example.com>",
         "to": ["Ann <ann@example.net>"],
