@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from aftersend.web.console import condition, keyring, me, sending_domains, suppressed, team, waiting
+from aftersend.web.console import condition, keyring, me, moderated, purse, sending_domains, suppressed, team, waiting
 from aftersend.web.console.visits import Page
 
 KEEPING: tuple[Page, ...] = (
     Page("GET", "/queue", waiting.show),
     Page("POST", "/queue", waiting.act),
+    Page("GET", "/moderation", moderated.show),
+    Page("POST", "/moderation", moderated.decide, "moderate"),
+    Page("POST", "/moderation/policy", moderated.set_policy, "admin"),
+    Page("GET", "/moderation/{id}", moderated.one),
+    Page("GET", "/moderation/{id}/preview", moderated.preview),
+    Page("GET", "/credits", purse.show),
+    Page("POST", "/credits/{verb}", purse.change, "admin"),
     Page("GET", "/suppressions", suppressed.show),
     Page("POST", "/suppressions", suppressed.add, "admin"),
     Page("POST", "/suppressions/remove", suppressed.remove, "admin"),

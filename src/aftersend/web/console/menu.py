@@ -49,6 +49,8 @@ MENU = (
         "Keep in order",
         (
             Item("Queue", "/queue", "queue", key="q"),
+            Item("Moderation", "/moderation", "moderate", key="m"),
+            Item("Credits", "/credits", "star"),
             Item("Suppressions", "/suppressions", "ban", key="u"),
             Item("Refusals", "/refusals", "cross"),
         ),

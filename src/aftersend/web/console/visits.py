@@ -18,6 +18,7 @@ import msgspec
 from aftersend.control import people as rules_for_people
 from aftersend.control.people import ALLOWED, Doorkeeper
 from aftersend.errors import NotAllowed, Unauthenticated
+from aftersend.store import accounts
 from aftersend.store.accounts import Key
 from aftersend.store.people import Session
 from aftersend.web.calls import Answer, Call
@@ -55,7 +56,9 @@ class Visit(Call):
     def key(self) -> Key:
         """The person, in the form in which the API knows who asks; there is no such key in the store."""
         one = self.someone
-        scopes = ("read", *(("send",) if self.may("send") else ()), *(("admin",) if self.may("admin") else ()))
+        runs = self.is_operator and (self.may("moderate") or self.may("admin"))
+        held = (("send", self.may("send")), ("admin", self.may("admin")), ("operate", runs))
+        scopes = ("read", *(name for name, is_held in held if is_held))
         return Key(one.account_id, 0, one.user.email, "", scopes, (), one.created_us, one.seen_us, None)
 
     @property
@@ -75,6 +78,11 @@ class Visit(Call):
         """Who checks passwords."""
         assert self.doorkeeper is not None
         return self.doorkeeper
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether this is the first account, which belongs to those who run the installation."""
+        return self.account_id == accounts.FIRST_ACCOUNT
 
     def may(self, what: str) -> bool:
         """Say whether the person may do something, as `control.people.ALLOWED` names it."""
