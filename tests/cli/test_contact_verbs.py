@@ -43,3 +43,13 @@ def test_people_come_in_and_go_out(verb: Run, tmp_path: Path) -> None:
     assert verb("contact", "show", shown).status == NOTHING
     assert verb("list", "remove", "letter").status == DONE
     assert verb("contact", "list", "cat@").status == NOTHING
+
+
+def test_a_person_is_erased(verb: Run) -> None:
+    """By an address or by the contact; an address of which nothing is known is no fault."""
+    made = verb("contact", "add", "eve@example.net", "eva@example.net", "--json").rows[0]["id"]
+    said = verb("contact", "erase", "EVA@example.net", "--yes")
+    assert (said.status, "1 contacts" in said.out) == (DONE, True), said.err
+    assert verb("contact", "show", made).status == NOTHING
+    assert verb("contact", "erase", "eve@example.net", "--yes").status == NOTHING
+    assert verb("contact", "erase", made, "--yes").status == NOTHING

@@ -96,6 +96,34 @@ def remove(place: Any, contact_ids: tuple[str, ...]) -> None:
         say(f"{contact_id} is forgotten.")
 
 
+@contact.command()
+@click.argument("person", metavar="ADDRESS|ID")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@place_option
+def erase(place: Any, person: str, yes: bool, as_json: bool) -> None:
+    """Erase a person everywhere: contact, addresses in the log, what was said to him, every evidence. It cannot be undone.
+
+    What waits is cancelled. What is counted stays; suppressions stay as hashes, so that nobody who opted out is written to again.
+    """
+    if not yes:
+        click.confirm(f"Erase {person} for good?", abort=True, err=True)
+    done = place.ask("POST", "/v1/erasures", json={"address" if "@" in person else "contact_id": person})
+    if as_json:
+        emit(done)
+    else:
+        parts = [
+            f"{done[name]} {name}" for name in ("contacts", "deliveries", "messages", "suppressions") if done[name]
+        ]
+        say(f"Erased: {', '.join(parts) or 'nothing was known'}; {done['cancelled']} that waited were cancelled.")
+        if done["later"]:
+            note(f"{done['later']} are still being sent, to others too. Do this again later.")
+    if done["later"]:
+        raise Ended(PARTLY)
+    if not any(done[name] for name in ("contacts", "deliveries", "suppressions")):
+        raise Ended(NOTHING)
+
+
 @contact.command("import")
 @click.argument("file", type=click.File("rb"), default="-")
 @click.option("--list", "list_name", metavar="NAME", help="Put everybody on this list too.")

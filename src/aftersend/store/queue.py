@@ -18,6 +18,7 @@ from aftersend.clock import Instant
 from aftersend.store import turns
 from aftersend.store.engine import Statement, many, query, rows, run
 from aftersend.store.schema import deliveries, messages, queue, suppressions
+from aftersend.store.suppressions import HIDDEN, hidden
 
 
 class Stage(IntEnum):
@@ -227,6 +228,23 @@ PROBE_LASTS_US = 7 * 24 * 3600 * 1_000_000
 _ANY_SUPPRESSION = query(select(suppressions.c.folded).limit(literal_column("1")))
 
 
+_ANY_HIDDEN = query(
+    select(suppressions.c.folded)
+    .where(
+        suppressions.c.account_id == bindparam("account"),
+        suppressions.c.folded >= bindparam("first"),
+        suppressions.c.folded < bindparam("beyond"),
+    )
+    .limit(literal_column("1")),
+    "account", "first", "beyond",
+)  # fmt: skip
+
+
+def keeps_hidden(connection: Connection, account_id: int) -> bool:
+    """Whether an account has suppressions of addresses that were erased, which are known by their hashes."""
+    return bool(rows(connection, _ANY_HIDDEN, (account_id, HIDDEN, HIDDEN + "g")))
+
+
 def claim_for_treatment(connection: Connection, requests: Sequence[ClaimRequest]) -> list[list[Claim]]:
     """As `claim`, and each item knows whether its recipient is suppressed at this moment.
 
@@ -235,19 +253,32 @@ def claim_for_treatment(connection: Connection, requests: Sequence[ClaimRequest]
     taken = claim(connection, requests)
     if not rows(connection, _ANY_SUPPRESSION):
         return taken
+    is_hidden: dict[int, bool] = {}
     for request, found in zip(requests, taken, strict=True):
         for item in found:
-            for stream, cause, origin, until, *probe in rows(connection, _SUPPRESSED, (item.account_id, item.folded)):
-                if stream not in ("", item.stream):
-                    continue
-                if origin == "learned" and until is not None and until <= request.now:
-                    until = _probed(connection, item, stream, probe, request.now)
-                if _outlasts(until, request.now, item):
-                    item.suppressed, item.suppression_origin, item.suppressed_until = cause, origin, until
+            account = item.account_id
+            if account not in is_hidden:
+                is_hidden[account] = keeps_hidden(connection, account)
+            _look_up(connection, item, item.folded, request.now)
+            if is_hidden[account]:
+                _look_up(connection, item, hidden(account, item.folded), request.now)
     return taken
 
 
-def _probed(connection: Connection, item: Claim, stream: str, probe: list[int | None], now: Instant) -> Instant:
+def _look_up(connection: Connection, item: Claim, folded: str, now: Instant) -> None:
+    """Note the entry that stops an item for longest among those of an address."""
+    for stream, cause, origin, until, *probe in rows(connection, _SUPPRESSED, (item.account_id, folded)):
+        if stream not in ("", item.stream):
+            continue
+        if origin == "learned" and until is not None and until <= now:
+            until = _probed(connection, item, folded, stream, probe, now)
+        if _outlasts(until, now, item):
+            item.suppressed, item.suppression_origin, item.suppressed_until = cause, origin, until
+
+
+def _probed(
+    connection: Connection, item: Claim, folded: str, stream: str, probe: list[int | None], now: Instant
+) -> Instant:
     """Let this delivery through if it is the one to see how things are (0), or say until when it is stopped."""
     probe_id, until = probe
     if probe_id == item.delivery_id:
@@ -255,7 +286,7 @@ def _probed(connection: Connection, item: Claim, stream: str, probe: list[int | 
     if until is not None and until > now:
         return until
     ends = now + PROBE_LASTS_US
-    is_first = run(connection, _PROBE, (item.delivery_id, ends, item.account_id, item.folded, stream, now))
+    is_first = run(connection, _PROBE, (item.delivery_id, ends, item.account_id, folded, stream, now))
     return 0 if is_first else ends
 
 

@@ -34,7 +34,7 @@ from aftersend.store.engine import (
     run,
     upsert,
 )
-from aftersend.store.queue import BELL, Stage
+from aftersend.store.queue import BELL, Stage, keeps_hidden
 from aftersend.store.schema import (
     audience,
     bodies,
@@ -48,6 +48,7 @@ from aftersend.store.schema import (
     suppressions,
     tracking,
 )
+from aftersend.store.suppressions import hidden
 
 Row = tuple[Any, ...]
 
@@ -205,11 +206,15 @@ def _suppressed(connection: Connection, fresh: Sequence[Submission]) -> frozense
     wanted: dict[int, list[str]] = {}
     for s in fresh:
         wanted.setdefault(s.account_id, []).extend(e.folded for e in s.entries)
-    return frozenset(
-        (account_id, folded)
-        for account_id, addresses in wanted.items()
-        for (folded,) in rows(connection, _LISTED, (account_id, packed(connection, addresses)))
-    )
+    found: set[tuple[int, str]] = set()
+    for account_id, addresses in wanted.items():
+        names = dict.fromkeys(addresses)
+        shown = {name: name for name in names}
+        if keeps_hidden(connection, account_id):
+            shown |= {hidden(account_id, name): name for name in names}
+        listed = rows(connection, _LISTED, (account_id, packed(connection, list(shown))))
+        found.update((account_id, shown[folded]) for (folded,) in listed)
+    return frozenset(found)
 
 
 _ANY_SUPPRESSION = query(select(suppressions.c.folded).limit(literal_column("1")))

@@ -5,6 +5,7 @@ An address stands on a list for one stream, or for all (stream ''). Why it stand
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,9 +17,16 @@ from aftersend.errors import NotFound
 from aftersend.store.engine import upsert
 from aftersend.store.schema import streaks, suppressions
 
+HIDDEN = "sha256:"
+"""Begins what stands in place of an address that was erased."""
 LEARNED = "learned"
 CONFIGURED = "configured"
 ALL_STREAMS = ""
+
+
+def hidden(account_id: int, folded: str) -> str:
+    """Return what stands for an address that was erased: enough to know it again, not to read it."""
+    return HIDDEN + hashlib.sha256(f"{account_id}:{folded}".encode()).hexdigest()
 
 
 def put(
@@ -71,7 +79,8 @@ def remove(connection: Connection, account_id: int, folded: str, *, stream: str 
 
     Raise NotFound if it was on none.
     """
-    doomed = delete(suppressions).where(suppressions.c.account_id == account_id, suppressions.c.folded == folded)
+    both = (folded, hidden(account_id, folded))
+    doomed = delete(suppressions).where(suppressions.c.account_id == account_id, suppressions.c.folded.in_(both))
     if stream is not None:
         doomed = doomed.where(suppressions.c.stream == stream)
     gone = int(connection.execute(doomed).rowcount)
@@ -82,10 +91,10 @@ def remove(connection: Connection, account_id: int, folded: str, *, stream: str 
 
 
 def why(connection: Connection, account_id: int, folded: str) -> list[dict[str, Any]]:
-    """Return every entry for an address, with its evidence; empty when it may be mailed."""
+    """Return every entry for an address, with its evidence, also of one that was erased; empty when it may be mailed."""
     found = connection.execute(
         select(suppressions)
-        .where(suppressions.c.account_id == account_id, suppressions.c.folded == folded)
+        .where(suppressions.c.account_id == account_id, suppressions.c.folded.in_((folded, hidden(account_id, folded))))
         .order_by(suppressions.c.stream)
     )
     return [_entry(row) for row in found]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from aftersend import ids
 from aftersend.broadcasts import contacts as contents
 from aftersend.broadcasts import importing
+from aftersend.control import erasing
 from aftersend.errors import BadField
 from aftersend.store import contacts, mailing_lists
 from aftersend.store.contacts import Person
 from aftersend.web import lists, reading
 from aftersend.web.administration import change
 from aftersend.web.calls import Answer, Call, Parameter
-from aftersend.web.contacts_shapes import ContactIn, ListIn
+from aftersend.web.contacts_shapes import ContactIn, ErasureIn, ListIn
 from aftersend.web.problems import BadRequest
 
 CSV = "text/csv"
@@ -77,6 +78,19 @@ async def remove(call: Call) -> Answer:
     """Forget a contact."""
     await change(call, "removed a contact", call.path["id"], contacts.remove, _id(call))
     return Answer(None, 204)
+
+
+async def erase(call: Call) -> Answer:
+    """Erase a person everywhere: contact, addresses in the log, what was said, every evidence."""
+    asked = reading.convert(reading.json(call.body), ErasureIn)
+    if (asked.address is None) == (asked.contact_id is None):
+        raise BadField("#/address", "Give address or contact_id, one of them.", code="missing-field")
+    number = None if asked.contact_id is None else ids.read("con", asked.contact_id)
+    done = await erasing.erase(
+        call.desk.store, call.desk.clock, call.desk.ids, call.account_id, by=call.who, text=asked.address or "",
+        contact_id=number,
+    )  # fmt: skip
+    return Answer(done.as_dict())
 
 
 async def take_in(call: Call) -> Answer:

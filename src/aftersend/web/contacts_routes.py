@@ -81,6 +81,19 @@ CONTACTS = (
         problems=(404,),
     ),
     Route(
+        "POST",
+        "/v1/erasures",
+        "erasePerson",
+        contacts.erase,
+        "Erase a person everywhere: contact, addresses in the log, what was said to him, every evidence. What waits is cancelled; "
+        "what is counted stays; suppressions stay as hashes.",
+        "Contacts",
+        "admin",
+        shapes.ErasureIn,
+        gives=shapes.Erasure,
+        problems=(404, 415, 422),
+    ),
+    Route(
         "GET",
         "/v1/lists",
         "listLists",

@@ -53,6 +53,29 @@ class Contact(Out):
     changed_at: str
 
 
+class ErasureIn(In):
+    """Who is to be erased: by an address, or by the contact."""
+
+    address: Annotated[
+        str | None, Meta(description="An address; a contact that has it is erased with all addresses.")
+    ] = None
+    contact_id: Annotated[str | None, Meta(description="A contact, with all addresses.")] = None
+
+
+class Erasure(Out):
+    """What was erased."""
+
+    contacts: int
+    addresses: Annotated[int, Meta(description="How many addresses the person has.")]
+    cancelled: Annotated[int, Meta(description="How many deliveries waited, and were cancelled.")]
+    deliveries: Annotated[int, Meta(description="From how many rows of the log the address was taken.")]
+    messages: Annotated[int, Meta(description="How many messages were emptied of what names the person.")]
+    suppressions: Annotated[int, Meta(description="How many suppressions are now kept as a hash.")]
+    later: Annotated[
+        int, Meta(description="What cannot be erased yet, since it is being sent, to others too: ask again later.")
+    ]
+
+
 class ImportFault(Out):
     """A row of a file that was left out."""
 
