@@ -36,6 +36,7 @@ PAGES = {
     "domain": "/console/domains/paper-and-ink.example",
     "streams": "/console/streams",
     "keys": "/console/keys",
+    "webhooks": "/console/webhooks",
     "people": "/console/people",
     "me": "/console/me",
     "health": "/console/health",

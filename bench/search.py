@@ -108,7 +108,7 @@ def written(
     if Fact.DEFERRED in facts:
         values = {
             "account_id": account, "delivery_id": delivery, "stage": 2, "holder": 0, "tries": 1, "faults": 0,
-            "due_us": moment + MONTH, "expires_us": moment + 2 * MONTH, "site": domain, "waits": "retry",
+            "due_us": moment + MONTH, "expires_us": moment + 2 * MONTH, "site": domain, "waits": "retry", "lane": 0,
         }  # fmt: skip
         yield "queue", tuple(values.get(column.name) for column in schema.queue.columns)
 

@@ -193,3 +193,23 @@ def test_health_and_refusals_are_shown(house, owner):
     house.client().post("/v1/messages", json={"from": "a@example.com", "to": "nonsense", "subject": "x", "text": "y"})
     assert "In order" in owner.get("/console/health").text
     assert owner.get("/console/refusals").status_code == 200
+
+
+def test_a_webhook_is_made_paused_and_removed(house, owner):
+    """Its secret is shown once; a place that may not be asked is refused with the reason."""
+    form = {"url": "https://hooks.example.com/mail", "name": "Shop", "event": ["delivery.bounced"], **owner.word}
+    made = owner.post("/console/webhooks", data=form)
+    secret = re.search(r"whsec_[\w+/=]+", made.text)[0]
+    page = owner.get("/console/webhooks").text
+    assert secret not in page
+    number = re.search(r"/console/webhooks/(whk_\w+)", page)[1]
+    place = f"/console/webhooks/{number}"
+    for verb, shown in (("pause", "Paused"), ("resume", "In order"), ("rotate", "whsec_")):
+        answer = owner.post(f"{place}/{verb}", data=owner.word)
+        assert shown in (answer.text if answer.status_code == 200 else owner.get(place).text), verb
+    assert owner.post(f"{place}/explode", data=owner.word).status_code == 404
+    assert owner.post(f"{place}/remove", data=owner.word).status_code == 303
+    assert owner.get(place).status_code == 404
+    wrong = owner.post("/console/webhooks", data=form | {"url": "https://10.0.0.1/"})
+    assert wrong.status_code == 422
+    assert "checked" in wrong.text

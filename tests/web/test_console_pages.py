@@ -124,6 +124,7 @@ def test_nobody_sees_another_accounts_mail(house, client):
         "domains": "hidden.example",
         "contacts": contact,
         "templates": "hidden",
+        "webhooks": owner.post("/v1/webhooks", json={"url": "https://hooks.example.com/s"}).json()["id"],
     }
     word = csrf(client.get("/console/log"))
     for page in PAGES:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from aftersend.web.console import condition, keyring, me, moderated, purse, sending_domains, suppressed, team, waiting
+from aftersend.web.console import (
+    condition,
+    hooked,
+    keyring,
+    me,
+    moderated,
+    purse,
+    sending_domains,
+    suppressed,
+    team,
+    waiting,
+)
 from aftersend.web.console.visits import Page
 
 KEEPING: tuple[Page, ...] = (
@@ -29,6 +40,10 @@ KEEPING: tuple[Page, ...] = (
     Page("GET", "/keys", keyring.show, "admin"),
     Page("POST", "/keys", keyring.make, "admin"),
     Page("POST", "/keys/{id}/revoke", keyring.revoke, "admin"),
+    Page("GET", "/webhooks", hooked.show, "admin"),
+    Page("POST", "/webhooks", hooked.make, "admin"),
+    Page("GET", "/webhooks/{id}", hooked.one, "admin"),
+    Page("POST", "/webhooks/{id}/{verb}", hooked.act, "admin"),
     Page("GET", "/people", team.show, "people"),
     Page("POST", "/people", team.invite, "people"),
     Page("POST", "/people/{id}/role", team.set_role, "people"),

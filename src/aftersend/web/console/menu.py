@@ -61,6 +61,7 @@ MENU = (
             Item("Domains", "/domains", "globe"),
             Item("Streams", "/streams", "streams"),
             Item("Keys", "/keys", "key", "admin"),
+            Item("Webhooks", "/webhooks", "link", "admin"),
             Item("People", "/people", "people", "people"),
         ),
     ),
