@@ -119,6 +119,7 @@ def test_nothing_of_another_account_is_seen_or_changed(house, route):
         "putSuppression",
         "saveTemplate",
         "countBounces",
+        "reportReadingBy",
     ):
         assert answer.status_code == 404, answer.text
     said = answer.text.replace('"secret":"whsec_', "")  # a webhook's own

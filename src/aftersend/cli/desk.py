@@ -70,6 +70,8 @@ async def at_desk(
             refuse_unverified=smtp.unverified_domains == "refuse",
         )  # fmt: skip
         await intake.refresh()
+        intake.tracking.url = here.settings.tracking.url.rstrip("/")
+        intake.tracking.opt_out = here.settings.tracking.opt_out
         intake.lifetimes = {name: hours * 3600 for name, hours in here.settings.delivery.lifetime_hours.items()}
         key = accounts.Key(here.account, 0, here.who, "", ("*",), (), 0, None, None)
         rules = Rules(here.settings.hostname, here.settings.return_domain, max_recipients=smtp.max_recipients)

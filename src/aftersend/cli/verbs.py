@@ -48,6 +48,8 @@ _VERBS = {
     "doctor": ("doctor", "What is wrong with this installation, and how to mend it."),
     "diagnose": ("diagnose", "Say what bounces and SMTP replies mean."),
     "score": ("score", "How good a message is before it is sent, and what to mend."),
+    "tracking": ("tracking", "Opens and clicks: visits, links, how much is tracked."),
+    "reading": ("tracking", "How mail was read: by people, proxies and machines."),
     "hits": ("hits", "Say whether people or machines opened and clicked."),
     "version": ("version", "Versions of Aftersend and of what it stands on."),
 }

@@ -21,7 +21,7 @@ from aftersend.errors import BadField, NotAllowed, SubmissionError, TooLarge
 from aftersend.ids import IdSource
 from aftersend.intake.tracking import Tracking
 from aftersend.mail import headers as mail_headers
-from aftersend.mail import instructions
+from aftersend.mail import instructions, tracked
 from aftersend.mail.compiled import FLAG_COMPILED, Compiled
 from aftersend.mail.tracked import Tracker
 from aftersend.policy import gates, pace, windows
@@ -245,7 +245,7 @@ class Intake:
             expires,
             None if key is None else (_checked_key(key), fingerprint),
             personal=personal,
-            links=[(account, message_id, *target) for target in tracker.targets] if tracker is not None else None,
+            links=_links(account, message_id, tracker, compiled),
             lane=turns.TRANSACTIONAL if stream.kind == "transactional" else turns.BULK,
             broadcast_id=request.broadcast_id,
         )
@@ -416,6 +416,14 @@ class Intake:
             *(f"{key}={value}" for key, value in sorted((request.metadata or {}).items())),
         ]
         return hashlib.sha256("\0".join(parts).encode("utf-8", "replace") + hashlib.sha256(body).digest()).digest()
+
+
+def _links(account: int, message_id: int, tracker: Tracker | None, compiled: Compiled | None) -> list[Any] | None:
+    """Return the rows of the links that have got a slot; in a text for the template engine some stay as they are."""
+    if tracker is None or compiled is None:
+        return None
+    slots = set(compiled.ours)
+    return [(account, message_id, *each) for each in tracker.targets if f"{tracked.CLICK}{each.number}" in slots]
 
 
 def _track(wanted: instructions.Instructions) -> dict[str, bool]:

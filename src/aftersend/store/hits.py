@@ -13,7 +13,7 @@ from aftersend.clock import Instant
 from aftersend.ledger.facts import Fact
 from aftersend.store.engine import Statement, among, insert_rows, many, packed, query, ring, rows, run, upsert
 from aftersend.store.schema import deliveries, events, messages
-from aftersend.store.schema.tracking import hits, labels, links, readings, unlabelled
+from aftersend.store.schema.tracking import followed, hits, labels, links, readings, unlabelled
 
 Row = tuple[Any, ...]
 BELL = "hits"
@@ -207,6 +207,15 @@ def _reading(engine_name: str) -> Any:
     )
 
 
+def _followed(engine_name: str) -> Any:
+    new = upsert(followed, engine_name)
+    return new.on_conflict_do_update(
+        index_elements=["account_id", "message_id", "number", "delivery_id"],
+        set_={name: getattr(new.excluded, name) for name in ("verdict", "first_us")},
+    )
+
+
+_FOLLOWED = Statement(_followed, *[column.name for column in followed.columns])
 _READING = Statement(_reading, *[column.name for column in readings.columns])
 _LOOKED_AT = Statement(
     delete(unlabelled).where(
@@ -237,6 +246,8 @@ class Looked:
     """Rows of `labels`, for the hits of which something else was thought before."""
     reading: Row | None
     """The row of `readings`."""
+    followed: list[Row]
+    """Rows of `followed`: each link that was followed, with the strongest verdict."""
     again_us: Instant | None
     """When to look again; None: when the next hit comes."""
 
@@ -245,6 +256,7 @@ def looked(connection: Connection, items: Sequence[Looked]) -> None:
     """Write down what was thought. What has got a new hit meanwhile stays to be looked at."""
     many(connection, _LABEL, [row for item in items for row in item.labels])
     many(connection, _READING, [item.reading for item in items if item.reading is not None])
+    many(connection, _FOLLOWED, sorted(row for item in items for row in item.followed))
     for item in items:
         place = (item.account_id, item.delivery_id, item.last_id)
         if item.again_us is None:

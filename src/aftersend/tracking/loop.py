@@ -65,7 +65,7 @@ class Labels:
                 made.append(read(each, origins, now=now, pace=self._pace))
             except Exception:
                 log.error("hits_not_read", delivery=each.delivery_id, traceback=traceback.format_exc())
-                again = Looked(each.account_id, each.delivery_id, each.last_id, [], None, now + 60 * MINUTE)
+                again = Looked(each.account_id, each.delivery_id, each.last_id, [], None, [], now + 60 * MINUTE)
                 made.append(Read(again, []))
         there = {(each.account_id, each.delivery_id) for each in found}
         gone = [place for place in places if place[:2] not in there]

@@ -55,12 +55,12 @@ def read(visited: Visited, origins: Mapping[str, Origin], *, now: Instant, pace:
     """Label the hits of a delivery and say what is to be written down, and when to look again."""
     kept = [hit for hit in visited.hits if hit.kind != "seen"]
     if not kept:
-        return Read(Looked(visited.account_id, visited.delivery_id, visited.last_id, [], None, None), [])
+        return Read(Looked(visited.account_id, visited.delivery_id, visited.last_id, [], None, [], None), [])
     latest = max(hit.at_us for hit in kept)
     if visited.delivered_us is None and now < latest + pace.after(SETTLED_AFTER):
         # Who comes before the server has answered is a scanner; but the answer may only be on its way to the store.
         again = now + max(pace.after(SECOND), 20_000)
-        return Read(Looked(visited.account_id, visited.delivery_id, visited.last_id, [], None, again), [])
+        return Read(Looked(visited.account_id, visited.delivery_id, visited.last_id, [], None, [], again), [])
     begins = visited.delivered_us if visited.delivered_us is not None else latest + SECOND
     hits = tuple(_hit(each, visited, origins.get(each.ip, NOWHERE), begins, pace) for each in kept)
     links = tuple(Link(str(number)) for number in visited.targets)
@@ -74,7 +74,7 @@ def read(visited: Visited, origins: Mapping[str, Origin], *, now: Instant, pace:
     is_read = labels.read == "yes" or _read_by_click(said, pace)
     looked = Looked(
         visited.account_id, visited.delivery_id, visited.last_id, rows, _reading(visited, said, labels, is_read=is_read),
-        _again(kept, now, pace),
+        _followed(visited, said), _again(kept, now, pace),
     )  # fmt: skip
     settled = [(hit, verdict) for hit, verdict in said if now >= hit.at_us + pace.after(SETTLED_AFTER)]
     return Read(looked, _steps(visited, settled, labels, now=now, pace=pace))
@@ -121,9 +121,20 @@ def _reading(visited: Visited, said: list[tuple[Kept, Label]], labels: Labels, *
     first_click = _first(said, "click", clicked)
     read_ = "yes" if is_read else labels.read
     return (
-        visited.account_id, visited.message_id, visited.delivery_id, opened, clicked, read_,
+        visited.account_id, visited.message_id, visited.delivery_id, visited.stream, visited.domain, opened, clicked, read_,
         None if first_open is None else first_open.at_us, None if first_click is None else first_click.at_us,
     )  # fmt: skip
+
+
+def _followed(visited: Visited, said: list[tuple[Kept, Label]]) -> list[tuple[Any, ...]]:
+    """Return each link that was followed with its strongest verdict, and when it was first followed so."""
+    rows = []
+    for number in {hit.number for hit, _ in said if hit.kind == "click"}:
+        of_link = [(hit, each) for hit, each in said if hit.kind == "click" and hit.number == number]
+        verdict = _strongest(of_link, "click")
+        first = min(hit.at_us for hit, each in of_link if each.verdict.value == verdict)
+        rows.append((visited.account_id, visited.message_id, number, visited.delivery_id, verdict, first))
+    return rows
 
 
 _STRENGTH = list(Verdict)

@@ -16,6 +16,7 @@ from aftersend.web.moderation_routes import MODERATION
 from aftersend.web.returns_routes import RETURNS
 from aftersend.web.score_routes import SCORE
 from aftersend.web.templates_routes import TEMPLATES
+from aftersend.web.tracking_routes import TRACKING
 from aftersend.web.webhooks_routes import WEBHOOKS
 
 _ENVELOPE = (
@@ -581,6 +582,7 @@ ROUTES: tuple[Route, ...] = (
     *SCORE,
     *TEMPLATES,
     *WEBHOOKS,
+    *TRACKING,
     *_OPEN,
     *_PAGES,
 )

@@ -620,6 +620,7 @@ RecordPage = page_of(RecordOut)
 
 EXAMPLES: dict[str, Any] = {
     "makeWebhook": {"url": "https://hooks.example.com/mail", "events": ["delivery.bounced"]},
+    "chooseTracking": {"mode": "off", "stream": "general"},
     "send": {
         "from": "Shop <shop@example.com>",
         "to": ["Ann <ann@example.net>"],

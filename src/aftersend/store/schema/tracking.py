@@ -69,6 +69,8 @@ readings = table(
     integer("account_id"),
     integer("message_id"),
     integer("delivery_id"),
+    words("stream", nullable=False),
+    words("domain", nullable=False),
     words("open", nullable=False),
     words("click", nullable=False),
     words("read", nullable=False),
@@ -78,6 +80,19 @@ readings = table(
     clustered=True,
 )
 """What follows from all hits of a delivery: the strongest verdict on its opens and on its clicks, whether it was read."""
+
+followed = table(
+    "followed",
+    integer("account_id"),
+    integer("message_id"),
+    small("number"),
+    integer("delivery_id"),
+    words("verdict", nullable=False),
+    integer("first_us"),
+    PrimaryKeyConstraint("account_id", "message_id", "number", "delivery_id"),
+    clustered=True,
+)
+"""Which recipients followed which link: the strongest verdict on it, and when first."""
 
 tracking_modes = table(
     "tracking_modes",

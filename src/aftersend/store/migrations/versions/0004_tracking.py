@@ -68,12 +68,25 @@ def upgrade() -> None:
         sa.Column("account_id", sa.BigInteger(), nullable=False),
         sa.Column("message_id", sa.BigInteger(), nullable=False),
         sa.Column("delivery_id", sa.BigInteger(), nullable=False),
+        sa.Column("stream", sa.Text(), nullable=False),
+        sa.Column("domain", sa.Text(), nullable=False),
         sa.Column("open", sa.Text(), nullable=False),
         sa.Column("click", sa.Text(), nullable=False),
         sa.Column("read", sa.Text(), nullable=False),
         sa.Column("opened_us", sa.BigInteger(), nullable=True),
         sa.Column("clicked_us", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("account_id", "message_id", "delivery_id", name=op.f("pk_readings")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "followed",
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("message_id", sa.BigInteger(), nullable=False),
+        sa.Column("number", sa.SmallInteger(), nullable=False),
+        sa.Column("delivery_id", sa.BigInteger(), nullable=False),
+        sa.Column("verdict", sa.Text(), nullable=False),
+        sa.Column("first_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", "message_id", "number", "delivery_id", name=op.f("pk_followed")),
         sqlite_with_rowid=False,
     )
     op.create_table(
