@@ -19,7 +19,7 @@ from aftersend.control.secret import installation_secret
 from aftersend.ids import IdSource
 from aftersend.ledger.facts import Fact
 from aftersend.mail import verp
-from aftersend.store import Engine, accounts, deliveries, rebuild, record, upgrade
+from aftersend.store import Engine, accounts, counting, rebuild, record, upgrade
 from aftersend.store.schema import events, returned, suppressions
 from given import ACCOUNT, delivery_ids, step, submission
 
@@ -138,7 +138,7 @@ def prove(node: NodeProcess) -> None:
         ).all()
         assert len(found) == DELIVERIES
         assert {number for _, number in found} == {1}
-        assert deliveries.counted(connection, ACCOUNT, kind="bounce") == {"Hard/Invalid recipient": DELIVERIES}
+        assert counting.counted(connection, ACCOUNT, kind="bounce") == {"Hard/Invalid recipient": DELIVERIES}
         entries = connection.execute(select(func.count()).select_from(suppressions)).scalar_one()
         assert entries == DELIVERIES
         assert not rebuild.rebuild(connection, write=False)

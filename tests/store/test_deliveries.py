@@ -17,7 +17,7 @@ from aftersend.ids import IdSource
 from aftersend.ledger.facts import Fact, Facts
 from aftersend.ledger.reasons import Reason
 from aftersend.ledger.vocabularies import delivery_results, life_cycle
-from aftersend.store import deliveries, record
+from aftersend.store import counting, deliveries, record
 from aftersend.store.deliveries import BounceWanted, Filter
 from given import ACCOUNT, START, Clock, again, delivery_ids, step, submission
 
@@ -293,7 +293,7 @@ def test_counted_by_hour_and_stream(read: Do, log: Rows) -> None:
     """Counters can be asked for a stream and for whole hours of creation."""
     for stream in ("transactional", "broadcast"):
         expected = sum(r["stream"] == stream for r in log)
-        assert read(deliveries.counted, ACCOUNT, kind="fact", stream=stream)["received"] == expected
+        assert read(counting.counted, ACCOUNT, kind="fact", stream=stream)["received"] == expected
     hour = START - START % HOUR + HOUR
     expected = sum(hour <= r["created_us"] < hour + HOUR for r in log)
-    assert read(deliveries.counted, ACCOUNT, kind="fact", since=hour, until=hour + HOUR)["received"] == expected
+    assert read(counting.counted, ACCOUNT, kind="fact", since=hour, until=hour + HOUR)["received"] == expected

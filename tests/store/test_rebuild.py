@@ -12,7 +12,7 @@ from aftersend.clock import HOUR
 from aftersend.ids import IdSource
 from aftersend.ledger.facts import Fact
 from aftersend.ledger.reasons import Reason
-from aftersend.store import deliveries, rebuild, record
+from aftersend.store import counting, deliveries, rebuild, record
 from aftersend.store.deliveries import Filter
 from aftersend.store.schema import counts
 from aftersend.store.schema import deliveries as delivery_table
@@ -42,7 +42,7 @@ def everything(read: Do) -> Any:
     """What is cached."""
     kinds = ("fact", "result", "life", "activity", "bounce")
     rows = [(r["id"], r["facts"], r["result"], r["life"]) for r in read(deliveries.page, ACCOUNT, Filter(), limit=100)]
-    return rows, {kind: read(deliveries.counted, ACCOUNT, kind=kind) for kind in kinds}
+    return rows, {kind: read(counting.counted, ACCOUNT, kind=kind) for kind in kinds}
 
 
 def test_what_was_recorded_folds_to_what_is_cached(read: Do, places: list[int]) -> None:
@@ -65,10 +65,10 @@ DAMAGE: dict[str, Callable[[list[int]], Any]] = {
     "a fact was made up": lambda i: update(delivery_table).where(delivery_table.c.id == i[3]).values(facts=Fact.OPENED.bit | 257),
     "a rank is wrong": lambda i: update(delivery_table).where(delivery_table.c.id == i[1]).values(result=0),
     "a step of the life cycle is wrong": lambda i: update(delivery_table).where(delivery_table.c.id == i[1]).values(life=1),
-    "a number is wrong": lambda i: update(counts).where(counts.c.word == "delivered").values(number=counts.c.number + 1),
+    "a number is wrong": lambda i: update(counts).where(counts.c.kind == "facts").values(number=counts.c.number + 1),
     "a number is missing": lambda i: delete(counts).where(counts.c.kind == "bounce"),
     "a number is made up": lambda i: insert(counts).values(
-        account_id=ACCOUNT, bucket_us=0, stream="x", kind="fact", word="opened", node=3, number=1
+        account_id=ACCOUNT, bucket_us=0, stream="x", kind="facts", word=str(Fact.OPENED.bit), node=3, number=1
     ),
 }  # fmt: skip
 

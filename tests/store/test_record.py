@@ -17,7 +17,7 @@ from aftersend.ids import IdSource
 from aftersend.ledger.facts import ALL, Fact, Facts, bits_of
 from aftersend.ledger.reasons import Reason
 from aftersend.ledger.vocabularies import delivery_results, email_activity, life_cycle
-from aftersend.store import Engine, content, deliveries, queue, rebuild, record, suppressions
+from aftersend.store import Engine, content, counting, deliveries, queue, rebuild, record, suppressions
 from aftersend.store import engine as engines
 from aftersend.store.deliveries import Filter
 from aftersend.store.queue import ClaimRequest, Stage
@@ -225,14 +225,14 @@ def test_a_repeated_step_changes_nothing(write: Do, read: Do, clock: Clock, ids:
     )
     later = step(delivery_id, clock(), Fact.OPENED, keys=keys[1:], onward=record.Next(Stage.HELD, due))
     write(record.steps, [bounce, bounce])
-    before = row(read, delivery_id), read(deliveries.counted, ACCOUNT, kind="bounce")
+    before = row(read, delivery_id), read(counting.counted, ACCOUNT, kind="bounce")
     write(record.steps, [bounce])
-    assert (row(read, delivery_id), read(deliveries.counted, ACCOUNT, kind="bounce")) == before
+    assert (row(read, delivery_id), read(counting.counted, ACCOUNT, kind="bounce")) == before
     write(record.steps, [later])
     write(record.steps, [bounce])
     found = row(read, delivery_id)
     assert (found["tries"], found["stage"]) == (1, Stage.HELD)
-    assert sum(read(deliveries.counted, ACCOUNT, kind="bounce").values()) == 1
+    assert sum(read(counting.counted, ACCOUNT, kind="bounce").values()) == 1
     assert len(read(deliveries.events_of, ACCOUNT, delivery_id)) == 4
     assert not read(rebuild.rebuild, write=False)
 
@@ -334,7 +334,7 @@ def test_counters_equal_the_lists_behind_them(
     differences = read(rebuild.rebuild, write=False)
     assert not differences, differences
     for kind, expected_numbers in lists(read).items():
-        assert read(deliveries.counted, ACCOUNT, kind=kind) == expected_numbers
+        assert read(counting.counted, ACCOUNT, kind=kind) == expected_numbers
 
 
 def lists(read: Do) -> dict[str, dict[str, int]]:

@@ -13,7 +13,7 @@ from aftersend.clock import DAY, HOUR
 from aftersend.errors import NotFound
 from aftersend.ids import IdSource
 from aftersend.ledger.facts import Fact
-from aftersend.store import Engine, accounts, content, deliveries, rebuild, record, retention
+from aftersend.store import Engine, accounts, content, counting, deliveries, rebuild, record, retention
 from aftersend.store.deliveries import Filter
 from aftersend.store.schema import bodies, events, idempotency, messages, queue, refusals
 from aftersend.store.schema import deliveries as delivery_table
@@ -118,14 +118,14 @@ def test_a_body_that_is_used_again_is_kept_anew(write: Do, read: Do, clock: Cloc
 
 def test_the_numbers_survive(write: Do, read: Do, clock: Clock, ended: list[int], ids: IdSource) -> None:
     """Statistics are read from counters, which no pruning touches; and rebuilding them afterwards takes nothing away."""
-    before = {kind: read(deliveries.counted, ACCOUNT, kind=kind) for kind in ("fact", "result", "life", "activity")}
+    before = {kind: read(counting.counted, ACCOUNT, kind=kind) for kind in ("fact", "result", "life", "activity")}
     clock.forward(395 * DAY + HOUR)
     write(record.accepted, [submission(ids, clock(), "new@example.net")])
     prune(write, clock())
-    early = {kind: read(deliveries.counted, ACCOUNT, kind=kind, until=clock() - DAY) for kind in before}
+    early = {kind: read(counting.counted, ACCOUNT, kind=kind, until=clock() - DAY) for kind in before}
     assert early == before
     assert not write(rebuild.rebuild, write=True)
-    early = {kind: read(deliveries.counted, ACCOUNT, kind=kind, until=clock() - DAY) for kind in before}
+    early = {kind: read(counting.counted, ACCOUNT, kind=kind, until=clock() - DAY) for kind in before}
     assert early == before
 
 

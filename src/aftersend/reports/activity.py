@@ -15,7 +15,7 @@ from aftersend.ledger.facts import BY_WORD
 from aftersend.ledger.vocabularies import VOCABULARIES
 from aftersend.reports.messages import told_sums
 from aftersend.reports.telling import moment
-from aftersend.store import condition, deliveries, retention
+from aftersend.store import condition, counting, deliveries, retention
 from aftersend.store.connection import Connection
 
 REPORTS = {
@@ -80,7 +80,7 @@ def counts(connection: Connection, account_id: int, vocabulary: str, period: Per
     """Return the number behind each word of a vocabulary, zeros included."""
     period = period.hours
     words = [word for word, _ in VOCABULARIES[vocabulary].words]
-    found = deliveries.counted(
+    found = counting.counted(
         connection,
         account_id,
         kind=_KIND[vocabulary],
@@ -116,7 +116,7 @@ def series(
     words = [word for word, _ in vocabulary.words]
     place = {word: number for number, word in enumerate(words)}
     points = {at: [0] * len(words) for at in range(since, until, step)}
-    for at, word, number in deliveries.counted_over_time(
+    for at, word, number in counting.counted_over_time(
         connection,
         account_id,
         kind=_KIND[vocabulary.name],
@@ -141,7 +141,7 @@ def series(
 def facts(connection: Connection, account_id: int, period: Period) -> dict[str, int]:
     """Return how many deliveries have each fact, zeros included."""
     period = period.hours
-    found = deliveries.counted(
+    found = counting.counted(
         connection, account_id, kind="fact", since=period.since, until=period.until, stream=period.stream
     )
     return {word: found.get(word, 0) for word in BY_WORD}
@@ -158,7 +158,7 @@ def conservation(connection: Connection, account_id: int, period: Period) -> dic
     period = period.hours
     pruned = -(-retention.pruned_before(connection) // HOUR) * HOUR
     since = max(period.since or 0, pruned) or None
-    audience = deliveries.counted(
+    audience = counting.counted(
         connection, account_id, kind="fact", since=since, until=period.until, stream=period.stream
     ).get("received", 0)
     grouped = deliveries.by_facts(connection, account_id, since=since, until=period.until, stream=period.stream)

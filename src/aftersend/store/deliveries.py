@@ -15,7 +15,7 @@ from aftersend.ids import beyond, least_at
 from aftersend.store.filters import BounceWanted as BounceWanted
 from aftersend.store.filters import Filter as Filter
 from aftersend.store.messages import said_by_sender
-from aftersend.store.schema import COMMON_RESULTS, counts, deliveries, events, messages, queue, refusals
+from aftersend.store.schema import COMMON_RESULTS, deliveries, events, messages, queue, refusals
 
 
 def _conditions(account_id: int, wanted: Filter) -> list[ColumnElement[bool]]:
@@ -228,60 +228,6 @@ def each(connection: Connection, account_id: int, wanted: Filter, *, size: int =
     while rows := page(connection, account_id, wanted, limit=size, before=before):
         yield from rows
         before = rows[-1]["id"]
-
-
-def counted(
-    connection: Connection,
-    account_id: int,
-    *,
-    kind: str,
-    since: Instant | None = None,
-    until: Instant | None = None,
-    stream: str | None = None,
-) -> dict[str, int]:
-    """Return how many deliveries each word of a kind counts, from the counters: by the hour of creation."""
-    query = (
-        select(counts.c.word, func.sum(counts.c.number))
-        .where(counts.c.account_id == account_id, counts.c.kind == kind)
-        .group_by(counts.c.word)
-        .order_by(counts.c.word)
-    )
-    if since is not None:
-        query = query.where(counts.c.bucket_us >= since)
-    if until is not None:
-        query = query.where(counts.c.bucket_us < until)
-    if stream is not None:
-        query = query.where(counts.c.stream == stream)
-    return {word: int(number) for word, number in connection.execute(query) if number}
-
-
-def counted_over_time(
-    connection: Connection,
-    account_id: int,
-    *,
-    kind: str,
-    since: Instant,
-    until: Instant,
-    step: int,
-    stream: str | None = None,
-) -> list[tuple[Instant, str, int]]:
-    """Return (begin of a step, word, how many) from the counters, by the time of creation; steps of nothing are not in it.
-    `step` is in microseconds, whole hours."""
-    begin = counts.c.bucket_us - counts.c.bucket_us % step
-    query = (
-        select(begin, counts.c.word, func.sum(counts.c.number))
-        .where(
-            counts.c.account_id == account_id,
-            counts.c.kind == kind,
-            counts.c.bucket_us >= since,
-            counts.c.bucket_us < until,
-        )
-        .group_by(begin, counts.c.word)
-        .order_by(begin, counts.c.word)
-    )
-    if stream is not None:
-        query = query.where(counts.c.stream == stream)
-    return [(int(at), word, int(number)) for at, word, number in connection.execute(query) if number]
 
 
 def refusals_of(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from aftersend.clock import Instant
-from aftersend.store import condition, nodes
+from aftersend.store import condition, counting, nodes
 from aftersend.store.queue import Stage
 from aftersend.store.schema import accounts, counts, queue
 
@@ -58,12 +58,11 @@ def _counted(connection: Connection, kind: str, since: Instant = 0) -> dict[str,
         .where(
             counts.c.account_id.in_(select(accounts.c.id)),
             counts.c.bucket_us >= since,
-            counts.c.kind == kind,
+            counts.c.kind == counting.FACTS,
         )
         .group_by(counts.c.word)
-        .order_by(counts.c.word)
     )
-    return {word: int(number) for word, number in connection.execute(query)}
+    return dict(sorted(counting.spread(kind, [(word, number) for word, number in connection.execute(query)]).items()))
 
 
 def _waiting(connection: Connection, now: Instant) -> list[Waiting]:

@@ -15,9 +15,11 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, literal_colu
 
 from aftersend.clock import DAY, Instant
 from aftersend.ledger.facts import Fact
+from aftersend.ledger.vocabularies.email_activity import Box
+from aftersend.store import counting
 from aftersend.store.engine import Statement, among, insert_rows, packed, query, ring, rows, run
 from aftersend.store.queue import Stage
-from aftersend.store.schema import counts, deliveries, messages, queue
+from aftersend.store.schema import deliveries, messages, queue
 from aftersend.store.schema.treatment import moderation, oversight
 
 PASSED, PENDING, ACCEPTED, QUARANTINED = STATES = ("passed", "pending", "accepted", "quarantined")
@@ -268,16 +270,12 @@ def standing(connection: Connection, account_id: int, *, now: Instant) -> tuple[
             .group_by(moderation.c.state)
         ).all()
     )
-    sent = connection.execute(
-        select(func.sum(counts.c.number), func.count(func.distinct(counts.c.bucket_us // DAY))).where(
-            counts.c.account_id == account_id,
-            counts.c.kind == "activity",
-            counts.c.word == "Requests",
-            counts.c.bucket_us >= now - 30 * DAY,
-            counts.c.bucket_us < now - now % DAY,
-        )
-    ).first()
-    usual = int(sent[0] or 0) // max(int(sent[1] or 0), 1) if sent is not None else 0
+    today = now - now % DAY
+    sent = counting.counted_over_time(
+        connection, account_id, kind="activity", since=today - 30 * DAY, until=today, step=DAY
+    )
+    by_day = [number for _, word, number in sent if word == Box.REQUESTS.word]
+    usual = sum(by_day) // max(len(by_day), 1)
     return int(decided.get(ACCEPTED, 0)), int(decided.get(QUARANTINED, 0)), usual
 
 

@@ -16,7 +16,7 @@ from aftersend.clock import HOUR
 from aftersend.ledger.facts import Fact
 from aftersend.ledger.reasons import Pair, pair
 from aftersend.ledger.vocabularies import delivery_results, life_cycle
-from aftersend.store.counting import changes
+from aftersend.store.counting import BOUNCE, FACTS
 from aftersend.store.retention import pruned_before
 from aftersend.store.schema import counts, deliveries, events
 
@@ -52,10 +52,10 @@ def rebuild(connection: Connection, *, write: bool) -> Differences:
                     .values(facts=expected[0], result=expected[1], life=expected[2])
                 )
         bucket = row.created_us - row.created_us % HOUR
-        for kind, word, number in changes(0, bits):
-            numbers[row.account_id, bucket, row.stream, kind, word] += number
+        if bits:
+            numbers[row.account_id, bucket, row.stream, FACTS, str(bits)] += 1
         for category, reason in pairs:
-            numbers[row.account_id, bucket, row.stream, "bounce", f"{category}/{reason}"] += 1
+            numbers[row.account_id, bucket, row.stream, BOUNCE, f"{category}/{reason}"] += 1
     _compare_counters(connection, numbers, found, write=write)
     return found
 

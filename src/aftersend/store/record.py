@@ -19,7 +19,7 @@ from aftersend.ledger.facts import Fact
 from aftersend.ledger.standing import Judge
 from aftersend.ledger.vocabularies import delivery_results, life_cycle
 from aftersend.store import credits, feed, standings
-from aftersend.store.counting import changes
+from aftersend.store.counting import BOUNCE, FACTS
 from aftersend.store.engine import (
     Statement,
     among,
@@ -448,7 +448,7 @@ def steps(connection: Connection, items: Sequence[Step]) -> list[bool]:
         if new != bits:
             tally[item.account_id, bucket, stream, bits, new] += 1
         for category, reason in item.pairs:
-            bounced[item.account_id, bucket, stream, "bounce", f"{category}/{reason}"] += 1
+            bounced[item.account_id, bucket, stream, BOUNCE, f"{category}/{reason}"] += 1
         rank, life = delivery_results.rank_of_bits(new), life_cycle.rank_of_bits(new)
         if item.reason is None and item.said is None:
             bare.append((item.facts, rank, life, item.tries, item.now, *place))
@@ -576,9 +576,10 @@ def _add(connection: Connection, tally: Counter[Row], numbers: Counter[Row]) -> 
 
 def _write_counters(connection: Connection) -> None:
     tally, numbers = connection.info.pop("counted")
-    for (account_id, bucket, stream, before, after), deliveries_so in tally.items():
-        for kind, word, number in changes(before, after):
-            numbers[account_id, bucket, stream, kind, word] += number * deliveries_so
+    for (account_id, bucket, stream, before, after), number in tally.items():
+        if before:
+            numbers[account_id, bucket, stream, FACTS, str(before)] -= number
+        numbers[account_id, bucket, stream, FACTS, str(after)] += number
     node = node_of(connection)
     # Sorted, so that two transactions never take the same rows in different orders.
     many(connection, _COUNT, [(*place, node, number) for place, number in sorted(numbers.items()) if number])

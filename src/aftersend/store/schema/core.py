@@ -330,8 +330,8 @@ counts = table(
     PrimaryKeyConstraint("account_id", "bucket_us", "stream", "kind", "word", "node"),
     clustered=True,
 )
-"""Deliveries by the hour in which they were created and by the word that a vocabulary gives them. A node counts in rows of
-its own, so that nodes never wait for each other; readers add them up."""
+"""Deliveries by the hour in which they were created and by their set of facts, and bounce events by their word
+(`store.counting`). A node counts in rows of its own, so that nodes never wait for each other; readers add them up."""
 
 audit = table(
     "audit",
