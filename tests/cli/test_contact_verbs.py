@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from verbs_run import Run
 
-from aftersend.cli.verbs import DONE, FAILED, NOTHING, PARTLY
+from aftersend.cli.verbs import DONE, FAILED, NOTHING, PARTLY, USAGE
 
 
 @pytest.fixture(params=["run", "far"])
@@ -53,3 +53,17 @@ def test_a_person_is_erased(verb: Run) -> None:
     assert verb("contact", "show", made).status == NOTHING
     assert verb("contact", "erase", "eve@example.net", "--yes").status == NOTHING
     assert verb("contact", "erase", made, "--yes").status == NOTHING
+
+
+def test_what_somebody_said_is_kept(verb: Run) -> None:
+    """The latest first; where it was said must be told. Nobody is asked to confirm where the link would lead nowhere."""
+    made = verb("contact", "add", "fay@example.net", "--json").rows[0]["id"]
+    assert verb("contact", "consent", made, "granted").status == USAGE
+    for state in ("granted", "withdrawn"):
+        said = verb("contact", "consent", made, state, "--type", "news", "--source", "telephone")
+        assert said.status == DONE, said.err
+    rows = verb("contact", "consent", made, "--json").rows[0]["data"]
+    assert [row["state"] for row in rows] == ["withdrawn", "granted"]
+    asked = verb("contact", "opt-in", made, "--from", "shop@example.com", "--text", "{{ confirm_url }}")
+    assert asked.status == DONE or "tracking.url" in asked.err
+    assert verb("contact", "remove", made).status == DONE

@@ -32,6 +32,10 @@ class Client:
         assert answer.status_code < 300, answer.text
         return answer.json() if answer.content else None
 
+    def status(self, method: str, path: str, json: Any = None) -> int:
+        """Ask for something; return the status alone."""
+        return int(self._http.request(method, path, json=json).status_code)
+
     def wait(self, shown: str, until: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """Wait until something is so of a broadcast."""
         end = time.monotonic() + 40

@@ -50,6 +50,8 @@ def test_no_trace_is_left(house: House, customer: Client) -> None:
         "lists": [f"l{number + 1}"],
     }
     contact = customer.do("POST", "/contacts", person)["id"]
+    proof = {"state": "granted", "source": f"form of {word}", "evidence": {"email": word}}
+    customer.do("POST", f"/contacts/{contact}/consents", proof)
     message = {"from": SHOP, "subject": "For {{ name }}", "text": "Dear {{ name }}"}
     draft = {"name": "x", "lists": [f"l{number + 1}"], "message": message}
     shown = customer.do("POST", "/broadcasts", draft)["id"]

@@ -110,6 +110,10 @@ def test_nothing_of_another_account_is_seen_or_changed(house, route):
         body = {"addresses": [{"address": "eve@example.net"}]}
     if route.name in ("createBroadcast", "replaceBroadcast"):
         body = {"name": "eve", "message": {"from": "eve@example.net", "subject": "x", "text": "x"}}
+    if route.name == "noteConsent":
+        body = {"state": "granted", "source": "eve"}
+    if route.name == "askToConfirm":
+        body = {"message": {"from": "eve@example.net", "subject": "x", "text": "{{ confirm_url }}"}}
     if route.name == "testBroadcast":
         body = {"to": "eve@example.net"}
     if route.name == "addRecipients":

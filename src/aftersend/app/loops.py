@@ -10,7 +10,7 @@ from aftersend import clock
 from aftersend.app.service import Service
 from aftersend.errors import AftersendError, TryLater
 from aftersend.logs import Logger
-from aftersend.store import feed, hits, hooks, nodes, retention, returned, sites, standings
+from aftersend.store import consents, feed, hits, hooks, nodes, retention, returned, sites, standings
 
 log = Logger("app")
 
@@ -147,6 +147,7 @@ async def prune(service: Service) -> None:
                 went["given_up"] = await service.store.run(
                     hooks.prune_given_up, before=service.clock() - kept.events * clock.DAY
                 )
+                went["opt_ins"] = await service.store.run(consents.prune, before=service.clock())
                 removed += sum(went.values())
                 if not any(went.values()):
                     break

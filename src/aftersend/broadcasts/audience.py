@@ -13,7 +13,7 @@ from aftersend.clock import Instant
 from aftersend.errors import BadField
 from aftersend.ledger.facts import Fact
 from aftersend.mail import address, merge
-from aftersend.store import broadcasts, contacts, mailing_lists, record, turns
+from aftersend.store import broadcasts, consents, contacts, mailing_lists, record, turns
 from aftersend.store.broadcasts import DONE, LISTS, ROWS, Broadcast
 from aftersend.store.connection import Connection
 from aftersend.store.record import Entry, Submission
@@ -21,6 +21,9 @@ from aftersend.store.record import Entry, Submission
 Enter = Callable[[int, str, Sequence[tuple[str, str, str]]], tuple[list[Entry], int]]
 """From an account, a stream and recipients (address, folded, domain) to what is to be written down for each, and for how
 many microseconds they are tried."""
+
+
+NO_ADDRESS = "has no address for"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +34,13 @@ class Member:
     """Where it goes, or as whom the person is shown who gets nothing."""
     data: Mapping[str, Any]
     contact_id: int | None = None
-    is_selected: bool = True
-    """Whether there is an address for this type of broadcast."""
+    why_not: str = ""
+    """Why there is no address for this broadcast; "" if there is one."""
+
+    @property
+    def is_selected(self) -> bool:
+        """Whether there is an address for this broadcast."""
+        return not self.why_not
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,8 @@ def page(connection: Connection, found: Broadcast, limit: int) -> Page:
             connection, found.account_id, found.list_ids, since=since, after=found.place, limit=limit
         )
         if last is not None:
-            return Page([_chosen(person, found.type) for person in people], LISTS, last)
+            said = consents.latest(connection, found.account_id, [person["id"] for person in people], found.type)
+            return Page([_asked(person, said.get(person["id"]), found) for person in people], LISTS, last)
     return Page([], DONE, 0)
 
 
@@ -73,7 +82,7 @@ def first(connection: Connection, found: Broadcast) -> Member | None:
 
 def _written(text: str, data: Mapping[str, Any]) -> Member:
     if not text:
-        return Member(str(data.get("name") or "?"), data, is_selected=False)
+        return Member(str(data.get("name") or "?"), data, why_not=NO_ADDRESS)
     return Member(text, data)
 
 
@@ -84,7 +93,20 @@ def _chosen(person: Mapping[str, Any], kind: str) -> Member:
     for spot in person["addresses"]:
         if not spot["types"] or kind in spot["types"]:
             return Member(spot["address"], data, person["id"])
-    return Member(person["name"] or ids.show("con", person["id"]), {}, person["id"], is_selected=False)
+    return _left_out(person, NO_ADDRESS)
+
+
+def _asked(person: Mapping[str, Any], said: str | None, found: Broadcast) -> Member:
+    """Leave out whoever has taken his consent back and, where the broadcast wants one, whoever has not given it."""
+    if said == consents.WITHDRAWN:
+        return _left_out(person, "has taken back the consent to")
+    if found.needs_consent and said != consents.GRANTED:
+        return _left_out(person, "has not agreed to")
+    return _chosen(person, found.type)
+
+
+def _left_out(person: Mapping[str, Any], why: str) -> Member:
+    return Member(person["name"] or ids.show("con", person["id"]), {}, person["id"], why)
 
 
 def submission(found: Broadcast, members: Sequence[Member], enter: Enter, *, now: Instant) -> Submission:
@@ -97,8 +119,8 @@ def submission(found: Broadcast, members: Sequence[Member], enter: Enter, *, now
         said.append(data)
     entries, lifetime = enter(found.account_id, found.stream, recipients)
     for entry, member in zip(entries, members, strict=True):
-        if not member.is_selected:
-            _end(entry, Fact.NOT_SELECTED, f"{member.address} has no address for {_type(found)}.")
+        if member.why_not:
+            _end(entry, Fact.NOT_SELECTED, f"{member.address} {member.why_not} {_type(found)}.")
         elif found.state == "cancelled":
             _end(entry, Fact.CANCELLED, "The broadcast was cancelled before it was this recipient's turn.")
     personal = [
@@ -120,7 +142,7 @@ def _recipient(member: Member, common: Mapping[str, Any]) -> tuple[tuple[str, st
     """The recipient as it is kept, and the data. What cannot be an address stays as it was written, without a domain: the
     gates refuse it, and say so."""
     data = {**common, **member.data}
-    if not member.is_selected:
+    if member.why_not:
         return (member.address, "", ""), "{}"
     try:
         mailbox = address.parse_mailbox(member.address)

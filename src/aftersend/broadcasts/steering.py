@@ -99,7 +99,8 @@ def start(
         if isinstance(outcome, Exception):
             raise outcome
     common = msgspec.json.decode(found.content).get("data") or {}
-    audience = msgspec.json.encode({"lists": found.lists, "list_ids": list_ids, "data": common}).decode()
+    kept = msgspec.json.decode(found.audience) | {"list_ids": list_ids, "data": common}
+    audience = msgspec.json.encode(kept).decode()
     begins = {"started_us": now} if scheduled_us is None else {}
     broadcasts.change(
         connection, account_id, broadcast_id, message_id=message.message_id, audience=audience, changed_us=now,

@@ -42,6 +42,7 @@ def broadcast() -> None:
     "--column", "columns", multiple=True, metavar="HEADER=FIELD", help="How a column of the file is to be taken."
 )
 @click.option("--type", "kind", default="", metavar="TYPE", help="The type of broadcast that addresses are chosen for.")
+@click.option("--needs-consent", is_flag=True, help="Only to those on the lists who have agreed to this type.")
 @click.option("--stream", metavar="NAME", help="The stream; broadcast if none is named.")
 @click.option("--reply-to", multiple=True, metavar="ADDRESS", help="Where answers should go.")
 @click.option("--tag", multiple=True, metavar="WORD", help="A word to find it by.")
@@ -49,7 +50,7 @@ def broadcast() -> None:
 @place_option
 def create(
     place: Any, name: str, sender: str, subject: str, text: str | None, html: str | None, template: str | None,
-    lists: tuple[str, ...], file: IO[bytes] | None, columns: tuple[str, ...], kind: str, stream: str | None,
+    lists: tuple[str, ...], file: IO[bytes] | None, columns: tuple[str, ...], kind: str, needs_consent: bool, stream: str | None,
     reply_to: tuple[str, ...], tag: tuple[str, ...], as_json: bool,
 ) -> None:  # fmt: skip
     """Write a draft named NAME down; nothing is sent before `aftersend broadcast start`."""
@@ -58,7 +59,8 @@ def create(
         "html": Path(html).read_text() if html else None, "template": template, "stream": stream,
         "reply_to": list(reply_to), "tags": list(tag),
     }  # fmt: skip
-    asked = {"name": name, "type": kind, "lists": list(lists), "message": {k: v for k, v in message.items() if v}}
+    said = {k: v for k, v in message.items() if v}
+    asked = {"name": name, "type": kind, "lists": list(lists), "message": said, "needs_consent": needs_consent}
     made = place.ask("POST", "/v1/broadcasts", json=asked)
     if file is not None:
         _hand_over(place, made["id"], file, columns)

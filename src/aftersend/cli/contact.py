@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from typing import IO, Any
+from urllib.parse import quote
 
 import click
 
@@ -122,6 +123,67 @@ def erase(place: Any, person: str, yes: bool, as_json: bool) -> None:
         raise Ended(PARTLY)
     if not any(done[name] for name in ("contacts", "deliveries", "suppressions")):
         raise Ended(NOTHING)
+
+
+@contact.command()
+@click.argument("contact_id", metavar="ID")
+@click.argument("state", type=click.Choice(["granted", "withdrawn"]), required=False)
+@click.option("--type", "kind", default="", metavar="TYPE", help="The type of broadcast; without it, all.")
+@click.option("--source", default="", metavar="TEXT", help="Where it was said.")
+@click.option("--wording", default="", metavar="TEXT", help="Which version of which text was shown.")
+@json_option
+@place_option
+def consent(
+    place: Any, contact_id: str, state: str | None, kind: str, source: str, wording: str, as_json: bool
+) -> None:
+    """Show what somebody said about broadcasts or, with STATE, write down that he agrees or takes it back."""
+    path = f"/v1/contacts/{quote(contact_id, safe='')}/consents"
+    if state is None:
+        found = place.ask("GET", path)
+    else:
+        if not source:
+            raise click.UsageError("Say where it was said: --source TEXT")
+        said = {"state": state, "type": kind, "source": source, "wording": wording}
+        found = place.ask("POST", path, json=said)
+    if as_json:
+        emit(found)
+        return
+    head = ["When", "Type", "State", "Source", "Wording"]
+    table(head, [
+        (short_time(row["occurred_at"]), row["type"] or "all", row["state"], row["source"], row["wording"])
+        for row in found["data"]
+    ])  # fmt: skip
+    for row in found["opt_ins"]:
+        answered = f"confirmed {short_time(row['answered_at'])}" if row["answered_at"] else "not answered"
+        say(f"Asked to confirm {short_time(row['asked_at'])} ({row['message_id']}): {answered}.")
+
+
+@contact.command("opt-in")
+@click.argument("contact_id", metavar="ID")
+@click.option("--from", "sender", required=True, metavar="ADDRESS", help="The author.")
+@click.option("--subject", default="", metavar="TEXT", help="The subject.")
+@click.option("--text", metavar="TEXT", help="The text, with {{ confirm_url }} in it.")
+@click.option("--template", metavar="NAME", help="A saved template, with {{ confirm_url }} in it.")
+@click.option("--type", "kind", default="", metavar="TYPE", help="The type of broadcast that is agreed to.")
+@click.option("--list", "list_name", metavar="NAME", help="The list that is joined by confirming.")
+@click.option("--wording", default="", metavar="TEXT", help="Which version of which text was shown.")
+@json_option
+@place_option
+def opt_in(
+    place: Any, contact_id: str, sender: str, subject: str, text: str | None, template: str | None, kind: str,
+    list_name: str | None, wording: str, as_json: bool,
+) -> None:  # fmt: skip
+    """Ask somebody by mail to confirm his address (double opt-in): he agrees, and joins the list, once he has."""
+    message = {"from": sender, "subject": subject, "text": text, "template": template}
+    wanted = {
+        "message": {name: value for name, value in message.items() if value}, "type": kind, "wording": wording,
+        "list": list_name,
+    }  # fmt: skip
+    made = place.ask("POST", f"/v1/contacts/{quote(contact_id, safe='')}/opt-in", json=wanted)
+    if as_json:
+        emit(made)
+    else:
+        say(f"{made['message_id']} asks him; it can be answered until {short_time(made['expires_at'])}.")
 
 
 @contact.command("import")

@@ -70,6 +70,11 @@ class Broadcast:
         return list(msgspec.json.decode(self.audience).get("list_ids", ()))
 
     @property
+    def needs_consent(self) -> bool:
+        """Whether only those get it who have agreed to its type."""
+        return bool(msgspec.json.decode(self.audience).get("needs_consent"))
+
+    @property
     def common(self) -> dict[str, Any]:
         """The data that is the same for everybody; of a draft none."""
         return dict(msgspec.json.decode(self.audience).get("data", ()))

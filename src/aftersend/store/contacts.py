@@ -110,13 +110,13 @@ def replace(connection: Connection, account_id: int, contact_id: int, person: Pe
 
 
 def remove(connection: Connection, account_id: int, contact_id: int) -> None:
-    """Forget somebody: addresses, attributes, lists. Raise NotFound. What was mailed stays in the ledger."""
+    """Forget somebody: addresses, attributes, lists, consents. Raise NotFound. What was mailed stays in the ledger."""
     gone = connection.execute(
         delete(_contacts).where(_contacts.c.account_id == account_id, _contacts.c.id == contact_id)
     )
     if not gone.rowcount:
         raise _nobody(contact_id)
-    for table in (_addresses, _members):
+    for table in (_addresses, _members, audience.consents, audience.opt_ins):
         _of(connection, table, account_id, contact_id)
 
 

@@ -22,7 +22,7 @@ from aftersend.mail import tags
 from aftersend.mail.tracking_tokens import Kind, Token, Tokens
 from aftersend.policy.hits.maker import agent
 from aftersend.store import Store, hits, personal
-from aftersend.tracking import pages
+from aftersend.tracking import confirming, pages
 from aftersend.tracking.http import Reply, Request
 from aftersend.tracking.keeping import Keeper
 from aftersend.tracking.opting_out import OptOut
@@ -88,6 +88,10 @@ class Visits:
                 return self._link(request, token)
             if kind == b"u" or kind == b"p":
                 return self._page(request, token, Kind.UNSUBSCRIBE if kind == b"u" else Kind.PREFERENCES)
+            if kind == b"k":
+                form = pages.form_of(request.body) if request.method == b"POST" else None
+                said, secret = _visitor(request, self.peer(request)), token.decode("ascii", "replace")
+                return confirming.answer(self._store, self._clock, self._ids, secret, form, said)
         if path == b"/robots.txt":
             return _ROBOTS
         return _ALIVE if path == b"/healthz" else pages.nothing_here()

@@ -194,7 +194,9 @@ async def _values(call: Call, broadcast_id: int) -> dict[str, Any]:
     content = msgspec.json.encode(message).decode()
     kept = {
         "name": asked.name, "type": asked.type, "stream": message["stream"], "content": content,
-        "audience": msgspec.json.encode({"lists": list(dict.fromkeys(asked.lists))}).decode(),
+        "audience": msgspec.json.encode(
+            {"lists": list(dict.fromkeys(asked.lists)), "needs_consent": asked.needs_consent}
+        ).decode(),
         "changed_us": call.desk.clock(),
     }  # fmt: skip
     try:

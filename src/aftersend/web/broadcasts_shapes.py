@@ -32,6 +32,9 @@ class BroadcastIn(In):
             max_length=60,
         ),
     ] = ""
+    needs_consent: Annotated[
+        bool, Meta(description="Whether only those on the lists get it who have agreed to this type, or to all.")
+    ] = False
 
 
 class RecipientsIn(In):
@@ -79,6 +82,7 @@ class BroadcastOut(Out):
     stream: str
     state: Annotated[str, Meta(description="draft, scheduled, sending, paused, cancelled or ended.")]
     lists: list[str]
+    needs_consent: bool
     message: Annotated[dict[str, Any], Meta(description="What it says; of attachments the names.")]
     message_id: Annotated[str | None, Meta(description="The message, once it was started.")]
     who: str

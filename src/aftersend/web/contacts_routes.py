@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aftersend.web import contacts, lists, mailings, messages
+from aftersend.web import consents, contacts, lists, mailings, messages
 from aftersend.web import contacts_shapes as shapes
 from aftersend.web.calls import Route
 from aftersend.web.shapes import MessageIn
@@ -79,6 +79,42 @@ CONTACTS = (
         "admin",
         status=204,
         problems=(404,),
+    ),
+    Route(
+        "GET",
+        "/v1/contacts/{id}/consents",
+        "listConsents",
+        consents.of_contact,
+        "Return all that somebody said about broadcasts, the latest first, and what he was asked to confirm.",
+        "Contacts",
+        gives=shapes.ConsentPage,
+        problems=(404,),
+    ),
+    Route(
+        "POST",
+        "/v1/contacts/{id}/consents",
+        "noteConsent",
+        consents.note,
+        "Write down that somebody agrees to a type of broadcast, or takes it back. It is only added to; the latest counts.",
+        "Contacts",
+        "admin",
+        shapes.ConsentIn,
+        gives=shapes.ConsentPage,
+        status=201,
+        problems=(404, 415, 422),
+    ),
+    Route(
+        "POST",
+        "/v1/contacts/{id}/opt-in",
+        "askToConfirm",
+        consents.ask,
+        "Ask somebody by mail to confirm an address (double opt-in): he agrees, and joins the list, once he has pressed the button.",
+        "Contacts",
+        "send",
+        shapes.OptInIn,
+        gives=shapes.OptInOut,
+        status=202,
+        problems=(404, 409, 413, 415, 422, 503, 507),
     ),
     Route(
         "POST",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
 
@@ -51,6 +52,67 @@ class Contact(Out):
     lists: list[str]
     created_at: str
     changed_at: str
+
+
+class ConsentIn(In):
+    """What somebody said about broadcasts of a type."""
+
+    state: Annotated[Literal["granted", "withdrawn"], Meta(description="Whether he agrees.")]
+    source: Annotated[str, Meta(description="Where he said it.", max_length=200, examples=["form on shop.example.com"])]
+    type: Annotated[str, Meta(description="The type of broadcast; without it, all.", max_length=60)] = ""
+    wording: Annotated[str, Meta(description="Which version of which text was shown.", max_length=2000)] = ""
+    evidence: Annotated[dict[str, Any] | None, Meta(description="What proves it, such as address and time.")] = None
+    occurred_at: Annotated[str | None, Meta(description="When he said it, RFC 3339; without it, now.")] = None
+
+
+class ConsentOut(Out):
+    """What somebody said."""
+
+    id: str
+    type: str
+    state: str
+    source: str
+    wording: str
+    evidence: dict[str, Any] | None
+    occurred_at: str
+
+
+class OptInIn(In):
+    """A request to confirm an address."""
+
+    message: Annotated[
+        dict[str, Any],
+        Meta(
+            description="What it says: a message as for `POST /v1/messages`, without recipients, with `{{ confirm_url }}` in it.",
+            examples=[{"from": "shop@example.com", "subject": "Please confirm", "text": "Here: {{ confirm_url }}"}],
+        ),
+    ]
+    type: Annotated[
+        str, Meta(description="The type of broadcast that is agreed to; without it, all.", max_length=60)
+    ] = ""
+    wording: Annotated[str, Meta(description="Which version of which text was shown.", max_length=2000)] = ""
+    list: Annotated[str | None, Meta(description="The list that is joined by confirming.")] = None
+    address: Annotated[str | None, Meta(description="The address to be confirmed; without it, the first.")] = None
+    hours: Annotated[int, Meta(description="For how long it can be answered.", ge=1, le=24 * 90)] = 24 * 7
+
+
+class OptInOut(Out):
+    """A request to confirm an address."""
+
+    message_id: str
+    type: str
+    wording: str
+    asked_at: str
+    expires_at: str
+    answered_at: str | None
+
+
+class ConsentPage(Out):
+    """All that somebody said, the latest first, and what he was asked to confirm."""
+
+    object: Literal["list"]
+    data: Sequence[ConsentOut]
+    opt_ins: Sequence[OptInOut]
 
 
 class ErasureIn(In):

@@ -298,6 +298,11 @@ KINDS: dict[str, Kind] = {
         "Send application/json, or message/rfc822 for a whole message.",
     ),
     "conflict": Kind("It contradicts what is already there", "The request does not fit what exists.", "Read `detail`."),
+    "no-public-address": Kind(
+        "Recipients cannot reach this service",
+        "A link in a mail needs an address of the web at which this service answers.",
+        "Set `tracking.url` and `tracking.listen`.",
+    ),
     "broadcast-state": Kind(
         "The broadcast is in another state",
         "Only a draft can be changed or started, only what is under way can be paused or cancelled.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Index, PrimaryKeyConstraint
+from sqlalchemy import Column, Index, LargeBinary, PrimaryKeyConstraint
 
 from aftersend.store.schema.columns import integer, small, table, words
 
@@ -55,6 +55,42 @@ list_members = table(
     Index(None, "account_id", "contact_id"),
     clustered=True,
 )
+
+consents = table(
+    "consents",
+    integer("account_id"),
+    integer("id"),
+    integer("contact_id"),
+    words("type", nullable=False),
+    words("state", nullable=False),
+    words("source", nullable=False),
+    words("wording", nullable=False),
+    words("evidence"),
+    integer("occurred_us"),
+    PrimaryKeyConstraint("account_id", "id"),
+    Index(None, "account_id", "contact_id"),
+    clustered=True,
+)
+"""Who agreed to what, and who took it back: only ever added to; the latest of a person and a type of broadcast counts, type ''
+is all. `wording` says which text was shown."""
+
+opt_ins = table(
+    "opt_ins",
+    Column("digest", LargeBinary, primary_key=True),
+    integer("account_id"),
+    integer("contact_id"),
+    integer("list_id", nullable=True),
+    words("folded", nullable=False),
+    words("type", nullable=False),
+    words("wording", nullable=False),
+    integer("message_id"),
+    integer("asked_us"),
+    integer("expires_us"),
+    integer("answered_us", nullable=True),
+    Index(None, "account_id", "contact_id"),
+    Index(None, "expires_us"),
+)
+"""Requests to confirm an address. The link in the mail has a secret; its SHA-256 is kept here."""
 
 templates = table(
     "templates",

@@ -117,3 +117,35 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id", "broadcast_id", "number", name=op.f("pk_broadcast_rows")),
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "consents",
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("contact_id", sa.BigInteger(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("wording", sa.Text(), nullable=False),
+        sa.Column("evidence", sa.Text(), nullable=True),
+        sa.Column("occurred_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", "id", name=op.f("pk_consents")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_consents_account_id_contact_id", "consents", ["account_id", "contact_id"], unique=False)
+    op.create_table(
+        "opt_ins",
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("contact_id", sa.BigInteger(), nullable=False),
+        sa.Column("list_id", sa.BigInteger(), nullable=True),
+        sa.Column("folded", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("wording", sa.Text(), nullable=False),
+        sa.Column("message_id", sa.BigInteger(), nullable=False),
+        sa.Column("asked_us", sa.BigInteger(), nullable=False),
+        sa.Column("expires_us", sa.BigInteger(), nullable=False),
+        sa.Column("answered_us", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_opt_ins")),
+    )
+    op.create_index("ix_opt_ins_account_id_contact_id", "opt_ins", ["account_id", "contact_id"], unique=False)
+    op.create_index("ix_opt_ins_expires_us", "opt_ins", ["expires_us"], unique=False)
