@@ -16,7 +16,7 @@ from aftersend.policy.moderation import Oversight
 from aftersend.store import Store, deliveries, record
 from aftersend.store.deliveries import Filter
 from aftersend.store.queue import Stage
-from aftersend.treatment import Examiner, Rules, treat_due
+from aftersend.treatment import Examiner, Rules, Tools, treat_due
 from given import ACCOUNT, NODE, Clock, submission
 
 Do = Callable[..., Any]
@@ -39,10 +39,10 @@ async def test_it_waits_for_a_moderator(
     )
     rules = Rules(overseen=lambda account: Oversight("watch"))
     for _ in range(2):
-        await treat_due(store, clock, ids, node=NODE, batch=9, rules=rules, examine=examiner.begin)
+        await treat_due(store, clock, ids, node=NODE, batch=9, rules=rules, tools=Tools(examiner.begin))
         while examiner.is_busy:
             await asyncio.sleep(0.02)
-    await treat_due(store, clock, ids, node=NODE, batch=9, rules=rules, examine=examiner.begin)
+    await treat_due(store, clock, ids, node=NODE, batch=9, rules=rules, tools=Tools(examiner.begin))
     await panel.close()
     rows = {row["recipient"]: row for row in read(deliveries.page, ACCOUNT, Filter(), limit=9)}
     assert {name: row["stage"] for name, row in rows.items()} == {

@@ -20,7 +20,7 @@ from aftersend.policy.moderation import Oversight
 from aftersend.store import Store, deliveries, moderation, record
 from aftersend.store.deliveries import Filter
 from aftersend.store.queue import Stage
-from aftersend.treatment import Examiner, Rules, end_overdue, treat_due
+from aftersend.treatment import Examiner, Rules, Tools, end_overdue, treat_due
 from given import ACCOUNT, NODE, Clock, submission
 
 Do = Callable[..., Any]
@@ -83,7 +83,7 @@ class Desk:
         rules = Rules(overseen=self.overseen)
         for _ in range(40):
             await treat_due(
-                self.store, self.clock, self.ids, node=NODE, batch=500, rules=rules, examine=self.examiner.begin
+                self.store, self.clock, self.ids, node=NODE, batch=500, rules=rules, tools=Tools(self.examiner.begin)
             )
             if not self.examiner.is_busy and not self.read(moderation.are_moving):
                 return
@@ -188,7 +188,7 @@ async def test_a_slow_engine_delays_nothing_else(desk: Desk) -> None:
     desk.send("own@example.net", account=2)
     rules = Rules(overseen=lambda account: Oversight("watch", 0) if account == ACCOUNT else None)
     began = time.monotonic()
-    await treat_due(desk.store, desk.clock, desk.ids, node=NODE, batch=9, rules=rules, examine=examiner.begin)
+    await treat_due(desk.store, desk.clock, desk.ids, node=NODE, batch=9, rules=rules, tools=Tools(examiner.begin))
     assert time.monotonic() - began < 0.4
     (other,) = desk.read(deliveries.page, 2, Filter(), limit=9)
     assert other["facts"] & Fact.TREATED.bit

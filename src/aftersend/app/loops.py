@@ -8,6 +8,7 @@ from typing import Any
 
 from aftersend import clock
 from aftersend.app.service import Service
+from aftersend.config import Settings
 from aftersend.errors import AftersendError, TryLater
 from aftersend.logs import Logger
 from aftersend.store import consents, feed, hits, hooks, nodes, retention, returned, sites, standings
@@ -28,12 +29,13 @@ async def treat(service: Service) -> None:
     """Treat what is due, until the service stops."""
     from aftersend.store import queue
     from aftersend.store.queue import Stage
-    from aftersend.treatment import Examiner, Rules, treat_due
+    from aftersend.treatment import Examiner, Faults, Rules, Tools, treat_due
 
     intake = service.intake
     examiner = Examiner(service.store, service.clock, intake.overseen, service.panel)
     service.closers.append(examiner.close)
     service.spawn(_teach(service, examiner))
+    tools = Tools(examiner.begin, Domains(service.resolver, service.settings), Faults())
     bell = service.store.bell("treatment")
     while not service.stopping.is_set():
         bell.clear()
@@ -47,7 +49,7 @@ async def treat(service: Service) -> None:
                 hours=service.intake.hours,
                 rate=service.intake.rate,
                 rules=Rules(intake.metered, intake.overseen if intake.oversight else None),
-                examine=examiner.begin,
+                tools=tools,
             )
             if looked_at:
                 continue
@@ -58,6 +60,25 @@ async def treat(service: Service) -> None:
         wait = 5.0 if due is None else min(5.0, max(0.001, (due - service.clock()) / clock.SECOND))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(bell.wait(), wait)
+
+
+class Domains:
+    """Which domains take mail, as delivery finds it; those that have a way of their own are not asked about."""
+
+    def __init__(self, resolver: Any, settings: Settings) -> None:
+        from aftersend.delivery import Routes
+
+        self._resolver = resolver
+        self._routes = Routes(settings.delivery.routes, port=settings.delivery.port)
+
+    async def trouble(self, domain: str) -> tuple[str, str] | None:
+        """Say why a domain takes no mail, as a word and as a sentence; None if it may, or if that is not known."""
+        if self._routes.route(domain).is_smart_host:
+            return None
+        found = self._resolver.known(domain) or await self._resolver.servers(domain)
+        if found.trouble in (None, "no_answer"):
+            return None
+        return found.trouble, found.explanation
 
 
 async def _teach(service: Service, examiner: Any) -> None:

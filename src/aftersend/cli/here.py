@@ -17,7 +17,7 @@ from aftersend.control.domains import Finding, Place, Record
 from aftersend.control.secret import Secret, installation_secret
 from aftersend.errors import AftersendError, BadField, NotFound, SettingsError, TryLater
 from aftersend.ids import IdSource
-from aftersend.mail.address import parse
+from aftersend.mail.address import list_key
 from aftersend.policy import pace, windows
 from aftersend.store import Engine, accounts, deliveries, nodes, suppressions, upgrade, verbs
 from aftersend.store.connection import Connection
@@ -643,36 +643,40 @@ class Here:
 
     # ---- suppressions ------------------------------------------------------------------------------------------------
 
-    def suppress(self, address: str, *, stream: str, why: str) -> dict[str, Any]:
-        """Put an address on the account's own list."""
+    def suppress(self, address: str, *, stream: str, why: str, everywhere: bool = False) -> dict[str, Any]:
+        """Put an address, or a whole domain, on the account's own list, or on the one that holds for all."""
         self.prepare_once()
+        if stream and everywhere:
+            raise BadField("#/stream", "Streams belong to accounts; what holds everywhere is for all streams.")
         if stream and stream not in {one["name"] for one in self.streams()}:
             raise BadField("#/stream", f"There is no stream {stream!r}.", code="unknown-stream")
-        folded = parse(address, pointer="#/address").folded
+        folded = list_key(address, pointer="#/address")
         evidence = {"by": self.who} | ({"why": why} if why else {})
         self.write(
-            suppressions.put, self.account, folded,
+            suppressions.put, suppressions.PLATFORM if everywhere else self.account, folded,
             cause=why or "manual", origin=suppressions.CONFIGURED, now=clock.now(), stream=stream, evidence=evidence,
         )  # fmt: skip
         return {"recipient": folded, "stream": stream, "cause": why or "manual"}
 
-    def unsuppress(self, address: str, *, stream: str | None) -> None:
+    def unsuppress(self, address: str, *, stream: str | None, everywhere: bool = False) -> None:
         """Take an address off the lists. Raise NotFound."""
-        folded = parse(address, pointer="#/address").folded
-        self.write(suppressions.remove, self.account, folded, stream=stream)
-        self.audit("took an address off the list", folded)
+        folded = list_key(address, pointer="#/address")
+        owner = suppressions.PLATFORM if everywhere else self.account
+        self.write(suppressions.remove, owner, folded, stream=stream)
+        self.audit("took an address off the list" + (" for all accounts" if everywhere else ""), folded)
 
-    def suppressions(self, part: str | None) -> Iterator[dict[str, Any]]:
+    def suppressions(self, part: str | None, *, everywhere: bool = False) -> Iterator[dict[str, Any]]:
         """Walk through the list by address."""
         after: tuple[str, str] | None = None
         part = part.casefold() if part else None
-        while rows := self.read(suppressions.page, self.account, limit=500, after=after, part=part):
+        owner = suppressions.PLATFORM if everywhere else self.account
+        while rows := self.read(suppressions.page, owner, limit=500, after=after, part=part):
             yield from (_told_suppression(row) for row in rows)
             after = (rows[-1]["folded"], rows[-1]["stream"])
 
     def why_suppressed(self, address: str) -> list[dict[str, Any]]:
         """Return every entry for an address. Raise NotFound if there is none."""
-        folded = parse(address, pointer="#/address").folded
+        folded = list_key(address, pointer="#/address")
         rows = self.read(suppressions.why, self.account, folded)
         if not rows:
             raise NotFound(f"{folded} is on no list of this account; mail to it is not stopped.")

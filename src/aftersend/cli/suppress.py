@@ -17,6 +17,8 @@ from aftersend.errors import AftersendError, NotFound
 COLUMNS = ("recipient", "stream", "cause", "origin", "created_at", "expires_at")
 FAULTS_SHOWN = 20
 PAGE = 100
+_HOW = {"learned": "learned by the platform", "platform": "listed for all accounts"}
+_everywhere = click.option("--everywhere", is_flag=True, help="On the list that holds for all accounts.")
 
 
 @click.group()
@@ -28,24 +30,26 @@ def suppress() -> None:
 @click.argument("addresses", metavar="ADDRESS …", nargs=-1, required=True)
 @click.option("--stream", default="", metavar="NAME", help="On one stream only.")
 @click.option("--why", default="", metavar="TEXT", help="The reason, shown with every mail that is stopped.")
+@_everywhere
 @place_option
-def add(place: Any, addresses: tuple[str, ...], stream: str, why: str) -> None:
-    """Put addresses on the list."""
+def add(place: Any, addresses: tuple[str, ...], stream: str, why: str, everywhere: bool) -> None:
+    """Put addresses, or whole domains (@example.com), on the list."""
     for address in addresses:
-        entry = place.suppress(address, stream=stream, why=why)
+        entry = place.suppress(address, stream=stream, why=why, everywhere=everywhere)
         say(f"{entry['recipient']} is not mailed any more{f' on {stream}' if stream else ''}.")
 
 
 @suppress.command()
 @click.argument("addresses", metavar="ADDRESS …", nargs=-1, required=True)
 @click.option("--stream", default=None, metavar="NAME", help="From one stream's list only.")
+@_everywhere
 @place_option
-def remove(place: Any, addresses: tuple[str, ...], stream: str | None) -> None:
+def remove(place: Any, addresses: tuple[str, ...], stream: str | None, everywhere: bool) -> None:
     """Take addresses off the lists, so that they are mailed again."""
     gone = 0
     for address in addresses:
         try:
-            place.unsuppress(address, stream=stream)
+            place.unsuppress(address, stream=stream, everywhere=everywhere)
             gone += 1
             say(f"{address} is mailed again.")
         except NotFound as error:
@@ -57,12 +61,13 @@ def remove(place: Any, addresses: tuple[str, ...], stream: str | None) -> None:
 @suppress.command("list")
 @click.argument("part", required=False)
 @click.option("-n", "--limit", type=click.IntRange(1), default=50, show_default=True, help="So many at the most.")
+@_everywhere
 @json_option
 @place_option
-def list_(place: Any, part: str | None, limit: int, as_json: bool) -> None:
+def list_(place: Any, part: str | None, limit: int, everywhere: bool, as_json: bool) -> None:
     """List the addresses, or those that contain PART."""
     rows = []
-    for row in place.suppressions(part):
+    for row in place.suppressions(part, everywhere=everywhere):
         rows.append(row)
         if as_json:
             emit(row)
@@ -96,7 +101,7 @@ def why(place: Any, address: str, as_json: bool) -> None:
             emit(row)
             continue
         on = f"the stream {row['stream']}" if row["stream"] else "all streams"
-        how = "learned by the platform" if row["origin"] == "learned" else "listed by a person"
+        how = _HOW.get(row["origin"], "listed by a person")
         say(f"{row['recipient']}: not mailed on {on}, {how}: {row['cause']}.")
         say(f"  since {short_time(row['created_at'])}, until {short_time(row['expires_at']) or 'it is taken off'}")
         if row["delivery_id"]:

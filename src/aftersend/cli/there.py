@@ -361,20 +361,21 @@ class There:
 
     # ---- suppressions ------------------------------------------------------------------------------------------------
 
-    def suppress(self, address: str, *, stream: str, why: str) -> dict[str, Any]:
-        """Put an address on the account's own list."""
-        body = ({"stream": stream} if stream else {}) | ({"why": why} if why else {})
+    def suppress(self, address: str, *, stream: str, why: str, everywhere: bool = False) -> dict[str, Any]:
+        """Put an address, or a whole domain, on the account's own list, or on the one that holds for all."""
+        body: dict[str, Any] = ({"stream": stream} if stream else {}) | ({"why": why} if why else {})
+        body |= {"everywhere": True} if everywhere else {}
         entry: dict[str, Any] = self.ask("PUT", f"/v1/suppressions/{quote(address, safe='')}", json=body)
         return entry
 
-    def unsuppress(self, address: str, *, stream: str | None) -> None:
+    def unsuppress(self, address: str, *, stream: str | None, everywhere: bool = False) -> None:
         """Take an address off the lists. Raise NotFound."""
-        words = [("stream", stream)] if stream else []
+        words = [*([("stream", stream)] if stream else []), *([("everywhere", "true")] if everywhere else [])]
         self.ask("DELETE", f"/v1/suppressions/{quote(address, safe='')}", words=words)
 
-    def suppressions(self, part: str | None) -> Iterator[dict[str, Any]]:
+    def suppressions(self, part: str | None, *, everywhere: bool = False) -> Iterator[dict[str, Any]]:
         """Walk through the list by address."""
-        words = [("limit", "100"), *([("q", part)] if part else [])]
+        words = [("limit", "100"), *([("q", part)] if part else []), *([("everywhere", "true")] if everywhere else [])]
         answer = self.ask("GET", "/v1/suppressions", words=words)
         while True:
             yield from answer["data"]

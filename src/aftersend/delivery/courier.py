@@ -40,6 +40,7 @@ from aftersend.mail.compiled import FLAG_COMPILED
 from aftersend.policy import gates, outcomes
 from aftersend.policy.breaker import Breaker
 from aftersend.policy.diagnosis import diagnose_reply
+from aftersend.policy.score.typos import suggest
 from aftersend.policy.verdict import Refuse
 from aftersend.smtp.reply import Reply
 from aftersend.store import Store, content, queue, record, standings
@@ -392,8 +393,14 @@ class Courier:
         assert servers.trouble is not None
         seen = parcel.claim.tries > 0
         meaning = outcomes.of_names(servers.trouble, seen_before=seen)
-        evidence = {"kind": "dns", "domain": parcel.claim.domain, "trouble": servers.trouble}
-        self.finished(parcel, Attempt(meaning, servers.explanation, evidence), None)
+        domain = parcel.claim.domain
+        evidence = {"kind": "dns", "domain": domain, "trouble": servers.trouble}
+        said = servers.explanation
+        meant = None if meaning.reason is not Reason.BAD_DOMAIN else suggest(domain)
+        if meant is not None:
+            evidence["suggestion"] = f"{parcel.claim.recipient.rpartition('@')[0]}@{meant}"
+            said += f" Did you mean {evidence['suggestion']}?"
+        self.finished(parcel, Attempt(meaning, said, evidence), None)
 
     def finished(self, parcel: Parcel, attempt: Attempt, lane: Lane | None) -> None:
         """An attempt has ended; write it down."""

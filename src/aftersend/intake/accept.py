@@ -24,10 +24,11 @@ from aftersend.mail import headers as mail_headers
 from aftersend.mail import instructions, tracked
 from aftersend.mail.compiled import FLAG_COMPILED, Compiled
 from aftersend.mail.tracked import Tracker
-from aftersend.policy import gates, pace, windows
+from aftersend.policy import gates, pace, structure, windows
 from aftersend.policy.gates.schedule import check_ahead
 from aftersend.policy.moderation import OFF, Oversight
 from aftersend.policy.pace import Pace, Rate
+from aftersend.policy.score.typos import suggest
 from aftersend.policy.verdict import PASS
 from aftersend.policy.windows import Window
 from aftersend.store import Store, accounts, credits, moderation, record, tracking_modes, turns
@@ -227,7 +228,8 @@ class Intake:
         lifetime = int(self.lifetimes.get(stream.name, stream.lifetime_s) * SECOND)
         expires = max(now, scheduled or 0) + lifetime
         key = request.idempotency_key or wanted.idempotency_key
-        must_wait = self._is_looked_at(account) and not flags & FLAG_OWN
+        is_odd = request.compiled is None and structure.is_suspicious(found, given, as_given)
+        must_wait = (self._is_looked_at(account) or is_odd) and not flags & FLAG_OWN
         entries = self._entries(request.recipients, stream, scheduled, now, must_wait=must_wait)
         personal = None
         if request.personal is not None:
@@ -277,7 +279,8 @@ class Intake:
     ) -> list[record.Entry]:
         """Ask the gates at once about every recipient; most mail passes, and need not wait for treatment.
 
-        What has to be looked at in any case (`must_wait`) does.
+        What has to be looked at in any case (`must_wait`) does, as does an address whose domain looks misspelt: whether that
+        takes mail is asked before it goes.
         """
         fresh_ids = iter(self._ids.block(2 * len(recipients)))
         window, must_wait = windows.read(stream.hours), must_wait or bool(stream.rate)
@@ -285,6 +288,7 @@ class Intake:
         for r in recipients:
             passed = (
                 not must_wait
+                and suggest(r.domain) is None
                 and gates.decide(Fresh(r.address, r.domain, stream.name, scheduled, window=window), now) is PASS
             )
             made.append(

@@ -114,6 +114,16 @@ def a_label(domain: str) -> str:
     return domain
 
 
+def list_key(text: str, *, pointer: str = "") -> str:
+    """Return what an address, or a whole domain (`@example.com`), is called on lists. Raise BadAddress if it is neither."""
+    if not text.startswith("@"):
+        return parse(text, pointer=pointer).folded
+    try:
+        return f"@{a_label(text[1:].strip())}"
+    except BadAddress:
+        raise _bad(f"“{_shown(text)}” names no domain", pointer) from None
+
+
 def parse_mailbox(text: str, *, pointer: str = "") -> Mailbox:
     """Read one address with or without a name: `Shop <shop@example.com>`. Raise BadAddress.
 

@@ -6,7 +6,7 @@ nothing can wait without an end. A claim belongs to a node for as long as that n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
@@ -16,9 +16,9 @@ from sqlalchemy import Connection, bindparam, func, literal_column, select, upda
 
 from aftersend.clock import Instant
 from aftersend.store import turns
-from aftersend.store.engine import Statement, many, query, rows, run
+from aftersend.store.engine import Statement, among, many, packed, query, rows, run
 from aftersend.store.schema import deliveries, messages, queue, suppressions
-from aftersend.store.suppressions import HIDDEN, hidden
+from aftersend.store.suppressions import HIDDEN, PLATFORM, hidden
 
 
 class Stage(IntEnum):
@@ -205,12 +205,14 @@ def _held(connection: Connection, request: ClaimRequest, lane: int, account: int
     return items
 
 
-_SUPPRESSED = query(
-    select(
-        suppressions.c.stream, suppressions.c.cause, suppressions.c.origin, suppressions.c.expires_us,
-        suppressions.c.probe_id, suppressions.c.probe_until_us,
-    ).where(suppressions.c.account_id == bindparam("account"), suppressions.c.folded == bindparam("folded")),
-    "account", "folded",
+_LISTED = query(
+    lambda engine_name: select(
+        suppressions.c.account_id, suppressions.c.folded, suppressions.c.stream, suppressions.c.cause,
+        suppressions.c.origin, suppressions.c.expires_us, suppressions.c.probe_id, suppressions.c.probe_until_us,
+    ).where(
+        suppressions.c.account_id == bindparam("account"), among(suppressions.c.folded, engine_name)
+    ),
+    "account", "ids",
 )  # fmt: skip
 _PROBE = Statement(
     update(suppressions)
@@ -246,34 +248,60 @@ def keeps_hidden(connection: Connection, account_id: int) -> bool:
 
 
 def claim_for_treatment(connection: Connection, requests: Sequence[ClaimRequest]) -> list[list[Claim]]:
-    """As `claim`, and each item knows whether its recipient is suppressed at this moment.
+    """As `claim`, and each item knows whether its recipient is suppressed at this moment: by the account's lists or by the
+    installation's, as an address or by its domain. One question for each account, however many items.
 
     When a learned entry has ended, one delivery is let through, and the others wait for what becomes of it.
     """
     taken = claim(connection, requests)
-    if not rows(connection, _ANY_SUPPRESSION):
+    if not any(taken) or not rows(connection, _ANY_SUPPRESSION):
         return taken
     is_hidden: dict[int, bool] = {}
     for request, found in zip(requests, taken, strict=True):
-        for item in found:
-            account = item.account_id
-            if account not in is_hidden:
-                is_hidden[account] = keeps_hidden(connection, account)
-            _look_up(connection, item, item.folded, request.now)
-            if is_hidden[account]:
-                _look_up(connection, item, hidden(account, item.folded), request.now)
+        listed = _listed(connection, found, is_hidden)
+        for item in found if listed else ():
+            for owner in (item.account_id, PLATFORM):
+                for key in _keys(item, is_hidden):
+                    for entry in listed.get((owner, key), ()):
+                        _mark(connection, item, owner, key, entry, request.now)
     return taken
 
 
-def _look_up(connection: Connection, item: Claim, folded: str, now: Instant) -> None:
-    """Note the entry that stops an item for longest among those of an address."""
-    for stream, cause, origin, until, *probe in rows(connection, _SUPPRESSED, (item.account_id, folded)):
-        if stream not in ("", item.stream):
-            continue
-        if origin == "learned" and until is not None and until <= now:
-            until = _probed(connection, item, folded, stream, probe, now)
-        if _outlasts(until, now, item):
-            item.suppressed, item.suppression_origin, item.suppressed_until = cause, origin, until
+def _keys(item: Claim, is_hidden: Mapping[int, bool]) -> tuple[str, ...]:
+    """Under what an item's recipient may stand on a list: the address, its domain, and what stands for it if it was erased."""
+    keys = item.folded, f"@{item.domain}"
+    return (*keys, hidden(item.account_id, item.folded)) if is_hidden[item.account_id] else keys
+
+
+def _listed(
+    connection: Connection, found: Sequence[Claim], is_hidden: dict[int, bool]
+) -> dict[tuple[int, str], list[Any]]:
+    wanted: dict[int, set[str]] = {}
+    for item in found:
+        account = item.account_id
+        if account not in is_hidden:
+            is_hidden[account] = keeps_hidden(connection, account)
+        wanted.setdefault(account, set()).update(_keys(item, is_hidden))
+    if wanted:
+        wanted[PLATFORM] = set().union(*wanted.values())
+    listed: dict[tuple[int, str], list[Any]] = {}
+    for account, keys in sorted(wanted.items()):
+        for owner, key, *entry in rows(connection, _LISTED, (account, packed(connection, sorted(keys)))):
+            listed.setdefault((owner, key), []).append(entry)
+    return listed
+
+
+def _mark(connection: Connection, item: Claim, owner: int, key: str, entry: Any, now: Instant) -> None:
+    """Note the entry that stops an item for longest."""
+    stream, cause, origin, until, *probe = entry
+    if stream not in ("", item.stream):
+        return
+    if owner == PLATFORM:
+        origin = "platform"
+    elif origin == "learned" and until is not None and until <= now:
+        until = _probed(connection, item, key, stream, probe, now)
+    if _outlasts(until, now, item):
+        item.suppressed, item.suppression_origin, item.suppressed_until = cause, origin, until
 
 
 def _probed(

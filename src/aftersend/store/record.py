@@ -48,7 +48,7 @@ from aftersend.store.schema import (
     suppressions,
     tracking,
 )
-from aftersend.store.suppressions import hidden
+from aftersend.store.suppressions import PLATFORM, hidden
 
 Row = tuple[Any, ...]
 
@@ -177,7 +177,9 @@ def write_entries(connection: Connection, fresh: Sequence[Submission]) -> None:
                 happened.append(
                     (account, i, e.treated_key, fact.word, int(fact), now, now, None, None, None, e.evidence)
                 )
-            elif e.passed and not (suppressed and (account, e.folded) in suppressed):
+            elif e.passed and not (
+                suppressed and ((account, e.folded) in suppressed or (account, f"@{e.domain}") in suppressed)
+            ):
                 facts, result, life, stage = _TREATED_BITS, _TREATED_RESULT, _TREATED_LIFE, 2
                 happened.append((account, i, e.treated_key, "treated", _TREATED, now, now, None, None, None, None))
             else:
@@ -200,20 +202,24 @@ def write_entries(connection: Connection, fresh: Sequence[Submission]) -> None:
 
 
 def _suppressed(connection: Connection, fresh: Sequence[Submission]) -> frozenset[tuple[int, str]]:
-    """Which recipients are on any list of their account; whether it concerns this mail is for treatment to say."""
+    """Which recipients, or domains of recipients, are on any list of their account or of the installation; whether it
+    concerns this mail is for treatment to say."""
     if not rows(connection, _ANY_SUPPRESSION):
         return frozenset()
-    wanted: dict[int, list[str]] = {}
+    wanted: dict[int, set[str]] = {}
     for s in fresh:
-        wanted.setdefault(s.account_id, []).extend(e.folded for e in s.entries)
+        theirs = wanted.setdefault(s.account_id, set())
+        for e in s.entries:
+            theirs.add(e.folded)
+            theirs.add(f"@{e.domain}")
     found: set[tuple[int, str]] = set()
-    for account_id, addresses in wanted.items():
-        names = dict.fromkeys(addresses)
+    for account_id, names in wanted.items():
         shown = {name: name for name in names}
         if keeps_hidden(connection, account_id):
             shown |= {hidden(account_id, name): name for name in names}
-        listed = rows(connection, _LISTED, (account_id, packed(connection, list(shown))))
-        found.update((account_id, shown[folded]) for (folded,) in listed)
+        for owner in (account_id, PLATFORM):
+            listed = rows(connection, _LISTED, (owner, packed(connection, sorted(shown))))
+            found.update((account_id, shown[folded]) for (folded,) in listed)
     return frozenset(found)
 
 

@@ -1,6 +1,7 @@
 """Own the lists of addresses that are not mailed: what the platform learned, and what a person configured.
 
-An address stands on a list for one stream, or for all (stream ''). Why it stands there is kept with it, always.
+An address stands on a list for one stream, or for all (stream ''). A whole domain stands there as @ and its name. Why it stands
+there is kept with it, always.
 """
 
 from __future__ import annotations
@@ -21,7 +22,11 @@ HIDDEN = "sha256:"
 """Begins what stands in place of an address that was erased."""
 LEARNED = "learned"
 CONFIGURED = "configured"
+ON_PLATFORM = "platform"
+"""How an entry of the installation's list is told."""
 ALL_STREAMS = ""
+PLATFORM = 0
+"""In place of an account: the list of the installation, which holds for every account."""
 
 
 def hidden(account_id: int, folded: str) -> str:
@@ -91,11 +96,13 @@ def remove(connection: Connection, account_id: int, folded: str, *, stream: str 
 
 
 def why(connection: Connection, account_id: int, folded: str) -> list[dict[str, Any]]:
-    """Return every entry for an address, with its evidence, also of one that was erased; empty when it may be mailed."""
+    """Return every entry that stops mail to an address, its own and its domain's, with its evidence, also of one that was
+    erased; empty when it may be mailed. The installation's list is asked too: its entries have the origin `platform`."""
+    keys = (folded, f"@{folded.rpartition('@')[2]}", hidden(account_id, folded))
     found = connection.execute(
         select(suppressions)
-        .where(suppressions.c.account_id == account_id, suppressions.c.folded.in_((folded, hidden(account_id, folded))))
-        .order_by(suppressions.c.stream)
+        .where(suppressions.c.account_id.in_([account_id, PLATFORM]), suppressions.c.folded.in_(keys))
+        .order_by(suppressions.c.account_id.desc(), suppressions.c.folded.desc(), suppressions.c.stream)
     )
     return [_entry(row) for row in found]
 
@@ -130,5 +137,7 @@ def page(
 
 def _entry(row: Any) -> dict[str, Any]:
     entry = dict(row._mapping)
+    if row.account_id == PLATFORM:
+        entry["origin"] = ON_PLATFORM
     entry["evidence"] = msgspec.json.decode(entry["evidence"]) if entry["evidence"] else None
     return entry

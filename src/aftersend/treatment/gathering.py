@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from aftersend.clock import DAY, MINUTE, Instant
 from aftersend.ledger.facts import Fact
-from aftersend.policy.gates import Case, Known, Purse
+from aftersend.policy.gates import Case, Known, Nowhere, Purse
 from aftersend.policy.moderation import Oversight
+from aftersend.policy.score.typos import suggest
 from aftersend.store import Store, credits, moderation
 from aftersend.store.queue import Claim
+from aftersend.treatment.faults import Faults
 
+NAMES_WITHIN_S = 0.5
+"""So long the DNS is waited for."""
 FLAG_OWN = 32
 """In `messages.flags`: a report of ours to a sender, which costs nothing and is not moderated."""
 KEPT_US = DAY
@@ -28,24 +34,57 @@ class Rules:
     """Says how an account's mail is moderated; None where no account's is."""
 
 
-Examine = Callable[[Claim, Instant], None]
-"""Begins to judge the message of a delivery."""
+class Names(Protocol):
+    """Who knows which domains take mail. Nobody here asks the DNS itself."""
+
+    async def trouble(self, domain: str) -> tuple[str, str] | None:
+        """Say why a domain takes no mail, as a word and as a sentence; None if it may, or if that is not known."""
 
 
-async def gather(
-    store: Store, claimed: Sequence[Claim], now: Instant, rules: Rules, examine: Examine | None = None
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Who helps to find things out. The defaults find nothing."""
+
+    examine: Callable[[Claim, Instant], None] | None = None
+    """Begins to judge the message of a delivery."""
+    names: Names | None = None
+    faults: Faults | None = None
+
+
+async def gather(store: Store, claimed: Sequence[Claim], now: Instant, rules: Rules, tools: Tools) -> None:
     """Fill in what is `known` of each claim."""
+    for item in claimed:
+        item.known = Known()
+    if tools.names is not None:
+        await _nowhere(claimed, tools.names)
+    if tools.faults is not None:
+        faults = await tools.faults.of(store, claimed)
+        for item in claimed if faults else ():
+            item.known.fault = faults.get((item.account_id, item.message_id))
     others = [item for item in claimed if not item.flags & FLAG_OWN]
     counted = [item for item in others if item.account_id in rules.metered]
     overseen = rules.overseen
     watched = [] if overseen is None else [item for item in others if overseen(item.account_id) is not None]
-    for item in (*counted, *watched):
-        item.known = item.known or Known()
     if counted:
         await _purses(store, counted, now)
     if watched:
-        await _cases(store, watched, now, examine)
+        await _cases(store, watched, now, tools)
+
+
+async def _nowhere(claimed: Sequence[Claim], names: Names) -> None:
+    """Ask of each domain once; what is not known after a moment counts as unknown, and passes."""
+    asked = {
+        domain: asyncio.ensure_future(names.trouble(domain)) for domain in {item.domain for item in claimed} - {""}
+    }
+    if asked:
+        await asyncio.wait(asked.values(), timeout=NAMES_WITHIN_S)
+    found = {
+        domain: Nowhere(*said, suggest(domain))
+        for domain, task in asked.items()
+        if task.done() and not task.cancelled() and task.exception() is None and (said := task.result()) is not None
+    }
+    for item in claimed if found else ():
+        item.known.nowhere = found.get(item.domain)
 
 
 async def _purses(store: Store, counted: Sequence[Claim], now: Instant) -> None:
@@ -62,12 +101,12 @@ async def _purses(store: Store, counted: Sequence[Claim], now: Instant) -> None:
             item.known.kept_until_us = since.get((item.account_id, item.delivery_id), now) + KEPT_US
 
 
-async def _cases(store: Store, watched: Sequence[Claim], now: Instant, examine: Examine | None) -> None:
+async def _cases(store: Store, watched: Sequence[Claim], now: Instant, tools: Tools) -> None:
     found = await store.ask(moderation.cases, sorted({(item.account_id, item.message_id) for item in watched}))
     for item in watched:
         item.known.case = _case(found.get((item.account_id, item.message_id)), now)
-        if item.known.case.state == CHECKING and examine is not None and (item.scheduled_us or 0) <= now:
-            examine(item, now)
+        if item.known.case.state == CHECKING and tools.examine is not None and (item.scheduled_us or 0) <= now:
+            tools.examine(item, now)
 
 
 CHECKING = "checking"

@@ -20,7 +20,7 @@ from aftersend.policy.windows import Window
 from aftersend.store import Store, credits, moderation, paces, queue, record, treated
 from aftersend.store.queue import Claim, ClaimRequest, Stage
 from aftersend.store.treated import Passing
-from aftersend.treatment.gathering import Examine, Rules, gather
+from aftersend.treatment.gathering import Rules, Tools, gather
 
 Hours = Callable[[int, str], Window | None]
 """The hours of an account's stream."""
@@ -35,6 +35,7 @@ STAGE_OF = {
 HELD_BITS = Fact.THROTTLED.bit | Fact.DEPLETED.bit | Fact.MODERATION_PENDING.bit
 """The time for trying begins when such a hold ends, however long it was."""
 NONE = Rules()
+NO_TOOLS = Tools()
 
 
 @dataclass(slots=True)
@@ -57,10 +58,9 @@ async def treat_due(
     hours: Hours = lambda account, stream: None,
     rate: Rates = lambda account, stream: None,
     rules: Rules = NONE,
-    examine: Examine | None = None,
+    tools: Tools = NO_TOOLS,
 ) -> int:
-    """Make one pass over the deliveries that await treatment; return how many were looked at. `examine` begins to
-    judge a message that is moderated.
+    """Make one pass over the deliveries that await treatment; return how many were looked at.
 
     Crash-safe: work is claimed under a lease, so a pass cut short is repeated, never lost.
     """
@@ -69,7 +69,7 @@ async def treat_due(
     claimed: list[Claim] = await store.join(queue.claim_for_treatment, request)
     kept = await _paces(store, claimed, rate)
     now = clock()
-    await gather(store, claimed, now, rules, examine)
+    await gather(store, claimed, now, rules, tools)
     decided: list[Decided] = []
     for item in claimed:
         try:

@@ -11,7 +11,7 @@ from aftersend.clock import HOUR, SECOND
 from aftersend.control import domains
 from aftersend.control import keys as api_keys
 from aftersend.control.domains import Place
-from aftersend.errors import BadField, BadFields, NotFound, TryLater
+from aftersend.errors import BadField, BadFields, NotAllowed, NotFound, TryLater
 from aftersend.mail import address
 from aftersend.policy import pace, windows
 from aftersend.reports import search
@@ -28,6 +28,9 @@ T = TypeVar("T")
 SUPPRESSION_FILTER = (
     Parameter("cause", "bounced, unsubscribed, complained, soft_bounces, or what a person wrote."),
     Parameter("origin", "learned or configured.", schema={"enum": ["learned", "configured"]}),
+    Parameter(
+        "everywhere", "The list that holds for all accounts; needs the scope `operate`.", schema={"type": "boolean"}
+    ),
     Parameter("stream", "One stream's list."),
     Parameter("q", "A part of the address."),
 )
@@ -235,12 +238,12 @@ def _told_stream(name: str, kind: str, lifetime_s: int, hours: str, rate: str) -
 
 async def list_suppressions(call: Call) -> Answer:
     """List the addresses that are not mailed, by address."""
-    found = lists.taken(call, "cause", "origin", "stream", "q")
+    found = lists.taken(call, "cause", "origin", "stream", "q", "everywhere")
     limit = lists.limit_of(found)
     cursor = found.get("after")
     after = None if cursor is None else (cursor.partition(" ")[0], cursor.partition(" ")[2])
     rows = await call.desk.store.ask(
-        suppressions.page, call.account_id, limit=limit + 1, after=after,
+        suppressions.page, _owner(call, found), limit=limit + 1, after=after,
         cause=found.get("cause"), origin=found.get("origin"), stream=found.get("stream"),
         part=found["q"].casefold() if "q" in found else None,
     )  # fmt: skip
@@ -278,28 +281,62 @@ async def suppress(call: Call) -> Answer:
                 wrong.append(
                     BadField("#/expires_at", "This time is over; give a later one, or none.", code="invalid-time")
                 )
+    if asked.everywhere:
+        check_operates(call)
+        if asked.stream:
+            wrong.append(BadField("#/stream", "Streams belong to accounts; what holds everywhere is for all streams."))
     if wrong:
         raise BadFields(wrong)
+    owner = suppressions.PLATFORM if asked.everywhere else call.account_id
     await change(
-        call, "suppressed an address", folded, suppressions.put, folded,
+        call, _everywhere("suppressed an address", owner), folded, _listed, owner, suppressions.put, folded,
         cause=asked.cause, origin=suppressions.CONFIGURED, now=now, stream=asked.stream, expires_us=expires,
         evidence={"by": call.who, "why": asked.why},
     )  # fmt: skip
     rows = await call.desk.store.ask(suppressions.why, call.account_id, folded)
-    return Answer(next(_told_suppression(row) for row in rows if row["stream"] == asked.stream))
+    made = (row for row in rows if (row["account_id"], row["folded"], row["stream"]) == (owner, folded, asked.stream))
+    return Answer(next(_told_suppression(row) for row in made))
 
 
 async def unsuppress(call: Call) -> Answer:
     """Take an address off the lists."""
-    found = lists.taken(call, "stream", cursors=())
-    folded = _folded(call)
-    await change(call, "took an address off the list", folded, suppressions.remove, folded, stream=found.get("stream"))
+    found = lists.taken(call, "stream", "everywhere", cursors=())
+    folded, owner = _folded(call), _owner(call, found)
+    await change(
+        call, _everywhere("took an address off the list", owner), folded, _listed, owner, suppressions.remove, folded,
+        stream=found.get("stream"),
+    )  # fmt: skip
     return Answer(None, 204)
+
+
+def check_operates(call: Call) -> None:
+    """Raise NotAllowed unless the key belongs to those who run the installation."""
+    if not api_keys.may(call.key, "operate"):
+        raise NotAllowed(
+            f"The key “{call.key.name}” may change its own account only; this needs the scope “operate”.",
+            code="scope-missing",
+        )
+
+
+def _owner(call: Call, found: dict[str, str]) -> int:
+    """Whose list is meant: the account's, or the installation's."""
+    if "everywhere" not in found or not reading.truth(found["everywhere"], "everywhere"):
+        return call.account_id
+    check_operates(call)
+    return suppressions.PLATFORM
+
+
+def _everywhere(did: str, owner: int) -> str:
+    return f"{did} for all accounts" if owner == suppressions.PLATFORM else did
+
+
+def _listed(connection: Connection, _noted: int, owner: int, function: Callable[..., T], *args: Any, **kw: Any) -> T:
+    return function(connection, owner, *args, **kw)
 
 
 def _folded(call: Call) -> str:
     try:
-        return address.parse(call.path["address"]).folded
+        return address.list_key(call.path["address"])
     except BadField as error:
         raise BadField("#/address", error.detail, code=error.code) from None
 

@@ -316,7 +316,7 @@ _ADMINISTRATION = (
         "/v1/suppressions/{address:path}",
         "putSuppression",
         administration.suppress,
-        "Put an address on your own list; it is not mailed from now on.",
+        "Put an address, or a whole domain (`@example.com`), on your own list; it is not mailed from now on.",
         "Suppressions",
         "admin",
         shapes.SuppressionIn,
@@ -332,7 +332,10 @@ _ADMINISTRATION = (
         "Suppressions",
         "admin",
         status=204,
-        parameters=(Parameter("stream", "Off this stream's list only."),),
+        parameters=(
+            Parameter("stream", "Off this stream's list only."),
+            Parameter("everywhere", "Off the list that holds for all accounts.", schema={"type": "boolean"}),
+        ),
         problems=(404, 422),
     ),
     Route(

@@ -436,6 +436,7 @@ class SuppressionIn(In):
     why: Annotated[str, _says("For whoever asks later.", "asked by phone", max_length=500)] = ""
     stream: Annotated[str, _says("One stream only; empty for all.", max_length=63)] = ""
     expires_at: Annotated[str | None, _says("Until when: RFC 3339; without it, for ever.")] = None
+    everywhere: Annotated[bool, _says("For all accounts; needs the scope `operate`.")] = False
 
 
 class Suppression(Out):
@@ -444,7 +445,9 @@ class Suppression(Out):
     recipient: str
     stream: Annotated[str, _says("Empty for all streams.")]
     cause: Annotated[str, _says("bounced, unsubscribed, complained, soft_bounces, or what a person wrote.")]
-    origin: Annotated[str, _says("learned by this service, or configured by a person.")]
+    origin: Annotated[
+        str, _says("learned by this service, configured by a person, or platform: listed for all accounts.")
+    ]
     created_at: str
     expires_at: str | None
     delivery_id: Annotated[str | None, _says("The delivery that taught it.")]

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from aftersend.policy.gates.address import refuse_impossible
-from aftersend.policy.gates.candidate import Candidate, Case, Known, Purse
+from aftersend.policy.gates.candidate import Candidate, Case, Fault, Known, Nowhere, Purse
 from aftersend.policy.gates.credits import hold_without_credit, without_credit
 from aftersend.policy.gates.moderation import hold_for_moderation
 from aftersend.policy.gates.schedule import hold_until_scheduled
+from aftersend.policy.gates.structure import refuse_malformed
 from aftersend.policy.gates.suppression import refuse_suppressed
 from aftersend.policy.gates.throttle import hold_to_pace
 from aftersend.policy.gates.window import hold_until_open
@@ -24,6 +25,7 @@ Gate = Callable[[Candidate, int], Verdict]
 GATES: tuple[Gate, ...] = (
     refuse_impossible,
     refuse_suppressed,
+    refuse_malformed,
     hold_until_scheduled,
     hold_for_moderation,
     hold_without_credit,
@@ -41,4 +43,4 @@ def decide(candidate: Candidate, now: int) -> Verdict:
     return PASS
 
 
-__all__ = ["GATES", "Candidate", "Case", "Gate", "Known", "Purse", "decide", "without_credit"]
+__all__ = ["GATES", "Candidate", "Case", "Fault", "Gate", "Known", "Nowhere", "Purse", "decide", "without_credit"]

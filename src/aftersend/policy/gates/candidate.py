@@ -10,6 +10,26 @@ from aftersend.policy.windows import Window
 
 
 @dataclass(frozen=True, slots=True)
+class Nowhere:
+    """The DNS says that a domain takes no mail."""
+
+    trouble: str
+    """`no_such_domain`, `null_mx` or `no_address`."""
+    explanation: str
+    suggestion: str | None = None
+    """The domain that was probably meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a message as such."""
+
+    code: str
+    why: str
+    """What is wrong and how to mend it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """A message before the moderator."""
 
@@ -40,6 +60,8 @@ class Known:
     """None: the account's mail is not counted."""
     kept_until_us: int = 0
     """For how long it is kept for want of credits."""
+    nowhere: Nowhere | None = None
+    fault: Fault | None = None
 
 
 class Candidate(Protocol):
@@ -67,7 +89,7 @@ class Candidate(Protocol):
 
     @property
     def suppression_origin(self) -> str | None:
-        """`learned` from what happened to earlier mail, or `configured` by a person."""
+        """`learned` from what happened to earlier mail, `configured` by a person, or `platform` for all accounts."""
 
     @property
     def suppressed_until(self) -> int | None:
