@@ -132,3 +132,12 @@ def test_merge_tags_and_tracking_go_together(house):
     plain = html.partition("{%")[0] + '<a href="{{ unsubscribe_url }}">C</a>'
     told = client.post("/v1/messages", json={**HELLO, "html": plain, "recipients": listed}).json()
     assert len(client.get(f"/v1/messages/{told['id']}/links").json()["data"]) == 1
+
+
+def test_losses_are_shown(make_house):
+    """What was answered and could not be written down is a number to watch; without visits it is zero."""
+    house = make_house(metrics_token="let-me-see")
+    client = house.client(key="let-me-see")
+    assert 'aftersend_hits_total{state="lost"} 0.0' in client.get("/metrics").text
+    object.__setattr__(house.desk, "visits", lambda: {"kept": 5, "lost": 2})
+    assert 'aftersend_hits_total{state="lost"} 2.0' in client.get("/metrics").text

@@ -39,6 +39,8 @@ class Service:
     courier: Any = None
     signer: Any = None
     resolver: Any = None
+    visits: Callable[[], dict[str, int]] | None = None
+    """Numbers about the visits that this process answers."""
     panel: Any = None
     """The spam filters of this installation; there may be none."""
     guard: Any = None

@@ -53,6 +53,14 @@ async def start(service: Service) -> None:
         await visitors.start([address(each) for each in chosen.listen])
         service.addresses["tracking"] = visitors.bound[0]
         service.spawn(keeper.run())
+        service.visits = lambda: {
+            "kept": keeper.kept,
+            "lost": keeper.lost,
+            "waiting": keeper.waiting,
+            "open": len(visitors.open),
+            "turned_away": visitors.turned_away,
+            "cut_off": visitors.cut_off,
+        }
 
         async def stop() -> None:
             await visitors.stop()

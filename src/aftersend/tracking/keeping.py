@@ -30,6 +30,11 @@ class Keeper:
         self.lost = 0
         """Hits that were answered and could not be kept."""
 
+    @property
+    def waiting(self) -> int:
+        """How many hits are still to be written."""
+        return len(self._waiting)
+
     def keep(self, row: Row) -> bool:
         """Take a hit; False if too many wait."""
         if len(self._waiting) >= WAITING_MOST:

@@ -78,6 +78,7 @@ async def start(service: Any, suppression: SuppressionRules, scorer: Any = None)
         started_us=service.clock(),
         refresh=service.refresh,
         secret=service.secret,
+        visits=service.visits,
         resolver=resolver,
         guard=service.guard,
         suppression=suppression,

@@ -68,6 +68,8 @@ class Desk:
     suppression: SuppressionRules = field(default_factory=SuppressionRules)
     """When the platform stops writing to an address, once a person has said what a returned mail means."""
     meter: Meter = field(default_factory=Meter)
+    visits: Callable[[], dict[str, int]] | None = None
+    """Numbers about the visits that this process answers; None if it answers none."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the service stops: whoever follows what happens is let go."""
     followers: Counter[int] = field(default_factory=Counter)

@@ -70,7 +70,27 @@ def _of_process(call: Call, is_there: bool) -> list[Metric]:
     if free is not None:
         says = "Bytes that are free where the database lives."
         told.append(GaugeMetricFamily("aftersend_store_free_bytes", says, value=free))
-    return told
+    return [*told, *_of_visits(desk.visits() if desk.visits is not None else {})]
+
+
+def _of_visits(numbers: dict[str, int]) -> list[Metric]:
+    hits = CounterMetricFamily(
+        "aftersend_hits", "Visits that were answered here, by whether they could be written down.", labels=("state",)
+    )
+    for state in ("kept", "lost"):
+        hits.add_metric((state,), numbers.get(state, 0))
+    refused = CounterMetricFamily(
+        "aftersend_visits_refused", "Connections of visitors that were one too many, or too slow.", labels=("why",)
+    )
+    for why in ("turned_away", "cut_off"):
+        refused.add_metric((why,), numbers.get(why, 0))
+    waiting = GaugeMetricFamily(
+        "aftersend_hits_waiting", "Visits that are still to be written.", value=numbers.get("waiting", 0)
+    )
+    connections = GaugeMetricFamily(
+        "aftersend_visit_connections", "Connections of visitors.", value=numbers.get("open", 0)
+    )
+    return [hits, refused, waiting, connections]
 
 
 def _of_store(found: Numbers) -> list[Metric]:
