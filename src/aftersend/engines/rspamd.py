@@ -17,7 +17,7 @@ CONNECTIONS = 4
 ANSWER_MOST = 1024 * 1024
 REFUSED_TO_LEARN = (204, 208)
 """No error: 204, its own conditions speak against learning this; 208, it was learned before."""
-_KNOWN = re.compile(rb"already (been )?learned")
+_KNOWN = re.compile(rb"already (?:been )?learned|skip learn")
 """What older versions say instead, with status 404."""
 
 
@@ -83,12 +83,7 @@ class Rspamd:
         status, content, _ = await self._post(target, asked, short_enough(message), TIME_LIMIT_S)
         if status is None:
             return Absent(NAME, content.decode())
-        if (
-            status == 200
-            or status in REFUSED_TO_LEARN
-            or b"already been learned" in content
-            or b"skip learn" in content
-        ):
+        if status == 200 or status in REFUSED_TO_LEARN or _KNOWN.search(content):
             return Learned(NAME, status == 200)
         said = content[:200].decode("utf-8", "replace")
         return Absent(NAME, f"Rspamd at {self._controller} did not learn this: status {status}, {said}")
