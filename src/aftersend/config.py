@@ -173,6 +173,14 @@ class TrackingSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = {}
 
 
+class QualitySettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The quality score as a gate."""
+
+    least: Annotated[
+        int, _doc("Broadcasts with a score below this, or without one, are not started; 0: all are.", ge=0, le=100)
+    ] = 0
+
+
 class RetentionSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """For how many days each kind of data is kept. Counters stay."""
 
@@ -225,6 +233,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     dns: DnsSettings = DnsSettings()
     tracking: TrackingSettings = TrackingSettings()
     webhooks: WebhooksSettings = WebhooksSettings()
+    quality: QualitySettings = QualitySettings()
     retention: RetentionSettings = RetentionSettings()
     engines: EnginesSettings = EnginesSettings()
     log: LogSettings = LogSettings()

@@ -74,3 +74,21 @@ def test_calibration_begins_with_what_is_believed(house):
     told = msgspec.convert(house.client().get("/v1/score/calibration").json(), shapes.CalibrationOut)
     assert told.broadcasts == []
     assert all(signal.prior == signal.used and signal.mailed == 0 for signal in told.signals)
+
+
+def test_a_broadcast_under_the_wanted_score_is_not_started(make_house):
+    """Nor one that was not scored since it was changed; the answer says what to do."""
+    client = make_house(quality_least=50).client()
+    client.post("/v1/domains", json={"name": "example.com"})
+    client.post("/v1/lists", json={"name": "news"})
+    client.post("/v1/contacts", json={"addresses": [{"address": "ann@example.net"}], "lists": ["news"]})
+    message = MESSAGE | {"text": "Hello", "html": None, "subject": "News"}
+    made = client.post("/v1/broadcasts", json={"name": "News", "lists": ["news"], "message": message}).json()["id"]
+    place = f"/v1/broadcasts/{made}"
+    unscored = client.post(f"{place}/start")
+    assert (unscored.status_code, unscored.json()["type"].rpartition("/")[2]) == (409, "not-good-enough")
+    assert f"aftersend broadcast score {made}" in unscored.json()["detail"]
+    assert client.post(f"{place}/score").json()["score"] < 50
+    low = client.post(f"{place}/start")
+    assert (low.status_code, "50 is wanted here" in low.json()["detail"]) == (409, True)
+    assert client.get(place).json()["state"] == "draft"

@@ -74,7 +74,12 @@ async def at_desk(
         intake.tracking.opt_out = here.settings.tracking.opt_out
         intake.lifetimes = {name: hours * 3600 for name, hours in here.settings.delivery.lifetime_hours.items()}
         key = accounts.Key(here.account, 0, here.who, "", ("*",), (), 0, None, None)
-        rules = Rules(here.settings.hostname, here.settings.return_domain, max_recipients=smtp.max_recipients)
+        rules = Rules(
+            here.settings.hostname,
+            here.settings.return_domain,
+            max_recipients=smtp.max_recipients,
+            quality_least=here.settings.quality.least,
+        )
         names, scorer = here.quality() if needs_names else (None, None)
         desk = Desk(
             rules, store, here.engine, clock.now, here.ids, intake, Keys(store, clock.now), __version__,

@@ -64,6 +64,7 @@ async def start(service: Any, suppression: SuppressionRules, scorer: Any = None)
             max_body=settings.web.max_body,
             max_recipients=settings.smtp.max_recipients,
             requests_per_minute=settings.web.requests_per_minute,
+            quality_least=settings.quality.least,
             metrics_token=settings.web.metrics_token,
             is_practice=any(name.endswith("practice.test") for name in settings.delivery.routes),
         ),

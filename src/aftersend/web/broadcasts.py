@@ -10,10 +10,10 @@ import msgspec
 
 from aftersend import ids
 from aftersend.broadcasts import audience, importing, recipients, steering
-from aftersend.errors import BadField, BadFields
+from aftersend.errors import BadField, BadFields, Conflict
 from aftersend.intake import Request
 from aftersend.reports import broadcasts as reports
-from aftersend.store import broadcasts
+from aftersend.store import broadcasts, scores
 from aftersend.store.broadcasts import Broadcast
 from aftersend.web import composing, lists, messages, personal, reading, templates
 from aftersend.web.administration import change
@@ -122,6 +122,7 @@ async def start(call: Call) -> Answer:
     """Let a broadcast begin, now or at a time."""
     asked = reading.convert(reading.json(call.body), StartIn) if call.body.strip() else StartIn()
     found = await call.desk.store.ask(broadcasts.one, call.account_id, _id(call))
+    await _must_be_good(call, found)
     message = msgspec.json.decode(found.content) | {"scheduled_at": asked.scheduled_at}
     request = await _request(call, message, found)
     submission = call.desk.intake.submission(request)
@@ -132,6 +133,23 @@ async def start(call: Call) -> Answer:
         now=now, scheduled_us=at,
     )  # fmt: skip
     return await _whole(call, found.id)
+
+
+async def _must_be_good(call: Call, found: Broadcast) -> None:
+    """Raise Conflict for a draft whose score is lower than this installation wants, or is not known."""
+    least, shown = call.desk.rules.quality_least, ids.show("brd", found.id)
+    if not least or found.state != steering.DRAFT:
+        return
+    kept = await call.desk.store.ask(scores.forecast_of, call.account_id, found.id)
+    if kept is None or kept.made_us < found.changed_us:
+        why = f"A broadcast is scored before it is started here: aftersend broadcast score {shown}"
+        raise Conflict(why, code="not-good-enough")
+    if kept.score < least:
+        why = (
+            f"The broadcast has a score of {kept.score}; {least} is wanted here. “aftersend broadcast score {shown}” says what "
+            "to mend; after that, score it again."
+        )
+        raise Conflict(why, code="not-good-enough")
 
 
 async def pause(call: Call) -> Answer:

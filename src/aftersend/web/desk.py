@@ -35,6 +35,8 @@ class Rules:
     """The most recipients of one message."""
     requests_per_minute: int = 0
     """How many requests a key may make in a minute; 0 for any number."""
+    quality_least: int = 0
+    """The score that a broadcast must have to be started; 0 for none."""
     metrics_token: str = ""
     """What must be shown for metrics; "" for no metrics."""
     is_practice: bool = False

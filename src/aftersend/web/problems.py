@@ -308,6 +308,11 @@ KINDS: dict[str, Kind] = {
         "Only a draft can be changed or started, only what is under way can be paused or cancelled.",
         "Look at its `state`.",
     ),
+    "not-good-enough": Kind(
+        "The broadcast is not good enough to be started",
+        "This installation wants a quality score, and it is too low, or the broadcast was not scored since it was changed.",
+        "Score it (`POST /v1/broadcasts/ID/score`), mend what it says, and score it again.",
+    ),
     "cannot-hold": Kind(
         "It cannot be held", "Only what has not ended and is not being worked on can be held.", "Read `detail`."
     ),
