@@ -54,14 +54,14 @@ def test_how_it_was_read(house):
     looked(house, message, numbers[1], opened="human", read="no")
     looked(house, message, numbers[2], opened="privacy_proxy")
     looked(house, message, numbers[3], opened="unknown")
-    looked(house, message, numbers[4], opened="machine", clicked="machine", links=(1, 2))
+    looked(house, message, numbers[4], opened="machine", clicked="machine", read="no", links=(1, 2))
     looked(house, message, numbers[5], opened="none", clicked="human", links=(2,))
     found = client.get("/v1/reports/reading", params={"message": shown}).json()
     assert found["delivered"] == 10
     assert found["opens"] == {"human": 3, "privacy_proxy": 1, "unknown": 1, "machine": 1}
     assert found["clicks"] == {"human": 2, "privacy_proxy": 0, "unknown": 0, "machine": 1}
     assert found["open_rate"] == {"least": 0.3, "most": 0.5}
-    assert found["read"] == {"yes": 1, "no": 1, "unsupported": 4, "rate": 0.5}
+    assert found["read"] == {"yes": 1, "no": 1, "unsupported": 1, "rate": 0.5}
     assert client.get("/v1/reports/reading").json()["opens"] == found["opens"]
     assert client.get("/v1/reports/reading", params={"stream": "general"}).json()["delivered"] == 0
     for by, word in (("stream", "broadcast"), ("domain", "example.net"), ("message", shown)):

@@ -76,7 +76,7 @@ def _group(by: str) -> Any:
 
 
 Counted = dict[str, dict[str, int]]
-"""Under `open`, `click` and `read` the number of deliveries by verdict, or by answer."""
+"""Under `open` and `click` the number of deliveries by verdict; under `read` that of those a person opened, by answer."""
 
 
 def counted(connection: Connection, account_id: int, scope: Scope, by: str | None = None) -> dict[Any, Counted]:
@@ -92,7 +92,9 @@ def counted(connection: Connection, account_id: int, scope: Scope, by: str | Non
     found: dict[Any, Counted] = {}
     for opened, clicked, was_read, number, *of in connection.execute(query):
         place = found.setdefault(of[0] if of else None, {"open": {}, "click": {}, "read": {}})
-        for name, word in (("open", opened), ("click", clicked), ("read", was_read)):
+        # How long a machine kept it says nothing about people.
+        read = [("read", was_read)] if opened == "human" else []
+        for name, word in (("open", opened), ("click", clicked), *read):
             place[name][word] = place[name].get(word, 0) + int(number)
     return found
 

@@ -24,7 +24,7 @@ from aftersend.web import contacts as contacts_api
 from aftersend.web import score as score_api
 from aftersend.web import templates as templates_api
 from aftersend.web.calls import Answer
-from aftersend.web.console import previews
+from aftersend.web.console import opened, previews
 from aftersend.web.console.rendering import address, said_of
 from aftersend.web.console.tones import Look, look
 from aftersend.web.console.visits import ROOT, Visit
@@ -90,8 +90,10 @@ async def moving(visit: Visit) -> Answer:
 async def _moving(visit: Visit, template: str) -> Answer:
     told, results = await visit.desk.store.ask(_whole, visit.account_id, _id(visit))
     rows = await visit.desk.store.ask(reports.to_update, visit.account_id, _id(visit), limit=_ADDRESSES)
+    reading = None if told["message_id"] is None else await opened.of_message(visit, told["message_id"])
     return visit.show(
-        template, told=told, results=results, parts=parts(told["id"], results), look=STATES[told["state"]], to_update=rows
+        template, reading=reading, who=opened.WHO, told=told, results=results, parts=parts(told["id"], results),
+        look=STATES[told["state"]], to_update=rows,
     )  # fmt: skip
 
 

@@ -35,6 +35,7 @@ MENU = (
             Item("Email activity", "/", "activity", key="d"),
             Item("Email log", "/log", "list", key="l"),
             Item("Bounces", "/bounces", "back", key="b"),
+            Item("Reading", "/reading", "eye", key="r"),
         ),
     ),
     Group(

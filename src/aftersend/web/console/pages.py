@@ -3,7 +3,7 @@ its template in `templates`, its place in the menu in `menu.py`."""
 
 from __future__ import annotations
 
-from aftersend.web.console import bounced, dashboard, deliveries, entering, first_mail, glossary, maillog
+from aftersend.web.console import bounced, dashboard, deliveries, entering, first_mail, glossary, maillog, opened
 from aftersend.web.console.keeping import KEEPING
 from aftersend.web.console.visits import Page
 from aftersend.web.console.writing import WRITING
@@ -26,6 +26,7 @@ _INSIDE = (
 _NUMBERS = (
     Page("GET", "/", dashboard.show),
     Page("GET", "/bounces", bounced.show),
+    Page("GET", "/reading", opened.show),
 )
 _LOG = (
     Page("GET", "/log", maillog.show),

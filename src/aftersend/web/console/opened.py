@@ -1,0 +1,81 @@
+"""Own the page of reading: who opened and followed links, told as what it is: people, privacy proxies, unknown, machines, and the
+honest interval between them; which mail is read most, where, when."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aftersend.errors import AftersendError
+from aftersend.reports import reading
+from aftersend.store import accounts
+from aftersend.web import tracking as api
+from aftersend.web.calls import Answer
+from aftersend.web.console import charts
+from aftersend.web.console.charts import Series
+from aftersend.web.console.rendering import said_of
+from aftersend.web.console.tones import Look
+from aftersend.web.console.visits import Visit
+
+PERIODS = (("24h", "24 hours"), ("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days"))
+WHO = {
+    "human": ("People", Look("good", "person"), "open"),
+    "privacy_proxy": ("Privacy proxies", Look("note", "shield"), "note"),
+    "unknown": ("Unknown", Look("quiet", "question"), "quiet"),
+    "machine": ("Machines", Look("quiet", "robot"), "none"),
+}
+"""Verdict, its name, how it looks, and the colour of its part of a bar."""
+_SIDES = ("stream", "domain", "message")
+_SHOWN = 12
+
+
+async def show(visit: Visit) -> Answer:
+    """Show how mail was read."""
+    since, stream = visit.asked("since") or "30d", visit.asked("stream")
+    query = [("since", since), *([("stream", stream)] if stream else [])]
+    try:
+        told, sides, hours = await _gathered(visit, query)
+        wrong = ""
+    except AftersendError as error:
+        told, sides, hours = await _gathered(visit, [("since", "30d")])
+        wrong = said_of(error)
+    streams = await visit.desk.store.ask(accounts.all_streams)
+    return visit.show(
+        "reading.html", 422 if wrong else 200, told=told, sides=sides, hours=hours, chart=_by_hour(hours), since=since,
+        stream=stream, periods=PERIODS, streams=sorted(name for of, name in streams if of == visit.account_id),
+        who=WHO, meaning_of=reading.MEANING, wrong=wrong, picture=interval(told),
+    )  # fmt: skip
+
+
+async def _gathered(
+    visit: Visit, query: list[tuple[str, str]]
+) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]], list[int]]:
+    told = (await api.report(visit.to_api(query=query))).content
+    sides = {}
+    for by in _SIDES:
+        found = (await api.grouped(visit.to_api(query=query, path={"by": by}))).content
+        sides[by] = [row for row in found["data"] if row["delivered"] or row["opens"]["human"]][:_SHOWN]
+    by_hour = (await api.grouped(visit.to_api(query=query, path={"by": "hour"}))).content
+    return told, sides, [row["opened"] for row in by_hour["data"]]
+
+
+def interval(told: dict[str, Any]) -> Any:
+    """Draw who opened as parts of everybody who got it: certain on the left, uncertain beside it, the rest open."""
+    rest = max(0, told["delivered"] - sum(told["opens"].values()))
+    parts = [(WHO[name][2], number) for name, number in told["opens"].items()]
+    return charts.bar([*parts, ("wait", 0), ("rest", rest)], "Who opened, of what was delivered")
+
+
+def _by_hour(hours: list[int]) -> Any:
+    labels = [f"{hour:02}:00" for hour in range(24)]
+    return charts.columns(
+        [Series("Opened by people", "open", hours)], labels, "First openings by people, by hour (UTC)"
+    )
+
+
+async def of_message(visit: Visit, message_id: str) -> dict[str, Any] | None:
+    """Return how one message was read, with its links, for its page; None where nothing of it is tracked."""
+    told = (await api.report(visit.to_api(query=[("message", message_id)]))).content
+    links = (await api.links_of(visit.to_api(path={"id": message_id}))).content["data"]
+    if not links and not sum(told["opens"].values()):
+        return None
+    return {"told": told, "links": links, "picture": interval(told), "who": WHO}
