@@ -148,14 +148,14 @@ class _Incoming:
     @_Once
     def said(self) -> list[prose.Said]:
         """The recipients that the notice names, and what it says of each."""
-        return prose.recipients_said(self.notice.words, self._own)
+        return prose.recipients_said(self.notice.words, self.own)
 
     @_Once
     def said_of(self) -> dict[str, str]:
         return {one.recipient: one.text for one in self.said}
 
     @property
-    def _own(self) -> frozenset[str]:
+    def own(self) -> frozenset[str]:
         """The addresses of those who sent the message and the notice, which are not those of its recipients."""
         headers, quoted = self.mail.headers, self.quoted
         values = [headers.get(name, "") for name in ("to", "from", "return-path", "sender", "reply-to")]
@@ -319,7 +319,8 @@ def _said_of_each(incoming: _Incoming) -> list[prose.Said]:
         return [prose.Said(name, incoming.said_of.get(name, words)) for name in failed]
     if said:
         return said
-    return [prose.Said(_bare_name(incoming.mail, words) or next(iter(incoming.original_recipients), ""), words)]
+    recipient = _bare_name(incoming.mail, words) or next(iter(incoming.original_recipients), "")
+    return [prose.Said(recipient or prose.only_address(words, incoming.own), words)]
 
 
 def _bare_name(mail: Mail, words: str) -> str:

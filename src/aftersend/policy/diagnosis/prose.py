@@ -109,6 +109,12 @@ def recipients_said(words: str, own: frozenset[str]) -> list[Said]:
     return [Said(address, words[starts[index] : starts[index + 1]]) for index, (_, address) in enumerate(found)]
 
 
+def only_address(words: str, own: frozenset[str]) -> str:
+    """Return the one address that a notice names, in whatever words, or "" if there are several, or none."""
+    found = _kept([(match.start(), match[0]) for match in _ADDRESS.finditer(words)], own) if "@" in words else []
+    return found[0][1] if len(found) == 1 else ""
+
+
 def _leading(words: str) -> list[tuple[int, str]]:
     """Return the addresses set apart at the beginning of a line, and where."""
     places = []

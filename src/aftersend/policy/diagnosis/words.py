@@ -19,8 +19,10 @@ ADDRESS_WORD, IP_WORD = "qaddr", "qip"
 BREAK = "|"
 """Stands for a code, or for the end of a sentence: what is said before one and after it are two sayings."""
 
-_DELIMITER = re.compile(r"[ \t\n<>\"'(),;:\[\]]")
-_DOMAIN = re.compile(r"[^\s<>\"'(),;:\[\]]{1,255}")
+_WIDE = "，。、；：（）「」《》【】"
+"""Marks of scripts that write no spaces, which end an address too."""
+_DELIMITER = re.compile(rf"[ \t\n<>\"'(),;:\[\]{_WIDE}]")
+_DOMAIN = re.compile(rf"[^\s<>\"'(),;:\[\]{_WIDE}]{{1,255}}")
 _LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"]{1,500}")
 _QUOTE = re.compile(r"'(?:(?<![^\W_]')|(?![^\W_]))")
 _IP_SPACED = f" {IP_WORD} "
@@ -40,10 +42,9 @@ def flatten(text: str) -> tuple[str, str]:
     if "’" in text:
         text = text.replace("’", "'")
     if "'" in text:
-        text = " " + _QUOTE.sub(" ", text)
+        text = _QUOTE.sub(" ", text)
         if "'" in text:
-            for elided in _elided():
-                text = text.replace(elided, " ")
+            text = _elided().sub(" ", text)
     links = ""
     if "://" in text or "www." in text:
         links = " ".join(_LINK.findall(text))
@@ -129,8 +130,8 @@ def _read_as() -> dict[str, str]:
 
 
 @cache
-def _elided() -> tuple[str, ...]:
-    return tuple(f" {word}" for word in uses("words.tsv")["elided"])
+def _elided() -> re.Pattern[str]:
+    return re.compile(rf"(?<![^\W_])(?:{'|'.join(uses('words.tsv')['elided'])})")
 
 
 @cache
