@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aftersend.store import deliveries
+from aftersend.store import counting
 from house import ACCOUNT, House, kinds, report
 
 
@@ -12,7 +12,7 @@ def test_a_replay_changes_nothing(house: House) -> None:
     sent = house.send(recipient)
     house.end_of(sent)
     path = house.return_path(recipient)
-    before = house.ask(deliveries.counted, ACCOUNT, kind="bounce")
+    before = house.ask(counting.counted, ACCOUNT, kind="bounce")
     fate = (recipient, "failed", "5.1.1", "550 5.1.1 no such user")
     bounce = report(house, recipient, fate)
     for content in (bounce, bounce, report(house, recipient, fate), bounce):
@@ -22,6 +22,6 @@ def test_a_replay_changes_nothing(house: House) -> None:
     assert kinds(row).count("bounced_invalid") == 1
     (entry,) = house.suppressed(recipient)
     assert entry["evidence"]["event"] == row["events"][-1]["id"]
-    after = house.ask(deliveries.counted, ACCOUNT, kind="bounce")
+    after = house.ask(counting.counted, ACCOUNT, kind="bounce")
     word = "Hard/Invalid recipient"
     assert after[word] - before.get(word, 0) == 1

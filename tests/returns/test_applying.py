@@ -7,7 +7,7 @@ from comeback import FULL, NO_SUCH_USER, Post, arf, dsn
 
 from aftersend.ledger.facts import Fact
 from aftersend.returns.applying import Came
-from aftersend.store import accounts, deliveries, rebuild, returned
+from aftersend.store import accounts, counting, rebuild, returned
 from given import ACCOUNT
 
 ANN, BOB = "ann@example.net", "bob@example.net"
@@ -30,7 +30,7 @@ def test_the_same_news_twice_is_one_event(post: Post) -> None:
         post.comes(post.path(delivery), dsn((ANN, *NO_SUCH_USER)))
         post.comes(post.path(delivery), dsn((ANN, *NO_SUCH_USER), own_id="same"))
     assert [event["kind"] for event in post.events(delivery)].count("bounced_invalid") == 1
-    assert post.run(deliveries.counted, ACCOUNT, kind="bounce") == {"Hard/Invalid recipient": 1}
+    assert post.run(counting.counted, ACCOUNT, kind="bounce") == {"Hard/Invalid recipient": 1}
     assert not post.run(rebuild.rebuild, write=False)
 
 
@@ -41,7 +41,7 @@ def test_delay_notices_are_notes(post: Post) -> None:
         post.comes(post.path(delivery), dsn((ANN, "delayed", "4.4.1", "450 5.1.1 no such user"), own_id=own_id))
     assert [event["kind"] for event in post.events(delivery)].count("delayed") == 2
     assert post.facts(delivery) == {Fact.DELIVERED, Fact.DELAYED}
-    assert post.run(deliveries.counted, ACCOUNT, kind="bounce") == {}
+    assert post.run(counting.counted, ACCOUNT, kind="bounce") == {}
     assert post.listed(ANN) == []
 
 
