@@ -18,7 +18,7 @@ def test_how_a_rate_is_written() -> None:
     assert read("1/day") == Rate(1, 24 * HOUR, 1)
     fast = read("100000/second")
     assert fast is not None
-    assert (fast.burst, fast.interval_us) == (100, 10)
+    assert (fast.burst, fast.interval_us) == (10_000, 10)
     assert Rate(1200, HOUR).words == "1,200 an hour"
 
 

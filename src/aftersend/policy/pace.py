@@ -14,6 +14,7 @@ from aftersend.errors import BadField
 
 PERIODS = {"second": 1_000_000, "minute": 60_000_000, "hour": 3_600_000_000, "day": 86_400_000_000}
 MOST = 1_000_000_000
+TENTH_US = 100_000
 _FORM = re.compile(r"([1-9]\d{0,9})/(second|minute|hour|day)")
 
 
@@ -41,7 +42,8 @@ _PERIODS = {1_000_000: "a second", 60_000_000: "a minute", 3_600_000_000: "an ho
 
 @lru_cache(maxsize=256)
 def read(text: str) -> Rate | None:
-    """Read a rate such as `600/hour`; "" is no rate: None. A sixtieth of it, at most 100, may go at once.
+    """Read a rate such as `600/hour`; "" is no rate: None. A sixtieth of it, at most 100, may go at once, or what goes in a
+    tenth of a second.
 
     Raise BadField that says what is wrong.
     """
@@ -51,7 +53,8 @@ def read(text: str) -> Rate | None:
     if found is None or int(found[1]) > MOST:
         raise BadField("#/rate", f"{text[:40]!r} is no rate; write so many a second, minute, hour or day: 600/hour.")
     number = int(found[1])
-    return Rate(number, PERIODS[found[2]], max(1, min(number // 60, 100)))
+    period = PERIODS[found[2]]
+    return Rate(number, period, max(1, min(number // 60, 100), number * TENTH_US // period))
 
 
 @dataclass(slots=True)

@@ -74,6 +74,7 @@ def _days(text: str) -> frozenset[int]:
     return frozenset(chosen)
 
 
+@lru_cache(maxsize=256)
 def opens_at(window: Window, now: int) -> int | None:
     """Return None when mail may go now, or when it may next (microseconds UTC).
 

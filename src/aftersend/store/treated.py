@@ -6,7 +6,7 @@ been quicker: then what was prepared for that case is written instead.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -20,13 +20,15 @@ class Passing:
     """A delivery that every gate has passed, and that costs a credit."""
 
     step: Step
-    without_credit: Step
-    """What is written if there is no credit left."""
+    without_credit: Callable[[], Step]
+    """Says what is written if there is no credit left."""
 
 
 def passed(connection: Connection, items: Sequence[Passing]) -> list[bool]:
     """Write down what happened to each; whether each delivery was known."""
     places = [(item.step.account_id, item.step.delivery_id) for item in items]
     granted = credits.reserve(connection, places, now=items[-1].step.now)
-    chosen = [item.step if place in granted else item.without_credit for item, place in zip(items, places, strict=True)]
+    chosen = [
+        item.step if place in granted else item.without_credit() for item, place in zip(items, places, strict=True)
+    ]
     return record.steps(connection, chosen)

@@ -6,6 +6,7 @@ import asyncio
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
@@ -44,8 +45,8 @@ class Decided:
 
     item: Claim
     step: record.Step
-    without_credit: record.Step | None = None
-    """What is recorded instead if there is no credit; None when it costs none."""
+    without_credit: Callable[[], record.Step] | None = None
+    """Says what is recorded instead if there is no credit; None when it costs none."""
 
 
 async def treat_due(
@@ -106,9 +107,14 @@ def _decide(item: Claim, now: Instant, ids: IdSource, *, node: int) -> Decided:
     known: gates.Known | None = item.known
     if known is not None and known.purse is not None:
         known.purse.left -= 1
-        decided.without_credit = step_for(item, gates.without_credit(known, now), now, key=key, node=node)
-        _note_yes(item, decided.without_credit, now, key=before)
+        decided.without_credit = partial(_without_credit, item, known, now, keys=(before, key), node=node)
     return decided
+
+
+def _without_credit(item: Claim, known: gates.Known, now: Instant, *, keys: tuple[int, int], node: int) -> record.Step:
+    step = step_for(item, gates.without_credit(known, now), now, key=keys[1], node=node)
+    _note_yes(item, step, now, key=keys[0])
+    return step
 
 
 def _note_yes(item: Claim, step: record.Step, now: Instant, *, key: int) -> None:
