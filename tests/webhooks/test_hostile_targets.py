@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from hook_receiver import Receiver
 from hooked import Post
-from receiver import Receiver
 from test_guard import HOSTILE, PUBLIC, look
 
 from aftersend.ledger.wanted import Wanted

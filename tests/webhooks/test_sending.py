@@ -9,8 +9,8 @@ import random
 from typing import Any
 
 import pytest
+from hook_receiver import Receiver, in_order, verify
 from hooked import SECRET, Post
-from receiver import Receiver, in_order, verify
 
 from aftersend.clock import DAY, HOUR, MINUTE, SECOND
 from aftersend.control import hooks as control

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-from receiver import Receiver, in_order, verify
+from hook_receiver import Receiver, in_order, verify
 
 from aftersend import app
 from aftersend.config import load
