@@ -149,7 +149,10 @@ class Scorer:
         ) if known is None]  # fmt: skip
         if is_ours is None and not keys:
             keys = None
-            unknown.append("Whether mail From this domain will be signed is only known where its account is.")
+            unknown.append(
+                f"Whether mail From {sample.domain} will be signed (DKIM) is not known here, for there is no database. Score it where the "
+                "service runs, or over its API (AFTERSEND_URL)."
+            )
         elif any(key.state == "unknown" for key in keys):
             unknown.append("The DNS did not answer for the signing keys.")
         if host is not None and any(name is None for name in host.reverse.values()):

@@ -73,9 +73,7 @@ def _spf(spf: SpfFact) -> Iterator[Found]:
     if spf.result == "none":
         version = "ip6" if ":" in spf.address else "ip4"
         term = f"{version}:{spf.address}" if spf.address else f"a:{spf.domain}"
-        yield Found(
-            "spf-missing", f"{spf.domain} has none", where, f"Publish a TXT record at {spf.domain}: v=spf1 {term} -all"
-        )
+        yield Found("spf-missing", "There is none", where, f"Publish a TXT record at {spf.domain}: v=spf1 {term} -all")
         return
     terms = [term.lower() for term in spf.record.split()]
     if spf.lookups > LOOKUPS_MOST or spf.void > VOID_MOST:

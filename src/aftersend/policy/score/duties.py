@@ -39,10 +39,12 @@ def check(sample: Sample) -> Iterator[Found]:
     if not any(_LEAVE.search(f"{link.text} {link.url}") for link in links) and not _LEAVE.search(
         text if sample.html is None else ""
     ):
-        yield Found("no-unsubscribe-link", f"None of {len(links)} links is called so" if links else "There is no link")
+        number = len(links)
+        seen = "There is no link" if not links else f"{number} link{'' if number == 1 else 's'}, and none says so"
+        yield Found("no-unsubscribe-link", seen)
     seen = sample.seen
     if not _PLACE.search(seen) and not _PLACE.search(text) and not any(_PLACE.search(link.text) for link in links):
-        yield Found("no-identity", f"The message ends: {shown(seen[-80:])}" if seen else "")
+        yield Found("no-identity", f"The message ends: …{shown(seen[-70:])}" if seen else "")
     if not sample.has("list-id"):
         yield Found("no-list-id", "", "List-Id")
     if not sample.has("feedback-id"):

@@ -67,7 +67,7 @@ RULES: dict[str, Rule] = {
     ),
     "spf-missing": Rule(
         AUTHENTICATION, HIGH, 8, DNS,
-        "The return domain has no SPF record.",
+        "The return domain, to which bounces come back, has no SPF record, which names the servers that may send for it.",
         "Publish a TXT record that names the addresses that mail leaves from: v=spf1 ip4:ADDRESS -all.",
         "RFC 7208; Google's guidelines for senders",
     ),
@@ -127,7 +127,7 @@ RULES: dict[str, Rule] = {
     ),
     "helo-unknown": Rule(
         AUTHENTICATION, MEDIUM, 2, ADMIN,
-        "The name by which this server introduces itself has no address in the DNS.",
+        "The name by which this server greets others (HELO) has no address in the DNS.",
         "Publish an A record for it, or set smtp.hostname to a name that has one.",
         "RFC 5321 §4.1.4",
     ),
@@ -141,19 +141,23 @@ RULES: dict[str, Rule] = {
     "no-unsubscribe-header": Rule(
         DUTIES, BLOCKER, 10, AUTHOR,
         "The header List-Unsubscribe is missing; large receivers demand it of all bulk mail.",
-        "Add it with an https address that takes a POST, or mark the mail as transactional if each is for one person only.",
+        "Send it as a broadcast of this service with the setting tracking.url: then the header is written for you. Else write both: "
+        "List-Unsubscribe: <https://YOUR-SITE/unsubscribe?WHO> and List-Unsubscribe-Post: List-Unsubscribe=One-Click. If each mail "
+        "is for one person only, such as a receipt, it is transactional (--transactional) and needs none.",
         _BULK,
     ),
     "unsubscribe-not-one-click": Rule(
         DUTIES, BLOCKER, 10, AUTHOR,
         "Unsubscribing does not work with one click.",
-        "Give List-Unsubscribe an https address, and add the header List-Unsubscribe-Post: List-Unsubscribe=One-Click.",
+        "Give List-Unsubscribe an https address that unsubscribes at a POST, and add the header List-Unsubscribe-Post: "
+        "List-Unsubscribe=One-Click. Broadcasts of this service get both by themselves, with the setting tracking.url.",
         _BULK,
     ),
     "no-unsubscribe-link": Rule(
         DUTIES, HIGH, 8, AUTHOR,
         "A reader finds no link to unsubscribe in the text; who finds none reports spam instead.",
-        "Put a plain link with the word “unsubscribe” into the foot of the message.",
+        "Put a plain link with the word “unsubscribe” into the foot of the message; in broadcasts of this service "
+        "{{ unsubscribe_url }} is its address.",
         _GOOGLE,
     ),
     "no-identity": Rule(
@@ -165,13 +169,13 @@ RULES: dict[str, Rule] = {
     "no-list-id": Rule(
         DUTIES, LOW, 1, AUTHOR,
         "There is no List-Id, by which readers sort and receivers tell your lists apart.",
-        "Add: List-Id: Name of the list <list.example.com>",
+        "Add: List-Id: Name of the list <list.example.com>. Broadcasts of this service get it by themselves.",
         "RFC 2919",
     ),
     "no-feedback-id": Rule(
         DUTIES, LOW, 1, AUTHOR,
         "There is no Feedback-ID, so Gmail's Postmaster Tools cannot tell your mailings apart.",
-        "Add: Feedback-ID: campaign:customer:kind:sender",
+        "Add: Feedback-ID: campaign:customer:kind:sender. Broadcasts of this service get it by themselves.",
         "Google: Feedback loop",
     ),
     # ---- filters
@@ -209,7 +213,8 @@ RULES: dict[str, Rule] = {
     "no-text": Rule(
         STRUCTURE, MEDIUM, 4, AUTHOR,
         "There is no text beside the HTML.",
-        "Add a text/plain part that says the same; readers, watches and filters use it.",
+        "Add a text/plain part that says the same; readers, watches and filters use it. Templates of this service make it from "
+        "the HTML; with the API, give text beside html.",
         "RFC 2046 §5.1.4",
     ),
     "text-differs": Rule(
@@ -406,7 +411,8 @@ RULES: dict[str, Rule] = {
     "unresolved-tag": Rule(
         PERSONAL, BLOCKER, 10, AUTHOR,
         "A merge tag was not filled in; every recipient will see it.",
-        "Give a value for it, with a fallback for those who have none.",
+        "Tags are filled in broadcasts of this service and in mail with data for each recipient; in a ready-made message write "
+        "the word itself. Give a fallback for those who have no value: {{ name | default(\"friend\") }}.",
         "docs/merge.md",
     ),
     "empty-greeting": Rule(

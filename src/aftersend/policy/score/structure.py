@@ -75,16 +75,18 @@ def _images(page: Page) -> Iterator[Found]:
     images = [image for image in page.images if _area(image) > PIXEL_AREA]
     area = sum(map(_area, images))
     if images and page.words < FEW_WORDS and area > IMAGE_SHARE * (area + page.words * WORD_AREA):
-        yield Found("image-only", f"{page.words} words and {len(images)} images")
+        yield Found("image-only", f"{page.words} words, images: {len(images)}")
     elif len(images) > 3 and len(images) > 0.03 * page.words:
         yield Found("many-images", f"{len(images)} images and {page.words} words")
     silent = [image for image in images if image.alt is None]
     if silent:
-        evidence = f"{len(silent)} of {len(images)} images, such as {shown(silent[0].source)}"
+        evidence = f"{shown(silent[0].source)}" + (f" and {len(silent) - 1} more" if len(silent) > 1 else "")
         yield Found("no-alt", evidence, points=float(min(len(silent), ALT_MOST)))
     loose = [image for image in images if image.width is None]
     if loose:
-        yield Found("no-image-size", f"{len(loose)} of {len(images)} images, such as {shown(loose[0].source)}")
+        yield Found(
+            "no-image-size", f"{shown(loose[0].source)}" + (f" and {len(loose) - 1} more" if len(loose) > 1 else "")
+        )
     if page.inline_bytes > INLINE_MOST:
         yield Found("inline-images", f"{page.inline_bytes:,} bytes")
 
@@ -100,7 +102,9 @@ def _links(page: Page) -> Iterator[Found]:
     sources = [image.source for image in page.images]
     insecure = [u for u in (*(link.url for link in page.links), *sources) if u.lower().startswith("http://")]
     if insecure:
-        yield Found("insecure-link", f"{len(insecure)}, such as {shown(insecure[0])}")
+        yield Found(
+            "insecure-link", f"{shown(insecure[0])}" + (f" and {len(insecure) - 1} more" if len(insecure) > 1 else "")
+        )
     hosts = [(number, link, host_of(link.url)) for number, link in enumerate(page.links, 1)]
     hosts = [each for each in hosts if each[2]]
     for number, link, host in hosts:
