@@ -21,6 +21,7 @@ from aftersend.store import mailing_lists, templates
 from aftersend.store.connection import Connection
 from aftersend.web import broadcasts as api
 from aftersend.web import contacts as contacts_api
+from aftersend.web import quality as quality_api
 from aftersend.web import score as score_api
 from aftersend.web import templates as templates_api
 from aftersend.web.calls import Answer
@@ -322,8 +323,15 @@ def _moment(text: str) -> str:
 
 
 async def _score(visit: Visit) -> Answer:
-    """Score a draft as it stands, and show what to mend."""
+    """Score a draft as it stands, with its audience if it has one, and show what to mend."""
     told = await visit.desk.store.ask(reports.whole, visit.account_id, _id(visit))
+    if told["progress"]["expected"]:
+        try:
+            foreseen = (await quality_api.foresee(visit)).content
+        except AftersendError as error:
+            return await _draft(visit, told, said_of(error))
+        score = foreseen["message"] | {"score": foreseen["score"], "band": foreseen["band"], "foreseen": foreseen}
+        return await _draft(visit, told, score=score)
     content, data = await _for_somebody(visit)
     somebody = {"to": visit.someone.user.email, "data": data}
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aftersend.web.console import broadcasts, contacts, templated
+from aftersend.web.console import broadcasts, contacts, quality, templated
 from aftersend.web.console.visits import Page
 
 _BROADCASTS = (
@@ -11,6 +11,7 @@ _BROADCASTS = (
     Page("POST", "/broadcasts/new", broadcasts.make, "send"),
     Page("GET", "/broadcasts/{id}", broadcasts.one),
     Page("GET", "/broadcasts/{id}/moving", broadcasts.moving),
+    Page("GET", "/broadcasts/{id}/quality", quality.broadcast),
     Page("GET", "/broadcasts/{id}/preview", broadcasts.preview),
     Page("GET", "/broadcasts/{id}/addresses.csv", broadcasts.addresses),
     Page("GET", "/broadcasts/{id}/change", broadcasts.ask_change, "send"),
