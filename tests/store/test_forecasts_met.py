@@ -12,7 +12,7 @@ from aftersend.control import quality
 from aftersend.ids import IdSource
 from aftersend.ledger.facts import Fact
 from aftersend.policy.score.forecast import SIGNALS, calibrated
-from aftersend.store import broadcasts, record, scores
+from aftersend.store import Store, broadcasts, record, scores
 from given import ACCOUNT, Clock, delivery_ids, step, submission
 
 Do = Callable[..., Any]
@@ -88,3 +88,20 @@ def test_outcomes_move_the_next_forecast(write: Do, read: Do, clock: Clock, ids:
         150,
         round(moved["role"], 5),
     )
+
+
+async def test_ripe_broadcasts_are_learned_by_themselves(
+    store: Store, write: Do, read: Do, clock: Clock, ids: IdSource
+) -> None:
+    """Three days after they began, each once; those that nobody scored are left alone."""
+    for round_ in range(3):
+        number = _sent(write, clock, ids, {f"info@shop{ids()}.example": Fact.DELIVERED for _ in range(2)})
+        if round_:
+            write(
+                scores.keep, ACCOUNT, number, score=1, message_score=1, list_score=1, mailed=2, expected=1.0, told={},
+                now=clock(),
+            )  # fmt: skip
+    assert await quality.learn_ripe(store, clock() + 2 * DAY) == 0
+    assert await quality.learn_ripe(store, clock() + 4 * DAY) == 2
+    assert await quality.learn_ripe(store, clock() + 4 * DAY) == 0
+    assert read(scores.outcomes, ACCOUNT) == {"role": (4, 0)}

@@ -18,6 +18,7 @@ log = Logger("app")
 TREATMENT_BATCH = 500
 UPKEEP_EVERY_S = 5.0
 PRUNE_EVERY_S = 600.0
+LEARN_EVERY_S = 3600.0
 STREAKS_KEPT_DAYS = 400
 """For so long an address is remembered of which nothing was heard any more."""
 LOOK_AROUND_S = 0.02
@@ -141,6 +142,21 @@ async def end_overdue(service: Service) -> None:
             await treatment.renew_plans(service.store, service.clock, service.ids)
             await treatment.end_overdue(service.store, service.clock, service.ids, node=service.node)
         await asyncio.sleep(UPKEEP_EVERY_S)
+
+
+async def learn_outcomes(service: Service) -> None:
+    """Let outcomes of broadcasts that have become ripe move the forecasts, every hour."""
+    from aftersend.control import quality
+
+    await asyncio.sleep(PRUNE_EVERY_S / 10)  # a start has more urgent things to do
+    while not service.stopping.is_set():
+        try:
+            learned = await quality.learn_ripe(service.store, service.clock())
+            if learned:
+                log.info("outcomes_learned", broadcasts=learned)
+        except AftersendError as error:
+            log.warning("learning_failed", error=str(error))
+        await asyncio.sleep(LEARN_EVERY_S)
 
 
 async def prune(service: Service) -> None:

@@ -58,6 +58,7 @@ async def start(service: Service, parts: Sequence[str]) -> None:
     if "upkeep" in parts:
         service.spawn(loops.end_overdue(service))
         service.spawn(loops.prune(service))
+        service.spawn(loops.learn_outcomes(service))
     if service.engine.is_sqlite:
         service.spawn(loops.look_around(service))
     if "web" in parts and settings.web.listen:

@@ -17,7 +17,7 @@ from aftersend.mail import address
 from aftersend.policy.score import forecast, results
 from aftersend.policy.score.forecast import SIGNALS, History
 from aftersend.policy.score.results import Numbers, Results
-from aftersend.store import broadcasts, histories, scores
+from aftersend.store import Store, broadcasts, histories, scores
 from aftersend.store.connection import Connection
 from aftersend.store.scores import Counted
 
@@ -108,6 +108,16 @@ def _usual(connection: Connection, account_id: int, broadcast_id: int) -> float 
         if each.message_id is not None
     ]
     return results.usual_share(earlier, results.LEAST_OF_BROADCAST)
+
+
+async def learn_ripe(store: Store, now: Instant) -> int:
+    """Let the broadcasts that have become ripe move the probabilities, each once; return how many did."""
+    learned = 0
+    while found := await store.ask(scores.to_learn, begun_before=now - RIPE_AFTER, limit=20):
+        for account_id, broadcast_id in found:
+            counted = await store.ask(signals_of, account_id, broadcast_id)
+            learned += await store.run(scores.learn, account_id, broadcast_id, counted, now=now)
+    return learned
 
 
 def signals_of(connection: Connection, account_id: int, broadcast_id: int) -> dict[str, tuple[int, int]]:

@@ -14,7 +14,7 @@ from aftersend.ids import beyond, least_at
 from aftersend.ledger.facts import Fact
 from aftersend.mail import headers
 from aftersend.store.engine import name_of, upsert
-from aftersend.store.schema import deliveries, messages, quality
+from aftersend.store.schema import audience, deliveries, messages, quality
 
 FINAL_AFTER = 7 * DAY
 """So long after a day its numbers are kept as they are; complaints come in within that time."""
@@ -127,6 +127,19 @@ def learn(
         else:
             connection.execute(insert(_outcomes).values(**values, mailed=mailed, bounced=bounced))
     return True
+
+
+def to_learn(connection: Connection, *, begun_before: Instant, limit: int) -> list[tuple[int, int]]:
+    """Return (account, broadcast) of broadcasts that were scored before they began, long enough ago, and were not learned."""
+    b = audience.broadcasts.c
+    found = connection.execute(
+        select(_scores.c.account_id, _scores.c.broadcast_id)
+        .join(audience.broadcasts, (b.account_id == _scores.c.account_id) & (b.id == _scores.c.broadcast_id))
+        .where(_scores.c.learned_us.is_(None), b.started_us <= begun_before)
+        .order_by(b.started_us)
+        .limit(limit)
+    )
+    return [(int(account_id), int(broadcast_id)) for account_id, broadcast_id in found]
 
 
 def ends_of(
