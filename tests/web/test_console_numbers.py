@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from urllib.parse import parse_qsl
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -38,8 +39,6 @@ def links(page: str, beginning: str) -> list[tuple[str, int]]:
 
 def listed(house, place: str) -> int:
     """Count the rows of the log at an address."""
-    from urllib.parse import parse_qsl
-
     words = parse_qsl(place.partition("?")[2])
     return house.ask(deliveries.how_many, 1, search.read(words, now=house.now()))
 
@@ -62,6 +61,12 @@ def test_every_number_of_the_dashboard_is_the_length_of_its_list(house, stories)
     for place, number in found:
         assert listed(house, place) == number, place
     assert sum(number for place, number in found if "results%3A" in place) == listed(house, "?since=2d")
+    for place, number in links(page, "/console/bounces?since"):
+        words = parse_qsl(place.partition("?")[2])
+        rows, _ = house.ask(bounces.page, 1, words, now=house.now(), limit=1000)
+        assert len(rows) == number, place
+        (counted,) = house.ask(bounces.breakdowns, 1, ("reason",), words, now=house.now()).values()
+        assert counted["total"] == number
 
 
 @pytest.fixture
@@ -79,7 +84,7 @@ def bounced(house):
 
 def test_every_number_of_the_bounces_leads_to_as_many(house, bounced):
     """Each link of the page of bounces opens a page whose list is as long as the number said."""
-    page = bounced.get("/console/bounces").text
+    page = bounced.get("/console/bounces?whole=yes").text
     found = links(page, "/console/bounces?")
     assert len(found) >= 12
     for place, number in found:
@@ -90,7 +95,7 @@ def test_every_number_of_the_bounces_leads_to_as_many(house, bounced):
 
 def test_bounces_have_advice(bounced):
     """For each reason it is said who must act, and how."""
-    page = bounced.get("/console/bounces?reason=Mailbox+is+full").text
+    page = bounced.get("/console/bounces?reason=Mailbox+is+full&whole=yes").text
     assert "The recipient has to make room" in page
     assert page.count('class="row-link"') == 1
     assert bounced.get("/console/bounces?reason=nonsense").status_code == 422

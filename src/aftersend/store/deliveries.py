@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal_column, or_, select
 
 from aftersend.clock import Instant
 from aftersend.errors import NotFound
@@ -25,7 +25,6 @@ def _conditions(account_id: int, wanted: Filter) -> list[ColumnElement[bool]]:
         (d.domain, wanted.domain),
         (d.stream, wanted.stream),
         (d.broadcast_id, wanted.broadcast),
-        (d.message_id, wanted.message),
         (d.id, wanted.delivery),
         (d.life, wanted.lives),
     ):
@@ -39,6 +38,8 @@ def _conditions(account_id: int, wanted: Filter) -> list[ColumnElement[bool]]:
     if wanted.provider or wanted.begins:
         begun = (d.domain.startswith(beginning, autoescape=True) for beginning in wanted.begins)
         found.append(or_(d.domain.in_(wanted.provider), *begun))
+    if wanted.message:
+        found.append(d.id.in_(_of_messages(account_id, wanted.message)))
     if wanted.results:
         found.append(d.result.in_(wanted.results) if len(wanted.results) > 1 else d.result == wanted.results[0])
         if not set(COMMON_RESULTS).intersection(wanted.results):
@@ -86,6 +87,12 @@ def is_bounce(wanted: BounceWanted) -> ColumnElement[bool]:
         speaks = func.coalesce(e.status, "").like("_.2.%")
         found.append(speaks if wanted.of_mailbox else ~speaks)
     return and_(*found)
+
+
+def _of_messages(account_id: int, wanted: Sequence[int]) -> Select[tuple[Any]]:
+    """The ids of the deliveries of messages, as a step of its own: left to itself, SQLite walks through the whole account."""
+    named = deliveries.alias("named")
+    return select(named.c.id).where(named.c.account_id == account_id, named.c.message_id.in_(wanted))
 
 
 _ROW = (
@@ -191,7 +198,7 @@ def by_facts(
     if stream is not None:
         query = query.where(d.stream == stream)
     if message_id is not None:
-        query = query.where(d.message_id == message_id)
+        query = query.where(d.id.in_(_of_messages(account_id, (message_id,))))
     return [(int(bits), bool(is_waiting), int(number)) for bits, is_waiting, number in connection.execute(query)]
 
 

@@ -184,7 +184,7 @@ BOUNCE_EVENTS = "fact IN (21, 22, 23, 24)"
 """Events that count as bounces (`ledger.vocabularies.bounces`): few, and asked for by themselves."""
 
 partial_index(events, "ix_events_evidence", "recorded_us", "evidence IS NOT NULL")
-partial_index(events, "ix_events_bounced", "account_id, delivery_id", BOUNCE_EVENTS)
+partial_index(events, "ix_events_bounced", "account_id, delivery_id, fact, reason, detail, status", BOUNCE_EVENTS)
 
 refusals = table(
     "refusals",

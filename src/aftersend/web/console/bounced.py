@@ -6,9 +6,12 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
+from aftersend.clock import DAY, HOUR, iso
 from aftersend.errors import AftersendError
-from aftersend.ledger.reasons import Reason, meaning
-from aftersend.reports import bounces
+from aftersend.ledger.reasons import DETAILS, Pair, Reason, meaning
+from aftersend.reports import activity, bounces
+from aftersend.reports.activity import Period
+from aftersend.reports.search import instant
 from aftersend.store import accounts
 from aftersend.store.connection import Connection
 from aftersend.web.calls import Answer
@@ -16,29 +19,36 @@ from aftersend.web.console import charts
 from aftersend.web.console.rendering import address
 from aftersend.web.console.visits import Visit
 
-PERIODS = (("24h", "24 hours"), ("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days"), ("", "All time"))
+PERIODS = (("24h", "24 hours"), ("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days"), ("all", "All time"))
+DEFAULT = "30d"
 ROWS = 50
-_SIDES = ("provider", "domain")
+DAYS_MOST = 92
+SIDES_MOST = 12
+_COUNTED = frozenset({"since", "until", "stream", "category", "reason"})
+"""What the counters know; for other words each bounce is looked at."""
 _TONES = {"Hard": "bad", "Soft": "wait", "Technical": "note", "Other": "quiet"}
+
+Words = list[tuple[str, str]]
 
 
 async def show(visit: Visit) -> Answer:
-    """Show the bounces that the words in the address ask for."""
-    pairs = [(name, value) for name, value in visit.query() if value]
-    words = [(name, value) for name, value in pairs if name != "after"]
-    after = dict(pairs).get("after")
+    """Show the bounces that the words in the address ask for. What has to look at each bounce comes a moment later, by itself."""
+    words, after, is_whole = _asked(visit)
+    now = visit.desk.clock()
+    wrong = ""
     try:
-        told = await visit.desk.store.ask(_gathered, visit.account_id, words, after, visit.desk.clock())
-        wrong = ""
+        told = await visit.desk.store.ask(_gathered, visit.account_id, words, after, is_whole, now)
     except AftersendError as error:
-        told = await visit.desk.store.ask(_gathered, visit.account_id, [], None, visit.desk.clock())
         wrong, words = error.detail, []
+        told = await visit.desk.store.ask(_gathered, visit.account_id, words, None, False, now)
     onward = told.pop("next")
+    given = dict(words)
     return visit.show(
         "bounces.html",
         422 if wrong else 200,
         wrong=wrong,
-        asked=dict(words),
+        asked=given,
+        since=given.get("since", DEFAULT),
         periods=PERIODS,
         removable=[(name, value, _place([p for p in words if p[0] != name])) for name, value in words if name != "since"],
         onward=None if onward is None else _place([*words, ("after", onward)]),
@@ -47,54 +57,117 @@ async def show(visit: Visit) -> Answer:
     )  # fmt: skip
 
 
-def _place(words: list[tuple[str, str]]) -> str:
+async def sides(visit: Visit) -> Answer:
+    """Show what looks at each bounce: providers, domains, finer reasons and what to do."""
+    words, _, _ = _asked(visit)
+    told = await visit.desk.store.ask(_sides, visit.account_id, words, visit.desk.clock())
+    return visit.show("bounces_sides.html", **told)
+
+
+def _asked(visit: Visit) -> tuple[Words, str | None, bool]:
+    """Return the words, the row behind which the list goes on, and whether all is wanted at once."""
+    pairs = [(name, value) for name, value in visit.query() if value]
+    words = [(name, value) for name, value in pairs if name not in ("after", "whole")]
+    return words, dict(pairs).get("after"), dict(pairs).get("whole") == "yes"
+
+
+def _place(words: Words) -> str:
     return address("/bounces", *words)
 
 
-def _gathered(
-    connection: Connection, account_id: int, words: list[tuple[str, str]], after: str | None, now: int
-) -> dict[str, Any]:
+def _exact(words: Words, now: int) -> Words:
+    """Return the words as `reports.bounces` reads them; a period begins with a whole hour, as the counters know it."""
     given = dict(words)
-    by_reason = bounces.breakdown(connection, account_id, "reason", words, now=now)
-    categories: dict[str, int] = {}
-    for row in by_reason["rows"]:
-        categories[row["category"]] = categories.get(row["category"], 0) + row["count"]
-    sides = {
-        by: [
-            (row["word"], row["count"], _with(words, by, row["word"]))
-            for row in bounces.breakdown(connection, account_id, by, words, now=now, most=12)["rows"]
-        ]
-        for by in _SIDES
-    }
-    details = bounces.breakdown(connection, account_id, "detail", words, now=now, most=12)["rows"]
-    days = sorted(
-        (row["word"], row["count"])
-        for row in bounces.breakdown(connection, account_id, "day", words, now=now, most=120)["rows"]
-    )
-    rows, onward = bounces.page(connection, account_id, words, now=now, limit=ROWS, after=after)
+    since = given.pop("since", DEFAULT)
+    rest = [(name, value) for name, value in words if name != "since"]
+    if since == "all":
+        return rest
+    return [("since", iso(instant(since, "since", now=now) // HOUR * HOUR)), *rest]
+
+
+def _gathered(
+    connection: Connection, account_id: int, words: Words, after: str | None, is_whole: bool, now: int
+) -> dict[str, Any]:
+    exact = _exact(words, now)
+    bounces.read(exact, now=now)
+    is_counted = dict(words).keys() <= _COUNTED
+    by_reason, days = (_counted if is_counted else _looked_at)(connection, account_id, exact, now)
+    categories = dict.fromkeys(_TONES, 0)
+    for word, number in by_reason.items():
+        categories[word.partition("/")[0]] += number
+    rows, onward = bounces.page(connection, account_id, exact, now=now, limit=ROWS, after=after)
+    is_whole = is_whole or not is_counted
     return {
-        "total": by_reason["total"],
-        "categories": [
-            (word, categories.get(word, 0), _TONES[word], _with(words, "category", word)) for word in _TONES
-        ],
+        "total": sum(by_reason.values()),
+        "categories": [(word, number, _TONES[word], _with(words, "category", word)) for word, number in categories.items()],
         "bar": charts.bar([(_TONES[word], number) for word, number in categories.items()], "Shares of the categories"),
         "reasons": [
-            row | {"place": _place([*(p for p in words if p[0] not in ("category", "reason")),
-                                    ("category", row["category"]), ("reason", row["reason"])])}
-            for row in by_reason["rows"] if row["count"]
+            {"word": pair, "count": number, "meaning": _MEANINGS[pair], "category": pair.partition("/")[0],
+             "place": _with(_words_with(words, "category", pair.partition("/")[0]), "reason", pair.partition("/")[2])}
+            for pair, number in sorted(by_reason.items(), key=lambda row: (-row[1], row[0])) if number
         ],
-        "details": [
-            {"word": row["word"], "count": row["count"], "meaning": row["meaning"], "advice": _advice(row["word"]),
-             "place": _with(words, "detail", row["word"])}
-            for row in details
-        ],
-        "sides": sides,
         "days": days,
         "chart": _by_day(days),
         "rows": rows,
         "next": onward,
-        "stream": given.get("stream", ""),
         "streams": sorted(name for of, name in accounts.all_streams(connection) if of == account_id),
+        "beside": _sides(connection, account_id, words, now) if is_whole else None,
+    }  # fmt: skip
+
+
+_MEANINGS = {each.word: each.meaning for each in Pair}
+
+
+def _counted(
+    connection: Connection, account_id: int, exact: Words, now: int
+) -> tuple[dict[str, int], list[tuple[str, int]]]:
+    """Return the numbers by reason and by day, from the counters."""
+    given = dict(exact)
+    until = instant(given["until"], "until", now=now) if "until" in given else now + 1
+    if until % HOUR and "until" in given:
+        return _looked_at(connection, account_id, exact, now)
+    since = instant(given["since"], "since", now=now) if "since" in given else None
+    period = Period(since, until if "until" in given else None, given.get("stream"))
+    wanted = {
+        pair
+        for pair in _MEANINGS
+        if given.get("category", "").capitalize() in ("", pair.partition("/")[0])
+        and given.get("reason", "").casefold() in ("", pair.partition("/")[2].casefold())
+    }
+    if not wanted:
+        return _looked_at(connection, account_id, exact, now)
+    found = activity.counts(connection, account_id, "bounces", period)
+    begins = max(since or 0, now - DAYS_MOST * DAY)
+    told = activity.series(connection, account_id, "bounces", since=begins, until=until, stream=period.stream, step=DAY)
+    places = [i for i, word in enumerate(told["words"]) if word in wanted]
+    days = [(point["at"][:10], sum(point["counts"][i] for i in places)) for point in told["points"]]
+    return {word: number for word, number in found.items() if word in wanted}, days
+
+
+def _looked_at(
+    connection: Connection, account_id: int, exact: Words, now: int
+) -> tuple[dict[str, int], list[tuple[str, int]]]:
+    """Return the same numbers by looking at each bounce."""
+    told = bounces.breakdowns(connection, account_id, ("reason", "day"), exact, now=now, most=1000)
+    days = [(row["word"], row["count"]) for row in told["day"]["rows"]]
+    return {row["word"]: row["count"] for row in told["reason"]["rows"]}, days[-DAYS_MOST:]
+
+
+def _sides(connection: Connection, account_id: int, words: Words, now: int) -> dict[str, Any]:
+    told = bounces.breakdowns(
+        connection, account_id, ("provider", "domain", "detail"), _exact(words, now), now=now, most=SIDES_MOST
+    )
+    return {
+        "total": told["detail"]["total"],
+        "sides": {
+            by: [(row["word"], row["count"], _with(words, by, row["word"])) for row in told[by]["rows"]]
+            for by in ("provider", "domain")
+        },
+        "details": [
+            {"word": row["word"], "count": row["count"], "meaning": row["meaning"], "advice": _advice(row["word"]),
+             "place": _with(words, "detail", row["word"])}
+            for row in told["detail"]["rows"]
+        ],
     }  # fmt: skip
 
 
@@ -103,8 +176,12 @@ def _by_day(days: list[tuple[str, int]]) -> Any:
     return charts.columns(series, [word[5:] for word, _ in days], "Bounces by day", width=charts.HALF)
 
 
-def _with(words: list[tuple[str, str]], name: str, value: str) -> str:
-    return _place([*(pair for pair in words if pair[0] != name), (name, value)])
+def _words_with(words: Words, name: str, value: str) -> Words:
+    return [*(pair for pair in words if pair[0] != name), (name, value)]
+
+
+def _with(words: Words, name: str, value: str) -> str:
+    return _place(_words_with(words, name, value))
 
 
 _REASONS = {each.value for each in Reason}
@@ -112,8 +189,6 @@ _REASONS = {each.value for each in Reason}
 
 def _advice(word: str) -> tuple[str, str] | None:
     """Return who must act and what to do about a detail, or None where nothing came that says why."""
-    from aftersend.ledger.reasons import DETAILS
-
     for (_, detail), means in DETAILS.items():
         if detail == word:
             return means.who_must_act.value, means.advice

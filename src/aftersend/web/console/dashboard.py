@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from aftersend.clock import DAY, HOUR, Instant, iso
 from aftersend.ledger.vocabularies.email_activity import Box
-from aftersend.reports import activity, attention, bounces
+from aftersend.reports import activity, attention
 from aftersend.reports.activity import Period
 from aftersend.store import accounts, verbs
 from aftersend.store.connection import Connection
@@ -35,6 +35,7 @@ SPANS = (
     Span("30d", "30 days", 30 * DAY, DAY),
     Span("90d", "90 days", 90 * DAY, DAY),
 )
+REASONS_SHOWN = 6
 STACKED = (
     ("Opened", "open"),
     ("Delivered", "good"),
@@ -66,7 +67,7 @@ def _gathered(connection: Connection, account_id: int, span: Span, stream: str |
     counted = activity.counts(connection, account_id, "email_activity", period)
     results = activity.counts(connection, account_id, "delivery_results", period)
     over = _over_time(connection, account_id, period, span)
-    reasons = bounces.breakdown(connection, account_id, "reason", _words(period), now=now, most=6)
+    came_back = activity.counts(connection, account_id, "bounces", period)
     return {
         "items": [item | {"place": place_of(item["list"])} for item in attention.items(connection, account_id, now=now)["items"]],
         "boxes": [_box(box, counted, period, over["activity"]) for box in Box],
@@ -79,11 +80,11 @@ def _gathered(connection: Connection, account_id: int, span: Span, stream: str |
         "results_bar": charts.bar([(tone, results[word]) for word, tone in STACKED], "Shares of the delivery results"),
         "asked_for": sum(results.values()),
         "reasons": [
-            (row["word"], row["count"], f"/console/bounces?{urlencode([*_words(period), ('category', row['category']), ('reason', row['reason'])])}")
-            for row in reasons["rows"]
-            if row["count"]
+            (word, number, _bounces_place(word, period))
+            for word, number in sorted(came_back.items(), key=lambda row: (-row[1], row[0]))[:REASONS_SHOWN]
+            if number
         ],
-        "bounced": reasons["total"],
+        "bounced": sum(came_back.values()),
         "waiting": [row for row in verbs.summary(connection, account_id) if row["deliveries"]],
         "streams": sorted(name for of, name in accounts.all_streams(connection) if of == account_id),
         "since": since,
@@ -135,6 +136,11 @@ def _words(period: Period) -> list[tuple[str, str]]:
 def log_place(vocabulary: str, word: str, period: Period) -> str:
     """Return the address of the rows that a number counts."""
     return f"/console/log?{urlencode([('status', f'{vocabulary}:{word}'), *_words(period)])}"
+
+
+def _bounces_place(word: str, period: Period) -> str:
+    category, _, reason = word.partition("/")
+    return f"/console/bounces?{urlencode([*_words(period), ('category', category), ('reason', reason)])}"
 
 
 def _box(box: Box, counted: dict[str, int], period: Period, over: dict[str, list[int]]) -> dict[str, Any]:

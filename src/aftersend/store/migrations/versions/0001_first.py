@@ -169,7 +169,10 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.execute("CREATE INDEX ix_events_evidence ON events (recorded_us) WHERE evidence IS NOT NULL")
-    op.execute("CREATE INDEX ix_events_bounced ON events (account_id, delivery_id) WHERE fact IN (21, 22, 23, 24)")
+    op.execute(
+        "CREATE INDEX ix_events_bounced ON events (account_id, delivery_id, fact, reason, detail, status) "
+        "WHERE fact IN (21, 22, 23, 24)"
+    )
     op.create_table(
         "refusals",
         sa.Column("account_id", sa.BigInteger(), nullable=False),
