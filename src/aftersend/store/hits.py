@@ -294,7 +294,7 @@ class Reader:
 
 
 def reader(connection: Connection, account_id: int, delivery_id: int) -> Reader | None:
-    """Return the delivery that a token names; None if it is no longer kept."""
+    """Return the delivery that a token names; None if it is no longer kept, or its recipient was erased."""
     row = connection.execute(
         select(
             deliveries.c.message_id,
@@ -306,7 +306,7 @@ def reader(connection: Connection, account_id: int, delivery_id: int) -> Reader 
         .join(messages, (messages.c.account_id == deliveries.c.account_id) & (messages.c.id == deliveries.c.message_id))
         .where(deliveries.c.account_id == account_id, deliveries.c.id == delivery_id)
     ).first()
-    return None if row is None else Reader(account_id, delivery_id, *row)
+    return None if row is None or not row.folded else Reader(account_id, delivery_id, *row)
 
 
 def of_delivery(connection: Connection, account_id: int, delivery_id: int) -> list[dict[str, Any]]:
