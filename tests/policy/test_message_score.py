@@ -118,6 +118,53 @@ def test_broken_messages_are_scored(data):
     assert 0 <= score(raw[:first] + raw[second:], AROUND).value <= 100
 
 
+HOSTILE = [
+    "\n",
+    " ",
+    "dear ",
+    "Dear\n",
+    "a.",
+    "A-",
+    "1 A ",
+    "rue a ",
+    "{{",
+    "{%",
+    "<",
+    "<a href=x>",
+    "<b></i>",
+    "12345 ",
+    "&",
+    "=?",
+    "%%a",
+]
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_repeated_pieces_take_no_time(piece):
+    """No piece repeated a hundred thousand times keeps a check busy; the limit of time of the whole run would tell."""
+    many = piece * 100_000
+    letter = replace(LETTERS[0], html=f"<html><style>{many}</style><p style='{many[:9000]}'>{many}</p>", text=many)
+    assert 0 <= score(written(letter), AROUND).value <= 100
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "12 Market Street, Dublin", "Hauptstraße 5, 10115 Berlin", "5 rue de la Paix, 75002 Paris", "P.O. Box 17",
+        "Via Roma 12, 00184 Roma", "221B Baker Street, London NW1 6XE", "Calle de Alcalá 10, 28014 Madrid", "Impressum",
+        "350 Fifth Avenue, New York, NY 10118", "Keizersgracht 123, 1015 CJ Amsterdam", "〒100-0001 東京都",
+    ],
+)  # fmt: skip
+def test_postal_addresses_are_known(place):
+    """As they are written in many countries; numbers beside words are none."""
+    letter = LETTERS[1].html_changed("12 Market Street, Dublin", place)
+    letter = replace(letter, text=letter.text.replace("12 Market Street, Dublin", place))
+    assert "no-identity" not in _ids(score(written(letter), AROUND))
+    for other in ("We sold 12345 pots", "in 2026 there were 10 of us", "call 12 times a day"):
+        changed = replace(letter.html_changed(place, other), text=letter.text.replace(place, other))
+        assert "no-identity" in _ids(score(written(changed), AROUND))
+
+
 def test_what_is_not_measured_is_said_and_weighs_nothing():
     """Without the DNS and without filters the rest is weighed as if it were all."""
     blind = Surroundings(replace(AROUND.sending), None, (), ("Rspamd does not answer.",))

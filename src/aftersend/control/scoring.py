@@ -109,7 +109,7 @@ class Scorer:
         absent = tuple(each.why for each in said if isinstance(each, Absent))
         ours = asked.our_domains | {self._place.hostname.lower(), self._place.return_domain.lower()}
         sending = Sending(asked.is_broadcast, ours, asked.link_length, self._clock() // SECOND)
-        return message.score_sample(sample, Surroundings(sending, known, heard, absent))
+        return await asyncio.to_thread(message.score_sample, sample, Surroundings(sending, known, heard, absent))
 
     async def close(self) -> None:
         """Close the connections to the filters."""

@@ -17,16 +17,16 @@ _LEAVE = re.compile(
     re.IGNORECASE,
 )
 """Words by which readers of many languages find the way out."""
+_WORD = r"[A-ZÀ-Þ][\w'’.-]{0,40}"
 _PLACE = re.compile(
-    r"\b(?:p\.?\s?o\.?\s?box|postfach|impressum|imprint|legal notice|mentions légales|aviso legal|note legali)\b"
-    r"|\b\d{1,5}[a-z]?\s+(?:[A-ZÀ-Þ][\w'’.-]*\s+){1,4}(?:st(?:reet)?|ave(?:nue)?|r(?:oa)?d|blvd|boulevard|lane|ln|drive|dr|way|square|sq"
+    r"\b(?i:p\.?\s?o\.?\s?box|postfach|impressum|imprint|legal notice|mentions légales|aviso legal|note legali)\b"
+    rf"|\b\d{{1,5}}[a-z]?\s{{1,9}}(?:{_WORD}\s{{1,9}}){{1,4}}(?i:st(?:reet)?|ave(?:nue)?|r(?:oa)?d|blvd|boulevard|lane|ln|drive|dr|way|square|sq"
     r"|court|ct|place|pl|suite|floor|parkway|row|quay|terrace)\b"
-    r"|\b[A-ZÀ-Þ][\w'’.-]*\s?(?:stra(?:ß|ss)e|str\.|weg|platz|allee|gasse|straat|laan|gatan|vägen|vej|tie|katu)\s*\d{1,4}"
-    r"|\b(?:rue|avenue|place|via|viale|piazza|calle|carrer|avenida|rua|ul\.|ulica|plaza)\s+(?:[\w'’.-]+\s+){0,5}\d{0,5}"
-    r"|\b\d{5}(?:-\d{4})?\s+[A-ZÀ-Þ][a-zà-þ]+"
-    r"|\b[A-Z]{2}\s+\d{5}(?:-\d{4})?\b|\b[A-Z]{1,2}\d[A-Z\d]?\s+\d[A-Z]{2}\b|\b\d{4}\s?[A-Z]{2}\s+[A-ZÀ-Þ][a-z]+"
-    r"|〒\s*\d{3}-?\d{4}",
-    re.IGNORECASE,
+    rf"|\b{_WORD}\s?(?i:stra(?:ß|ss)e|str\.|weg|platz|allee|gasse|straat|laan|gatan|vägen|vej|tie|katu)\s{{0,9}}\d{{1,4}}\b"
+    r"|\b(?i:rue|avenue|place|via|viale|piazza|calle|carrer|avenida|rua|ul\.|ulica|plaza)\s{1,9}(?:[\w'’.-]{1,40}\s{1,9}){0,5}\d{1,5}\b"
+    rf"|\b\d{{4,5}}(?:-\d{{4}})?\s{{1,9}}{_WORD}\b(?!\s{{0,9}}%)"
+    r"|\b[A-Z]{2}\s{1,9}\d{5}(?:-\d{4})?\b|\b[A-Z]{1,2}\d[A-Z\d]?\s{1,9}\d[A-Z]{2}\b|\b\d{4}\s?[A-Z]{2}\s{1,9}[A-ZÀ-Þ][a-z]{1,40}"
+    r"|〒\s{0,9}\d{3}-?\d{4}"
 )
 """What postal addresses of many countries, and links to them, have in common."""
 

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 from selectolax.lexbor import LexborHTMLParser
 
 NODES_MOST = 50_000
+STYLE_MOST = 2_000
+"""Characters of a style attribute that are read."""
 DEPTH_MOST = 500
 """Elements inside each other; an HTML parser takes time by the square of it, so what is deeper is not read."""
 KEPT_MOST = 2_000
@@ -201,8 +203,8 @@ class _Walk:
         if not attributes:
             return look
         get = attributes.get
-        behind = get("bgcolor"), get("background")
-        return _changed(look, get("style") or "", get("color"), *behind, "hidden" in attributes)
+        said = ((value or "")[:80] or None for value in (get("color"), get("bgcolor"), get("background")))
+        return _changed(look, (get("style") or "")[:STYLE_MOST], *said, "hidden" in attributes)
 
     def end(self) -> None:
         lines = (" ".join(line.split()) for line in "".join(self.words).split("\n"))
@@ -213,7 +215,7 @@ class _Walk:
 
 def _image(page: Page, attributes: Mapping[str, str | None]) -> None:
     source = (attributes.get("src") or "").strip()
-    style = _style_of(attributes.get("style") or "")
+    style = _style_of((attributes.get("style") or "")[:STYLE_MOST])
     if source.lower().startswith("data:"):
         page.inline_bytes += len(source) * 3 // 4
         source = source[:40]
@@ -222,9 +224,9 @@ def _image(page: Page, attributes: Mapping[str, str | None]) -> None:
         page.images.append(Image(source, alt, _size(attributes, style, "width"), _size(attributes, style, "height")))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _style_of(style: str) -> Mapping[str, str]:
-    return {name.lower(): value.strip() for name, value in _STYLE.findall(style[:4000])} if style else {}
+    return {name.lower(): value.strip() for name, value in _STYLE.findall(style)} if style else {}
 
 
 def _size(attributes: Mapping[str, str | None], style: Mapping[str, str], name: str) -> float | None:
@@ -238,7 +240,7 @@ def _size(attributes: Mapping[str, str | None], style: Mapping[str, str], name: 
     return None
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=2048)
 def _changed(
     look: _Look, said: str, colour_said: str | None, behind_said: str | None, image: str | None, is_hidden: bool
 ) -> _Look:

@@ -21,7 +21,7 @@ _GREETING = (
     r"|ciao|gentile|beste|olá|kære|hej)"
 )
 _GAP = re.compile(
-    rf"(?:^|[\n>.!])\s*(?:{_GREETING}\s+[,!:]|dear[,!:]|{_GREETING}\s+(?:null|none|undefined|nan|n/a|unknown|first ?name)\b)",
+    rf"(?:^|[\n>.!])\s{{0,9}}(?:{_GREETING}\s{{1,9}}[,!:]|dear[,!:]|{_GREETING}\s{{1,9}}(?:null|none|undefined|nan|n/a|unknown|first ?name)\b)",
     re.IGNORECASE,
 )
 _EMPTY = re.compile(r"[?&]([A-Za-z_][\w.-]{0,60})=(?=&|#|$)")
@@ -29,7 +29,7 @@ _TEST = re.compile(
     r"lorem ipsum|\basdf\w{0,10}\b|^\s*\[?test\]?\s*(?:$|[:!\-–\]]|mail\b|email\b|\d+\s*$)|\bTEST\b|^untitled\b"
 )
 _FRENCH_GREETINGS = ("bonjour", "cher", "chère", "hello")
-_FRENCH = re.compile(r"\s+[!:]$")
+_FRENCH = re.compile(r"\s[!:]$")
 
 
 def check(sample: Sample, sending: Sending) -> Iterator[Found]:

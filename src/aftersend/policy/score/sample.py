@@ -15,8 +15,8 @@ from aftersend.mail.returned import decoded
 from aftersend.policy.score import page as pages
 from aftersend.policy.score.page import Page
 
-HTML_MOST = 2 * 1024 * 1024
-"""Characters of a page that are read; mail programs cut long before."""
+HTML_MOST, TEXT_MOST = 2 * 1024 * 1024, 256 * 1024
+"""Characters of a page and of a text that are read; mail programs cut long before."""
 ONCE = ("from", "sender", "reply-to", "to", "cc", "subject", "date", "message-id")
 """Fields that may occur once (RFC 5322 §3.6)."""
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
@@ -71,7 +71,7 @@ class Sample:
     @property
     def seen(self) -> str:
         """All words that a reader sees, from whichever part shows them best."""
-        return self.page.text if self.page is not None and self.page.text else self.text or ""
+        return self.page.text[:TEXT_MOST] if self.page is not None and self.page.text else self.text or ""
 
 
 def read(raw: bytes) -> Sample:
@@ -130,7 +130,7 @@ def _read_part(sample: Sample, content: bytes, part: mime.Part) -> None:
     if part.media == "text/html":
         sample.html = text if sample.html is None else sample.html + text
     else:
-        sample.text = text if sample.text is None else f"{sample.text}\n{text}"
+        sample.text = (text if sample.text is None else f"{sample.text}\n{text}")[:TEXT_MOST]
 
 
 def _decoded(data: bytes, encoding: str) -> bytes:
