@@ -549,7 +549,14 @@ class Here:
         return await domains.check(Resolver(clock.now, server), name, wanted, self.place)
 
     def score(
-        self, raw: bytes, *, is_broadcast: bool, with_dns: bool, with_engines: bool, recipients: Sequence[str]
+        self,
+        raw: bytes,
+        *,
+        is_broadcast: bool,
+        with_dns: bool,
+        with_engines: bool,
+        recipients: Sequence[str],
+        with_links: bool = False,
     ) -> dict[str, Any]:
         """Score a message; without a database nobody knows which domains are the account's."""
         from dataclasses import replace
@@ -567,15 +574,31 @@ class Here:
         server = address(self.settings.dns.server) if self.settings.dns.server else None
 
         async def scored() -> dict[str, Any]:
-            scorer = app.scorer(self.settings, Resolver(clock.now, server), clock.now)
+            names = Resolver(clock.now, server)
+            scorer = app.scorer(self.settings, names, clock.now)
             try:
-                told: dict[str, Any] = (await scorer.score(raw, asked)).as_dict()
+                more, unknown = await self._links(raw, names) if with_links else ([], [])
+                asked_so = replace(asked, more=more, unknown=unknown)
+                told: dict[str, Any] = (await scorer.score(raw, asked_so)).as_dict()
                 return told
             finally:
                 await scorer.close()
 
         found: dict[str, Any] = app.run(scored())
         return found
+
+    async def _links(self, raw: bytes, names: Any) -> tuple[Any, Any]:
+        from urllib.parse import urlsplit
+
+        from aftersend.policy.score.sample import read
+        from aftersend.web import link_check
+        from aftersend.webhooks.guard import Allowance
+
+        ours = {self.settings.hostname.lower(), urlsplit(self.settings.tracking.url).hostname or ""}
+        chosen = self.settings.webhooks
+        allowance = Allowance.of(chosen.allow_networks)
+        urls = link_check.worth_checking(read(raw), ours)
+        return await link_check.check(urls, names, allowance, agent="Aftersend")
 
     def quality(self) -> tuple[Any, Any]:
         """Return what answers questions of the DNS, and what scores messages."""

@@ -32,6 +32,9 @@ GOOD_ENOUGH = 60
     "--calibration", is_flag=True, help="Show how well forecasts of broadcasts were met, and what was learned."
 )
 @click.option("--no-dns", is_flag=True, help="Ask nothing of the DNS.")
+@click.option(
+    "--links", is_flag=True, help="Follow the links to see that they lead somewhere; never those to unsubscribe."
+)
 @click.option("--no-engines", is_flag=True, help="Ask no spam filter.")
 @click.option(
     "--least", type=click.IntRange(0, 100), default=GOOD_ENOUGH, show_default=True,
@@ -41,7 +44,7 @@ GOOD_ENOUGH = 60
 @place_option
 def score(
     place: Any, message: IO[bytes] | None, transactional: bool, recipients: tuple[str, ...], file: IO[bytes] | None,
-    list_name: str | None, clean: str | None, remove: bool, calibration: bool, no_dns: bool, no_engines: bool,
+    list_name: str | None, clean: str | None, remove: bool, calibration: bool, no_dns: bool, no_engines: bool, links: bool,
     least: int, as_json: bool,
 ) -> None:  # fmt: skip
     """Score a message (.eml, “-” for standard input) and its recipients before it is sent: what to mend, and how.
@@ -60,7 +63,7 @@ def score(
     if message is not None:
         told = place.score(
             message.read(), is_broadcast=not transactional, with_dns=not no_dns, with_engines=not no_engines,
-            recipients=recipients,
+            recipients=recipients, with_links=links,
         )  # fmt: skip
         emit(told) if as_json else print_message(told)
     foreseen = None

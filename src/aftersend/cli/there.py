@@ -326,13 +326,21 @@ class There:
         return checked
 
     def score(
-        self, raw: bytes, *, is_broadcast: bool, with_dns: bool, with_engines: bool, recipients: Sequence[str]
+        self,
+        raw: bytes,
+        *,
+        is_broadcast: bool,
+        with_dns: bool,
+        with_engines: bool,
+        recipients: Sequence[str],
+        with_links: bool = False,
     ) -> dict[str, Any]:
         """Let the service score a message."""
         words = [
             ("kind", "broadcast" if is_broadcast else "transactional"),
             ("dns", "true" if with_dns else "false"),
             ("engines", "true" if with_engines else "false"),
+            ("links", "true" if with_links else "false"),
             *(("to", recipient) for recipient in recipients),
         ]
         told: dict[str, Any] = self.ask(

@@ -12,7 +12,7 @@ import socket
 from base64 import b64decode
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
@@ -35,7 +35,7 @@ from aftersend.policy.score.facts import (
     SpfFact,
     Surroundings,
 )
-from aftersend.policy.score.finding import Score
+from aftersend.policy.score.finding import Found, Score
 from aftersend.policy.score.sample import Sample, read
 from aftersend.store import accounts
 from aftersend.store.connection import Connection
@@ -73,6 +73,10 @@ class Asked:
     with_dns: bool = True
     with_engines: bool = True
     link_length: int = 0
+    more: Sequence[Found] = ()
+    """What others found of it already."""
+    unknown: Sequence[str] = ()
+    """What others could not tell."""
 
 
 def of_account(connection: Connection, account_id: int, raw: bytes, place: Place, *, is_broadcast: bool) -> Asked:
@@ -109,7 +113,9 @@ class Scorer:
         absent = tuple(each.why for each in said if isinstance(each, Absent))
         ours = asked.our_domains | {self._place.hostname.lower(), self._place.return_domain.lower()}
         sending = Sending(asked.is_broadcast, ours, asked.link_length, self._clock() // SECOND)
-        return await asyncio.to_thread(message.score_sample, sample, Surroundings(sending, known, heard, absent))
+        around = Surroundings(sending, known, heard, absent)
+        score = await asyncio.to_thread(message.score_sample, sample, around, asked.more)
+        return replace(score, unknown=(*score.unknown, *asked.unknown)) if asked.unknown else score
 
     async def close(self) -> None:
         """Close the connections to the filters."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from aftersend.control import forecasting, scoring
 from aftersend.control.domains import Place
@@ -12,12 +14,14 @@ from aftersend.control.forecasting import ADDRESSES_MOST, Forecaster
 from aftersend.errors import BadField, TryLater
 from aftersend.mail import headers
 from aftersend.policy.score.forecast import Forecast
+from aftersend.policy.score.sample import read
 from aftersend.store import histories, scores
-from aftersend.web import composing, reading, templates
+from aftersend.web import composing, link_check, reading, templates
 from aftersend.web.administration import change
 from aftersend.web.calls import Answer, Call, Parameter
 from aftersend.web.messages import MIME
 from aftersend.web.score_shapes import RecipientsIn
+from aftersend.webhooks.guard import Allowance
 
 KINDS = ("broadcast", "transactional")
 PARAMETERS = (
@@ -29,6 +33,12 @@ PARAMETERS = (
     ),
     Parameter("dns", "Whether the DNS is asked; else true.", schema={"type": "boolean"}, example=True),
     Parameter("engines", "Whether spam filters are asked; else true.", schema={"type": "boolean"}, example=True),
+    Parameter(
+        "links",
+        "Whether the links are followed to see that they lead somewhere, 20 at the most; else false.",
+        schema={"type": "boolean"},
+        example=False,
+    ),
     Parameter("to", "A recipient, for the filters to see a true envelope.", is_list=True, example=["ann@example.net"]),
 )
 
@@ -53,8 +63,22 @@ async def score(call: Call) -> Answer:
     asked = await desk.store.ask(
         scoring.of_account, call.account_id, raw, place, is_broadcast=wanted.pop("is_broadcast")
     )
+    if wanted.pop("with_links"):
+        asked = await _with_links(call, raw, asked)
     told = await desk.scorer.score(raw, replace(asked, sender=sender, **wanted))
     return Answer(told.as_dict())
+
+
+async def _with_links(call: Call, raw: bytes, asked: scoring.Asked) -> scoring.Asked:
+    """Follow the links of a message, as far as that does no harm."""
+    desk = call.desk
+    sample = await asyncio.to_thread(read, raw)
+    ours = {desk.rules.hostname.lower(), urlsplit(desk.intake.tracking.url).hostname or ""}
+    allowance = Allowance() if desk.guard is None else desk.guard.allowance
+    found, unknown = await link_check.check(
+        link_check.worth_checking(sample, ours), desk.resolver, allowance, agent=f"Aftersend/{desk.version}"
+    )
+    return replace(asked, more=found, unknown=unknown)
 
 
 async def recipients(call: Call) -> Answer:
@@ -92,20 +116,20 @@ async def _forecast(call: Call, addresses: Sequence[str]) -> Forecast:
 
 
 def _wanted(call: Call) -> dict[str, Any]:
-    wanted: dict[str, Any] = {"is_broadcast": True, "recipients": []}
+    wanted: dict[str, Any] = {"is_broadcast": True, "recipients": [], "with_links": False}
     for name, value in call.query():
         if name == "kind":
             if value not in KINDS:
                 raise BadField("#/kind", f"kind is {' or '.join(KINDS)}, not {value[:40]!r}.")
             wanted["is_broadcast"] = value == "broadcast"
-        elif name in ("dns", "engines"):
+        elif name in ("dns", "engines", "links"):
             wanted[f"with_{name}"] = reading.truth(value, name)
         elif name == "to":
             wanted["recipients"].append(value)
         else:
             raise BadField(
                 f"#/{reading.escaped(name)}",
-                f"{name[:60]!r} is not known here; there are kind, dns, engines and to.",
+                f"{name[:60]!r} is not known here; there are kind, dns, engines, links and to.",
                 code="unknown-field",
             )
     return wanted

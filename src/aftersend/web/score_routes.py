@@ -73,7 +73,7 @@ SCORE = (
         "Return the score of a sending domain over thirty days, by day, and what moved it.",
         "Quality",
         gives=quality_shapes.DomainScoreOut,
-        problems=(404,),
+        problems=(404, 422),
     ),
     Route(
         "GET",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from aftersend.policy.score.finding import Found
+from aftersend.policy.score.page import Link
 from aftersend.policy.score.sample import Sample, shown
 
 _URI = re.compile(r"<\s*([^<>\s]{1,2000})\s*>")
@@ -31,14 +32,17 @@ _PLACE = re.compile(
 """What postal addresses of many countries, and links to them, have in common."""
 
 
+def is_way_out(link: Link) -> bool:
+    """Say whether somebody unsubscribes by this link, or chooses what to get."""
+    return bool(_LEAVE.search(f"{link.text} {link.url}"))
+
+
 def check(sample: Sample) -> Iterator[Found]:
     """Yield the duties that a broadcast leaves undone."""
     yield from _header(sample)
     links = sample.page.links if sample.page is not None else []
     text = sample.text or ""
-    if not any(_LEAVE.search(f"{link.text} {link.url}") for link in links) and not _LEAVE.search(
-        text if sample.html is None else ""
-    ):
+    if not any(map(is_way_out, links)) and not _LEAVE.search(text if sample.html is None else ""):
         number = len(links)
         seen = "There is no link" if not links else f"{number} link{'' if number == 1 else 's'}, and none says so"
         yield Found("no-unsubscribe-link", seen)

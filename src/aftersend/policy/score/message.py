@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aftersend.policy.score import authentication, duties, filters, form, personal, structure
 from aftersend.policy.score.facts import Authentication, Surroundings
 from aftersend.policy.score.finding import AUTHENTICATION, DUTIES, FILTERS, Found, Score, total
@@ -19,9 +21,9 @@ def score(raw: bytes, around: Surroundings) -> Score:
     return score_sample(read(raw), around)
 
 
-def score_sample(sample: Sample, around: Surroundings) -> Score:
-    """Score a message that was read already."""
-    found: list[Found] = []
+def score_sample(sample: Sample, around: Surroundings, more: Sequence[Found] = ()) -> Score:
+    """Score a message that was read already; `more` was found by whoever could ask others about it."""
+    found: list[Found] = list(more)
     unmeasured: dict[str, str] = {}
     unknown: list[str] = []
     known = around.authentication

@@ -253,6 +253,12 @@ RULES: dict[str, Rule] = {
         "Write https.",
         _GOOGLE,
     ),
+    "broken-link": Rule(
+        STRUCTURE, MEDIUM, 2, AUTHOR,
+        "A link leads nowhere.",
+        "Mend the address, or take the link out.",
+        _GOOGLE,
+    ),
     "shortener": Rule(
         STRUCTURE, MEDIUM, 4, AUTHOR,
         "A link goes through a public URL shortener, as spam does; many blocklists name them.",
