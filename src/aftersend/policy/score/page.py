@@ -123,7 +123,7 @@ def read(html: str) -> Page:
         seen += 1
         tag = node.tag or ""
         if tag == "-text":
-            if not look.is_hidden:
+            if not look.is_hidden and look.size > 0:  # a frame of size 0 often has text of its own size inside
                 walk.text(node.text_content or "", look)
             continue
         attributes: Mapping[str, str | None] = node.attributes
@@ -259,10 +259,8 @@ def _changed(
         pixels = _PX.match(size)
         if points:
             look = look._replace(size=float(points[1]) * 4 / 3)
-        elif pixels and pixels[1] != "0":
-            look = look._replace(size=float(pixels[1]))
         elif pixels:
-            look = look._replace(is_hidden=True)
+            look = look._replace(size=float(pixels[1]))
     return look
 
 
