@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from aftersend import ids
+from aftersend.clock import DAY
 from aftersend.ledger.facts import BY_WORD, Fact
 from aftersend.practice.behaviours import BEHAVIOURS
-from aftersend.store import hits
+from aftersend.store import hits, tracking_modes
 from house import ACCOUNT, SENDER, House, Sent, facts, is_explained, kinds
 
 ASIDE = {Fact.RECEIVED, Fact.TREATED, Fact.DELIVERED}
@@ -177,6 +179,26 @@ def test_what_is_off_is_not_tracked(house: House) -> None:
     assert house.suppressed(recipient)[0]["stream"] == ""
 
 
+def test_for_deliverability_only_the_day_is_kept(house: House) -> None:
+    """Links lead where they led, the picture is there; of who fetches it the day is written down, and no fact."""
+    recipient = "day509@one.practice.test"
+    choice = {"source": "a test", "now": house.service.clock()}
+    house.do(tracking_modes.put, ACCOUNT, "recipient", recipient, "deliverability", **choice)
+    sent = sent_to(house, recipient)
+    links, picture, _ = links_of(house, recipient)
+    assert links[1] == TARGETS[1]
+    assert ask(picture)[0] == 200
+    number = ids.read("dlv", house.rows(sent)[0]["id"])
+    end = time.monotonic() + 10
+    while not (kept := house.ask(hits.of_delivery, ACCOUNT, number)):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    (hit,) = kept
+    assert (hit["kind"], hit["ip"], hit["agent"], hit["said"], hit["at_us"] % DAY) == ("seen", "", None, None, 0)
+    time.sleep(0.3)
+    assert facts(house.row(sent)) == ASIDE
+
+
 def test_every_hit_is_kept_with_what_is_thought_of_it(house: House) -> None:
     """A hit is there within two seconds, with its verdict and reasons; one answered twice is kept twice."""
     recipient = "kept508@one.practice.test"
@@ -185,8 +207,6 @@ def test_every_hit_is_kept_with_what_is_thought_of_it(house: House) -> None:
     delivery = int(house.ask(lambda c: hits.waiting(c, now=0, limit=1)) == []) and house.rows(sent)[0]["id"]
     for _ in range(3):
         ask(picture, agent="curl/8.0")
-    from aftersend import ids
-
     end = time.monotonic() + 10
     while True:
         kept = house.ask(hits.of_delivery, ACCOUNT, ids.read("dlv", delivery))

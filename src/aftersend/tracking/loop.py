@@ -19,7 +19,7 @@ from aftersend.tracking.reading import Pace, Read, read
 
 log = Logger("tracking")
 
-BATCH = 100
+BATCH, AT_ONCE = 100, 5
 LOOK_S = 5.0
 
 
@@ -60,7 +60,9 @@ class Labels:
         found: list[Visited] = await self._store.ask(hits.visited, places, within_us=self._pace.after(MINUTE))
         origins = await self._origins.of(hit.ip for each in found for hit in each.hits if hit.ip)
         made = []
-        for each in found:
+        for number, each in enumerate(found):
+            if number % AT_ONCE == AT_ONCE - 1:
+                await asyncio.sleep(0)  # visitors are answered on the same thread
             try:
                 made.append(read(each, origins, now=now, pace=self._pace))
             except Exception:

@@ -1,14 +1,16 @@
-"""Say of an address whose network it is: what the operator knows, else its name in the DNS, which must lead back to it."""
+"""Say of an address whose network it is: what the operator knows, else its name in the DNS, which must lead back to it, and
+what our table says."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from aftersend.errors import SettingsError
+from aftersend.policy.hits.tables import rows
 
 CLASSES = frozenset(
     {
@@ -34,6 +36,7 @@ class Origin:
 
 
 NOWHERE = Origin()
+Network = tuple[IPv4Network | IPv6Network, str, str | None]
 
 
 class Origins:
@@ -42,6 +45,7 @@ class Origins:
     def __init__(self, networks: Mapping[str, str], name_of: NameOf | None = None) -> None:
         self._networks = [(ip_network(text, strict=False), *_read(text, said)) for text, said in networks.items()]
         self._networks.sort(key=lambda each: -each[0].prefixlen)
+        self._table = [(ip_network(text), known.kind, known.name) for text, known in rows("addresses")]
         self._name_of = name_of
         self._known: OrderedDict[str, Origin] = OrderedDict()
 
@@ -63,22 +67,24 @@ class Origins:
             address = ip_address(text)
         except ValueError:
             return NOWHERE
-        configured = self._configured(address)
+        configured = _found(self._networks, address)
         if configured is not None:
             return configured
+        listed = _found(self._table, address) or NOWHERE
         if self._name_of is None or address.is_loopback or address.is_private:
-            return NOWHERE
+            return listed
         try:
             name = await asyncio.wait_for(self._name_of(text), WITHIN_S)
         except Exception:
             name = None
-        return Origin(name=name)
+        return replace(listed, name=name)
 
-    def _configured(self, address: IPv4Address | IPv6Address) -> Origin | None:
-        for network, kind, owner in self._networks:
-            if address.version == network.version and address in network:
-                return Origin(kind, owner)
-        return None
+
+def _found(networks: Iterable[Network], address: IPv4Address | IPv6Address) -> Origin | None:
+    for network, kind, owner in networks:
+        if address.version == network.version and address in network:
+            return Origin(kind, owner)
+    return None
 
 
 def _read(network: str, said: str) -> tuple[str, str | None]:
