@@ -4,6 +4,7 @@
 python3 dev.py run [VERB …]       the service in the practice world, or any verb of the command line
 python3 dev.py test [ARGUMENT …]  the tests; arguments go to pytest
 python3 dev.py check              lint, format, types, import contracts
+python3 dev.py screenshots [DIR]  a picture of every page of the console, at two widths, light and dark (needs Chromium)
 
 Makes .venv from the hashed lists in requirements/ when they or the Python change; a second start is instant.
 """
@@ -27,6 +28,8 @@ def main(arguments: list[str]) -> int:
         python = python_with("test")
         os.chdir(ROOT)
         return become([python, "-m", "pytest", *rest])
+    if verb == "screenshots":
+        return become([python_with("test"), str(ROOT / "bench" / "screens.py"), *(rest or ["build/screens"])])
     if verb == "check":
         return check(Path(python_with("lint")).parent)
     print(__doc__)

@@ -146,3 +146,15 @@ def test_addresses_to_update_are_given_as_a_file_without_formulas(house, client,
     answer = client.get(f"{draft}/addresses.csv")
     assert next(csv.reader(io.StringIO(answer.text)))[:2] == ["address", "suggestion"]
     assert re.search(r'filename="addresses-brd_\w+\.csv"', answer.headers["content-disposition"])
+
+
+def test_links_that_only_we_can_make_have_a_value_in_the_preview(house, client):
+    """Where there is tracking, a draft with a link to opt out is shown whole."""
+    html = '<p>Hi</p><a href="{{ unsubscribe_url }}">Unsubscribe</a>'
+    word = csrf(client.get("/console/broadcasts/new"))
+    made = client.post(
+        "/console/broadcasts/new", data=FORM | {"csrf": word, "subject": "News", "text": "Hi", "html": html}
+    )
+    assert "no value" in client.get(f"{made.headers['location']}/preview").text
+    house.intake.tracking.url = "https://t.example.com"
+    assert "Unsubscribe</a>" in client.get(f"{made.headers['location']}/preview").text

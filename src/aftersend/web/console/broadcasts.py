@@ -15,6 +15,7 @@ from aftersend import ids
 from aftersend.broadcasts import audience
 from aftersend.errors import AftersendError, BadField, NotFound
 from aftersend.mail import tags
+from aftersend.mail.tracked import URL_TAGS
 from aftersend.reports import broadcasts as reports
 from aftersend.store import broadcasts as kept
 from aftersend.store import mailing_lists, templates
@@ -169,7 +170,8 @@ async def _for_somebody(visit: Visit) -> tuple[dict[str, Any], dict[str, Any]]:
     except BadField:
         first = None
     shared = content.get("data") or {}
-    return content, {**shared, **({} if first is None else first.data)}
+    own = dict.fromkeys(URL_TAGS, "https://example.invalid/") if visit.desk.intake.tracking.url else {}
+    return content, {**own, **shared, **({} if first is None else first.data)}
 
 
 # ---- a draft -------------------------------------------------------------------------------------------------------------

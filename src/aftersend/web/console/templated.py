@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from aftersend.errors import AftersendError, BadField, NotFound
 from aftersend.mail import tags
+from aftersend.mail.tracked import URL_TAGS
 from aftersend.store import templates as kept
 from aftersend.web import templates as api
 from aftersend.web.calls import Answer
@@ -17,6 +18,7 @@ from aftersend.web.console.rendering import said_of
 from aftersend.web.console.visits import ROOT, Visit
 
 KINDS = ("html", "mjml", "text")
+_EXAMPLES = dict.fromkeys(URL_TAGS, "https://example.invalid/")
 
 
 async def every(visit: Visit) -> Answer:
@@ -38,7 +40,7 @@ async def one(visit: Visit) -> Answer:
 
 def _example(names: list[str]) -> str:
     """Return values for the tags, so that there is something to look at."""
-    return "\n".join(f"{name}: {name.replace('_', ' ').capitalize()}" for name in names)
+    return "\n".join(f"{name}: {_EXAMPLES.get(name, name.replace('_', ' ').capitalize())}" for name in names)
 
 
 def _form(
