@@ -49,7 +49,9 @@ async def treat(service: Service) -> None:
                 batch=TREATMENT_BATCH,
                 hours=service.intake.hours,
                 rate=service.intake.rate,
-                rules=Rules(intake.metered, intake.overseen if intake.oversight else None),
+                rules=Rules(
+                    intake.metered, intake.overseen if intake.oversight else None, intake.throttles, intake.is_urgent
+                ),
                 tools=tools,
             )
             if looked_at:

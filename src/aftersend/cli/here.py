@@ -452,6 +452,37 @@ class Here:
         self.write(credits.close_purse, self.account)
         self.audit("stopped counting mail", "")
 
+    # ---- rates beside those of streams ---------------------------------------------------------------------------------
+
+    def throttles(self) -> list[dict[str, Any]]:
+        """List the rates of the account, and those that hold for all."""
+        from aftersend.policy.throttles import EVERYBODY
+        from aftersend.store import throttles
+
+        rows = [row for owner in (self.account, EVERYBODY) for row in self.read(throttles.of_account, owner)]
+        return [_told_throttle(row) for row in rows]
+
+    def set_throttle(self, scope: str, name: str, rate: str, *, everywhere: bool) -> dict[str, Any]:
+        """Hold mail to a rate."""
+        from aftersend.policy.throttles import EVERYBODY, checked
+        from aftersend.store import throttles
+
+        name, rate = checked(scope, name, rate)
+        self.prepare_once()
+        owner, now = EVERYBODY if everywhere else self.account, clock.now()
+        self.write(throttles.put, owner, scope, name, rate, now=now)
+        self.audit("set a rate", f"{scope} {name} {rate}".replace("  ", " ") + (" for all" if everywhere else ""))
+        return _told_throttle({"account_id": owner, "scope": scope, "name": name, "rate": rate, "began_us": now})
+
+    def remove_throttle(self, scope: str, name: str, *, everywhere: bool) -> None:
+        """Take a rate away. Raise NotFound."""
+        from aftersend.policy.throttles import EVERYBODY, checked_name
+        from aftersend.store import throttles
+
+        name = checked_name(scope, name)
+        self.write(throttles.remove, EVERYBODY if everywhere else self.account, scope, name)
+        self.audit("removed a rate", f"{scope} {name}".strip())
+
     # ---- moderation --------------------------------------------------------------------------------------------------
 
     @property
@@ -802,6 +833,14 @@ def _told_domain(row: dict[str, Any]) -> dict[str, Any]:
         "checked_at": moment(row["checked_us"]),
         "findings": row["findings"],
     }
+
+
+def _told_throttle(row: dict[str, Any]) -> dict[str, Any]:
+    from aftersend.policy.throttles import EVERYBODY
+    from aftersend.reports.telling import moment
+
+    told = {name: row[name] for name in ("scope", "name", "rate")}
+    return {**told, "everywhere": row["account_id"] == EVERYBODY, "since": moment(row["began_us"])}
 
 
 def _told_suppression(row: dict[str, Any]) -> dict[str, Any]:

@@ -249,6 +249,26 @@ class There:
         made: dict[str, Any] = self.ask("POST", "/v1/streams", json=body)
         return made
 
+    # ---- rates beside those of streams ---------------------------------------------------------------------------------
+
+    def throttles(self) -> list[dict[str, Any]]:
+        """List the rates of the account, and those that hold for all."""
+        return self._listed("/v1/throttles")
+
+    def set_throttle(self, scope: str, name: str, rate: str, *, everywhere: bool) -> dict[str, Any]:
+        """Hold mail to a rate."""
+        asked = {"scope": scope, "name": name, "rate": rate, "everywhere": everywhere}
+        return dict(self.ask("PUT", "/v1/throttles", json=asked))
+
+    def remove_throttle(self, scope: str, name: str, *, everywhere: bool) -> None:
+        """Take a rate away. Raise NotFound."""
+        words = [
+            ("scope", scope),
+            *([("name", name)] if name else []),
+            *([("everywhere", "true")] if everywhere else []),
+        ]
+        self.ask("DELETE", "/v1/throttles", words=words)
+
     # ---- moderation --------------------------------------------------------------------------------------------------
 
     def judged(self, words: Mapping[str, str], *, limit: int) -> list[dict[str, Any]]:

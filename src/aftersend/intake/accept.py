@@ -25,13 +25,14 @@ from aftersend.mail import instructions, tracked
 from aftersend.mail.compiled import FLAG_COMPILED, Compiled
 from aftersend.mail.tracked import Tracker
 from aftersend.policy import gates, pace, structure, windows
+from aftersend.policy import throttles as throttling
 from aftersend.policy.gates.schedule import check_ahead
 from aftersend.policy.moderation import OFF, Oversight
 from aftersend.policy.pace import Pace, Rate
 from aftersend.policy.score.typos import suggest
 from aftersend.policy.verdict import PASS
 from aftersend.policy.windows import Window
-from aftersend.store import Store, accounts, credits, moderation, record, tracking_modes, turns
+from aftersend.store import Store, accounts, credits, moderation, record, throttles, tracking_modes, turns
 from aftersend.store.accounts import Stream
 
 RECEIVED_HEADERS_MOST = 100
@@ -145,6 +146,7 @@ class Intake:
         self.metered: frozenset[int] = frozenset()
         """Accounts whose mail costs credits: it is treated before it goes to delivery."""
         self.tracking = Tracking()
+        self.throttles = throttling.Throttles()
         self.oversight: dict[int, Oversight] = {}
         """How mail is moderated, by account; 0 for all others."""
         self._date = (0, "")
@@ -160,6 +162,7 @@ class Intake:
             self.domains = await self._store.ask(accounts.all_domains)
             self.tracking.modes = await self._store.ask(tracking_modes.general)
             self.metered = await self._store.ask(credits.metered)
+            self.throttles = throttling.read(await self._store.ask(throttles.everything))
             overseen = await self._store.ask(moderation.overseen)
             self.oversight = {account: Oversight(*rule) for account, rule in overseen.items()}
 
@@ -230,7 +233,7 @@ class Intake:
         key = request.idempotency_key or wanted.idempotency_key
         is_odd = request.compiled is None and structure.is_suspicious(found, given, as_given)
         must_wait = (self._is_looked_at(account) or is_odd) and not flags & FLAG_OWN
-        entries = self._entries(request.recipients, stream, scheduled, now, must_wait=must_wait)
+        entries = self._entries(account, request.recipients, stream, scheduled, now, must_wait=must_wait)
         personal = None
         if request.personal is not None:
             said = zip(entries, request.personal, strict=True)
@@ -262,7 +265,7 @@ class Intake:
             raise BadField("#/stream", f"There is no stream {stream[:60]!r} any more.", code="unknown-stream")
         lifetime = int(self.lifetimes.get(stream, known.lifetime_s) * SECOND)
         must_wait = self._is_looked_at(account_id)
-        return self._entries(recipients, known, None, self._clock(), must_wait=must_wait), lifetime
+        return self._entries(account_id, recipients, known, None, self._clock(), must_wait=must_wait), lifetime
 
     def _is_looked_at(self, account_id: int) -> bool:
         """Whether mail of an account has to be treated before it goes to delivery, whatever it is."""
@@ -270,6 +273,7 @@ class Intake:
 
     def _entries(
         self,
+        account_id: int,
         recipients: Sequence[Recipient],
         stream: Stream,
         scheduled: Instant | None,
@@ -279,16 +283,18 @@ class Intake:
     ) -> list[record.Entry]:
         """Ask the gates at once about every recipient; most mail passes, and need not wait for treatment.
 
-        What has to be looked at in any case (`must_wait`) does, as does an address whose domain looks misspelt: whether that
-        takes mail is asked before it goes.
+        What has to be looked at in any case (`must_wait`) does, as does what counts for a rate, and an address whose domain
+        looks misspelt: whether that takes mail is asked before it goes.
         """
         fresh_ids = iter(self._ids.block(2 * len(recipients)))
         window, must_wait = windows.read(stream.hours), must_wait or bool(stream.rate)
+        throttled = self.throttles if self.throttles.known else None
         made = []
         for r in recipients:
             passed = (
                 not must_wait
                 and suggest(r.domain) is None
+                and (throttled is None or not throttled.of(account_id, r.domain))
                 and gates.decide(Fresh(r.address, r.domain, stream.name, scheduled, window=window), now) is PASS
             )
             made.append(
@@ -302,6 +308,11 @@ class Intake:
             return None
         found = self.oversight.get(account_id) or self.oversight.get(moderation.PLATFORM)
         return None if found is None or found.mode == OFF else found
+
+    def is_urgent(self, account_id: int, stream: str) -> bool:
+        """Say whether a stream is transactional."""
+        known = self.streams.get((account_id, stream))
+        return known is not None and known.kind == "transactional"
 
     def hours(self, account_id: int, stream: str) -> Window | None:
         """Return the hours in which mail of a stream may go out; None for any time, or a stream that is gone."""

@@ -73,6 +73,8 @@ class Pace:
     again_us: int = 0
     is_moved: bool = False
     """Whether the line has become longer since this was read."""
+    limits: str = ""
+    """What is limited, for a sentence: “to example.com”; "" for the mail of a stream."""
 
     def free_at(self) -> int:
         """When the next may go."""

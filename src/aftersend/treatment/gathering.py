@@ -11,8 +11,10 @@ from aftersend.clock import DAY, MINUTE, Instant
 from aftersend.ledger.facts import Fact
 from aftersend.policy.gates import Case, Known, Nowhere, Purse
 from aftersend.policy.moderation import Oversight
+from aftersend.policy.pace import Pace, Rate
 from aftersend.policy.score.typos import suggest
-from aftersend.store import Store, credits, moderation
+from aftersend.policy.throttles import Throttles
+from aftersend.store import Store, credits, moderation, paces
 from aftersend.store.queue import Claim
 from aftersend.treatment.faults import Faults
 
@@ -24,6 +26,9 @@ KEPT_US = DAY
 """So long mail is kept for want of credits (004)."""
 
 
+NO_THROTTLES = Throttles()
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """Whose mail is counted and moderated. Nobody's, by default."""
@@ -32,6 +37,9 @@ class Rules:
     """Accounts whose mail costs credits."""
     overseen: Callable[[int], Oversight | None] | None = None
     """Says how an account's mail is moderated; None where no account's is."""
+    throttles: Throttles = NO_THROTTLES
+    urgent: Callable[[int, str], bool] = lambda account, stream: False
+    """Whether an account's stream is transactional."""
 
 
 class Names(Protocol):
@@ -51,8 +59,8 @@ class Tools:
     faults: Faults | None = None
 
 
-async def gather(store: Store, claimed: Sequence[Claim], now: Instant, rules: Rules, tools: Tools) -> None:
-    """Fill in what is `known` of each claim."""
+async def gather(store: Store, claimed: Sequence[Claim], now: Instant, rules: Rules, tools: Tools) -> list[Pace]:
+    """Fill in what is `known` of each claim; return the rates beside those of streams, which are used up on the way."""
     for item in claimed:
         item.known = Known()
     if tools.names is not None:
@@ -69,6 +77,27 @@ async def gather(store: Store, claimed: Sequence[Claim], now: Instant, rules: Ru
         await _purses(store, counted, now)
     if watched:
         await _cases(store, watched, now, tools)
+    return await _throttled(store, others, now, rules) if rules.throttles.known else []
+
+
+async def _throttled(store: Store, claimed: Sequence[Claim], now: Instant, rules: Rules) -> list[Pace]:
+    wanted: dict[int, list[tuple[paces.Place, Rate, str]]] = {}
+    for item in claimed:
+        for one in rules.throttles.of(item.account_id, item.domain):
+            rate = one.at(now)
+            if rate is not None:
+                wanted.setdefault(item.delivery_id, []).append(((item.account_id, one.place), rate, one.limits))
+    places = {place for each in wanted.values() for place, _, _ in each}
+    known = await store.ask(paces.read, sorted(places)) if places else {}
+    kept: dict[paces.Place, Pace] = {}
+    for item in claimed:
+        for place, rate, limits in wanted.get(item.delivery_id, ()):
+            if place not in kept:
+                taken, ends = known.get(place, (0, 0))
+                kept[place] = Pace(place, rate, taken, 0, ends, limits=limits)
+        item.known.paces = tuple(kept[place] for place, _, _ in wanted.get(item.delivery_id, ()))
+        item.known.is_urgent = rules.urgent(item.account_id, item.stream)
+    return list(kept.values())
 
 
 async def _nowhere(claimed: Sequence[Claim], names: Names) -> None:

@@ -70,7 +70,7 @@ async def treat_due(
     claimed: list[Claim] = await store.join(queue.claim_for_treatment, request)
     kept = await _paces(store, claimed, rate)
     now = clock()
-    await gather(store, claimed, now, rules, tools)
+    throttles = await gather(store, claimed, now, rules, tools)
     decided: list[Decided] = []
     for item in claimed:
         try:
@@ -79,8 +79,9 @@ async def treat_due(
             decided.append(_decide(item, now, ids, node=node))
         except Exception:
             await store.run(queue.set_aside, item, Stage.TREATMENT, now=now, traceback=traceback.format_exc())
-    taken = [(pace.place, pace.took * pace.rate.interval_us) for pace in kept.values() if pace.took]
-    lines = [(pace.place, pace.ends_us) for pace in kept.values() if pace.is_moved]
+    used = [*kept.values(), *throttles]
+    taken = [(pace.place, pace.took * pace.rate.interval_us) for pace in used if pace.took]
+    lines = [(pace.place, pace.ends_us) for pace in used if pace.is_moved]
     if taken or lines:
         await store.run(paces.write, taken, lines, now=now)
     await _record_all(store, decided, clock)
@@ -105,6 +106,8 @@ def _decide(item: Claim, now: Instant, ids: IdSource, *, node: int) -> Decided:
     if item.pace is not None:
         item.pace.take(now)
     known: gates.Known | None = item.known
+    for pace in () if known is None else known.paces:
+        pace.take(now)
     if known is not None and known.purse is not None:
         known.purse.left -= 1
         decided.without_credit = partial(_without_credit, item, known, now, keys=(before, key), node=node)

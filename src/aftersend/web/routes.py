@@ -16,6 +16,7 @@ from aftersend.web.moderation_routes import MODERATION
 from aftersend.web.returns_routes import RETURNS
 from aftersend.web.score_routes import SCORE
 from aftersend.web.templates_routes import TEMPLATES
+from aftersend.web.throttles_routes import THROTTLES
 from aftersend.web.tracking_routes import TRACKING
 from aftersend.web.webhooks_routes import WEBHOOKS
 
@@ -584,6 +585,7 @@ ROUTES: tuple[Route, ...] = (
     *RETURNS,
     *SCORE,
     *TEMPLATES,
+    *THROTTLES,
     *WEBHOOKS,
     *TRACKING,
     *_OPEN,

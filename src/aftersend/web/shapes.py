@@ -642,6 +642,7 @@ EXAMPLES: dict[str, Any] = {
     "createKey": {"name": "web shop", "scopes": ["send"]},
     "decideModeration": {"action": "quarantine", "state": "pending", "reason": "Name the list that people joined."},
     "setModerationPolicy": {"mode": "watch"},
+    "setThrottle": {"scope": "domain", "name": "example.net", "rate": "600/hour"},
     "topUpCredits": {"amount": 1000, "why": "Invoice 4711"},
     "setCreditPlan": {"amount": 10_000, "period": "month"},
     "addDomain": {"name": "example.com"},

@@ -60,6 +60,10 @@ class Known:
     """None: the account's mail is not counted."""
     kept_until_us: int = 0
     """For how long it is kept for want of credits."""
+    paces: tuple[Pace, ...] = ()
+    """How the rates stand that it counts for beside its stream's."""
+    is_urgent: bool = False
+    """Whether those hold it back never."""
     nowhere: Nowhere | None = None
     fault: Fault | None = None
 

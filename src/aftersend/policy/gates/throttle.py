@@ -1,17 +1,28 @@
-"""Has its stream sent enough for now?"""
+"""Would it be too much at once?"""
 
 from __future__ import annotations
 
 from aftersend.ledger.facts import Fact
 from aftersend.policy.gates.candidate import Candidate
+from aftersend.policy.pace import Pace
 from aftersend.policy.verdict import PASS, Hold, Verdict
 
 
 def hold_to_pace(candidate: Candidate, now: int) -> Verdict:
-    """Hold what would go faster than its stream may; it releases itself when its turn has come."""
-    pace = candidate.pace
-    if pace is None or pace.free_at() <= now:
+    """Hold what would go faster than its rates allow, the slowest of them; it releases itself when its turn has come."""
+    slowest: Pace | None = None
+    free = now
+    for pace in _paces(candidate):
+        if pace.free_at() > free:
+            slowest, free = pace, pace.free_at()
+    if slowest is None:
         return PASS
-    waited = bool(candidate.facts & Fact.THROTTLED.bit)
-    until = pace.wait(now, waited=waited)
-    return Hold(Fact.THROTTLED, f"No more than {pace.rate.words} go out in the stream {candidate.stream}.", until)
+    until = slowest.wait(now, waited=bool(candidate.facts & Fact.THROTTLED.bit))
+    what = slowest.limits or f"in the stream {candidate.stream}"
+    return Hold(Fact.THROTTLED, f"No more than {slowest.rate.words} go out {what}.", until)
+
+
+def _paces(candidate: Candidate) -> tuple[Pace, ...]:
+    known = candidate.known
+    own = () if candidate.pace is None else (candidate.pace,)
+    return own if known is None or known.is_urgent else (*own, *known.paces)

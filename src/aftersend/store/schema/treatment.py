@@ -90,6 +90,17 @@ moderation = table(
 """What was judged of a message, and what a moderator decided. `moving` while deliveries that waited for it are woken, `teach`
 while the engines are still to learn from it."""
 
+throttles = table(
+    "throttles",
+    integer("account_id"),
+    words("scope", nullable=False),
+    words("name", nullable=False),
+    words("rate", nullable=False),
+    integer("began_us"),
+    PrimaryKeyConstraint("account_id", "scope", "name"),
+)
+"""Rates beside those of streams; account 0 is for all that have none of their own."""
+
 paces = table(
     "paces",
     integer("account_id"),

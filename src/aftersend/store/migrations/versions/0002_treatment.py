@@ -90,6 +90,15 @@ def upgrade() -> None:
     op.create_index("ix_moderation_moving", "moderation", ["moving"])
     op.create_index("ix_moderation_teach", "moderation", ["teach"])
     op.create_table(
+        "throttles",
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("rate", sa.Text(), nullable=False),
+        sa.Column("began_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", "scope", "name", name="pk_throttles"),
+    )
+    op.create_table(
         "paces",
         sa.Column("account_id", sa.BigInteger(), nullable=False),
         sa.Column("stream", sa.Text(), nullable=False),

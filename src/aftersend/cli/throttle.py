@@ -1,0 +1,71 @@
+"""`aftersend throttle`: how fast an account's mail goes out, all of it or to one domain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from aftersend.cli.places import place_option
+from aftersend.cli.printing import emit, json_option, note, say, short_time, table
+from aftersend.cli.verbs import NOTHING, Ended
+from aftersend.policy.throttles import SCOPES
+
+_everywhere = click.option(
+    "--everywhere", is_flag=True, help="For every account that has none of its own, each by itself."
+)
+
+
+@click.group()
+def throttle() -> None:
+    """Rates beside those of streams: of an account, or to a domain. Transactional mail counts, and never waits."""
+
+
+@throttle.command("list")
+@json_option
+@place_option
+def list_(place: Any, as_json: bool) -> None:
+    """List the rates of the account, and those that hold for all."""
+    rows = place.throttles()
+    if not rows:
+        note("No rate is set; streams may have some: aftersend stream list")
+        raise Ended(NOTHING)
+    if as_json:
+        for row in rows:
+            emit(row)
+        return
+    table(
+        ["Limits", "Name", "At most", "For", "Since"],
+        [
+            (r["scope"], r["name"], r["rate"], "all" if r["everywhere"] else "this account", short_time(r["since"]))
+            for r in rows
+        ],
+    )
+
+
+@throttle.command("set")
+@click.argument("scope", type=click.Choice(SCOPES))
+@click.argument("words", metavar="[DOMAIN] RATE", nargs=-1, required=True)
+@_everywhere
+@json_option
+@place_option
+def set_(place: Any, scope: str, words: tuple[str, ...], everywhere: bool, as_json: bool) -> None:
+    """Hold mail to RATE, such as 600/hour, or warm-up: more every day, from 200 on, and no limit after twelve days."""
+    *name, rate = words
+    if len(name) > 1:
+        raise click.UsageError("Write: throttle set domain example.com 600/hour, or throttle set account 10000/day.")
+    made = place.set_throttle(scope, "".join(name), rate, everywhere=everywhere)
+    emit(made) if as_json else say(
+        f"Mail {'to ' + made['name'] if made['name'] else 'of the account'}: {made['rate']}."
+    )
+
+
+@throttle.command()
+@click.argument("scope", type=click.Choice(SCOPES))
+@click.argument("name", metavar="[DOMAIN]", required=False, default="")
+@_everywhere
+@place_option
+def remove(place: Any, scope: str, name: str, everywhere: bool) -> None:
+    """Take a rate away. Mail that waits already keeps its moment, until `aftersend queue retry`."""
+    place.remove_throttle(scope, name, everywhere=everywhere)
+    say("The rate is gone.")

@@ -1,0 +1,33 @@
+"""The JSON of rates beside those of streams."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from aftersend.web.shapes import In, Out, page_of
+
+
+class ThrottleIn(In):
+    """A rate by which mail is held back."""
+
+    scope: Annotated[str, Meta(description="account, or domain: mail to one domain.", examples=["domain"])]
+    rate: Annotated[str, Meta(description="So many a second, minute, hour or day, or warm-up.", examples=["600/hour"])]
+    name: Annotated[str, Meta(description="The recipients' domain.", examples=["example.net"])] = ""
+    everywhere: Annotated[
+        bool, Meta(description="For every account that has none of its own, each by itself; needs the scope `operate`.")
+    ] = False
+
+
+class Throttle(Out):
+    """A rate by which mail is held back."""
+
+    scope: str
+    name: str
+    rate: str
+    everywhere: Annotated[bool, Meta(description="Whether it holds for all accounts that have none of their own.")]
+    since: str
+
+
+ThrottlePage = page_of(Throttle)

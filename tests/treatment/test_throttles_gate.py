@@ -1,0 +1,60 @@
+"""Rates of accounts and domains hold mail back, each account by itself, and transactional mail never."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aftersend.clock import HOUR, MINUTE
+from aftersend.ids import IdSource
+from aftersend.ledger.facts import Fact
+from aftersend.policy.throttles import read as throttles
+from aftersend.store import Store, deliveries, record
+from aftersend.store.deliveries import Filter
+from aftersend.treatment import Rules, treat_due
+from given import ACCOUNT, NODE, Clock, submission
+
+Do = Callable[..., Any]
+KEPT = throttles([(0, "domain", "example.net", "60/hour", 0), (ACCOUNT, "account", "", "120/hour", 0)])
+RULES = Rules(throttles=KEPT, urgent=lambda account, stream: stream == "transactional")
+
+
+def gone(read: Do, account: int = ACCOUNT) -> set[str]:
+    """Who was let go."""
+    rows = read(deliveries.page, account, Filter(), limit=999)
+    return {row["recipient"] for row in rows if row["facts"] & Fact.TREATED.bit}
+
+
+async def test_the_slowest_rate_counts(store: Store, clock: Clock, ids: IdSource, write: Do, read: Do) -> None:
+    """A minute between two to the domain, in the order in which they came; others go at the pace of the account."""
+    names = [*(f"{i}@example.net" for i in range(4)), *(f"{i}@example.org" for i in range(2))]
+    for name in names:
+        write(record.accepted, [submission(ids, clock(), name, stream="news", passed=False)])
+    write(record.accepted, [submission(ids, clock(), "a@example.net", account=2, stream="news", passed=False)])
+    await treat_due(store, clock, ids, node=NODE, batch=99, rules=RULES)
+    assert gone(read, 2) == {"a@example.net"}
+    assert "0@example.net" in gone(read)
+    waiting = [row for row in read(deliveries.page, ACCOUNT, Filter(), limit=9) if row["waits"]]
+    assert {row["waits"] for row in waiting} == {
+        "No more than 60 an hour go out to example.net.", "No more than 120 an hour go out of the account.",
+    }  # fmt: skip
+    for _ in range(60):
+        clock.forward(MINUTE // 2)
+        await treat_due(store, clock, ids, node=NODE, batch=99, rules=RULES)
+        if len(gone(read)) == len(names):
+            break
+    assert gone(read) == set(names)
+    assert clock() < 1_764_547_200_000_000 + HOUR
+
+
+async def test_transactional_mail_never_waits(store: Store, clock: Clock, ids: IdSource, write: Do, read: Do) -> None:
+    """It counts all the same: what comes after it waits the longer."""
+    for number in range(5):
+        write(record.accepted, [submission(ids, clock(), f"{number}@example.net", passed=False)])
+    write(record.accepted, [submission(ids, clock(), "bulk@example.net", stream="news", passed=False)])
+    await treat_due(store, clock, ids, node=NODE, batch=99, rules=RULES)
+    assert gone(read) == {f"{number}@example.net" for number in range(5)}
+    (row,) = [
+        row for row in read(deliveries.page, ACCOUNT, Filter(), limit=9) if row["recipient"] == "bulk@example.net"
+    ]
+    assert row["due_us"] >= clock() + 4 * MINUTE
