@@ -5,6 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from aftersend import clock, ids
+from aftersend.ledger.facts import Fact
+from aftersend.store import record
 from aftersend.web import quality_shapes as shapes
 
 MESSAGE = {
@@ -92,3 +95,48 @@ def test_a_broadcast_under_the_wanted_score_is_not_started(make_house):
     low = client.post(f"{place}/start")
     assert (low.status_code, "50 is wanted here" in low.json()["detail"]) == (409, True)
     assert client.get(place).json()["state"] == "draft"
+
+
+def _mailing(house, days_ago, outcomes):
+    """A message of some days ago to so many, and what became of them: pairs of a fact and a number."""
+    end = house.now()  # ids grow with time only, so all this lies ahead
+    house.now = lambda: end - days_ago * clock.DAY
+    number = sum(many for _, many in outcomes)
+    addresses = [f"p{days_ago}-{n}@example.net" for n in range(number)]
+    message = {"from": "Shop <news@example.com>", "to": addresses, "subject": "News", "text": "News"}
+    sent = house.client().post("/v1/messages", json=message)
+    assert sent.status_code == 202, sent.text
+    waiting = iter(sent.json()["deliveries"])
+    steps = []
+    for fact, many in outcomes:
+        for delivery in (next(waiting) for _ in range(many)):
+            at, key = house.now(), ids.read("dlv", delivery["id"])
+            event = record.event_row(1, key, house.ids(), fact.word, int(fact), at, at, None, None, None, None)
+            steps.append(record.Step(1, key, [event], fact.bit, at, None))
+    house.run(record.steps, steps)
+    house.now = lambda: end
+
+
+def test_a_bad_month_is_told_from_a_good_one(house):
+    """The score falls, its cause is named with the day, and the days can be drawn."""
+    client = house.client()
+    client.post("/v1/domains", json={"name": "example.com"})
+    later = clock.now() + 60 * clock.DAY
+    house.now = lambda: later
+    for days_ago in (50, 45):
+        _mailing(house, days_ago, [(Fact.DELIVERED, 597), (Fact.BOUNCED_INVALID, 3)])
+    for days_ago, bad in ((20, 3), (10, 60)):
+        _mailing(house, days_ago, [(Fact.DELIVERED, 600 - bad), (Fact.BOUNCED_INVALID, bad)])
+    told = msgspec.convert(client.get("/v1/domains/example.com/score").json(), shapes.DomainScoreOut)
+    assert told.score is not None
+    assert told.previous is not None
+    assert (told.mailed, told.score < 75 < 90 < told.previous) == (1200, True)
+    assert told.range is not None
+    assert told.range[0] <= told.score <= told.range[1]
+    assert len(told.changes) == 1
+    assert told.changes[0].startswith("Addresses that do not work rose from 0.50% to 5.25%")
+    assert "60 of 63 belong to mail of" in told.changes[0]
+    assert sorted(day.mailed for day in told.days)[-3:] == [0, 600, 600]
+    again = client.get("/v1/domains/example.com/score").json()
+    assert again["score"] == told.score
+    assert house.client(account_id=2).get("/v1/domains/example.com/score").status_code == 404
