@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aftersend.policy.score import forecast
-from aftersend.policy.score.forecast import DAY, SIGNALS, UNKNOWN, History, calibrated, judge, score_of, together
+from aftersend.policy.score.forecast import (
+    DAY,
+    SIGNALS,
+    UNKNOWN,
+    History,
+    bouncing_domains,
+    calibrated,
+    judge,
+    score_of,
+    together,
+)
 
 NOW = 2_000 * DAY
 PRIORS = calibrated({})
@@ -49,6 +59,18 @@ def test_what_is_known_of_an_address_is_told(address, server, history, signals):
     for name in signals:
         passes *= 1 - SIGNALS[name].p
     assert (found.signals, round(found.p, 9)) == (signals, round(1 - passes, 9))
+
+
+def test_a_domain_that_sends_much_back_is_doubtful():
+    """Over three in ten of ten or more, in the last seven days; who was reached or is known to be gone is judged by himself."""
+    week = [("a.example", History(bounced_us=NOW - DAY))] * 4 + [("a.example", History(delivered_us=NOW - DAY))] * 6
+    assert bouncing_domains(week, NOW) == {"a.example"}
+    assert bouncing_domains(week[:9], NOW) == frozenset()
+    assert bouncing_domains(week[1:] + week[-1:], NOW) == frozenset()
+    assert bouncing_domains([(name, h._replace(bounced_us=NOW - 8 * DAY)) for name, h in week], NOW) == frozenset()
+    known = {"now": NOW, "is_disposable": False, "probabilities": PRIORS, "is_bouncing": True}
+    assert judge("x@a.example", "ok", UNKNOWN, **known).signals == ("never-mailed", "domain-bounces")
+    assert judge("x@a.example", "ok", History(bounced_us=NOW - DAY), **known).signals == ("bounced-before",)
 
 
 def test_a_slip_is_named_with_what_was_meant():

@@ -120,6 +120,7 @@ def _judged(
     from disposable_email_domains import blocklist
 
     judged: list[Judged] = []
+    bouncing = forecast.bouncing_domains(((name.rpartition("@")[2], history) for name, history in known.items()), now)
     for written, one in parsed.items():
         domain = "" if one is None else one.domain
         judged.append(
@@ -130,6 +131,7 @@ def _judged(
                 now=now,
                 is_disposable=domain in blocklist,
                 probabilities=probabilities,
+                is_bouncing=domain in bouncing,
             )
         )
     return forecast.forecast(judged, duplicates)

@@ -7,7 +7,7 @@ if the signals were independent. They are priors, and the installation's own out
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -25,6 +25,7 @@ OUTCOMES_LEAST, PRIOR_WEIGHS = 200, 50
 DAY = 86_400_000_000
 ACTIVE_FOR, GOOD_FOR = 90 * DAY, 400 * DAY
 SOFT_ROW = 3
+BOUNCING_FOR, BOUNCING_LEAST, BOUNCING_SHARE = 7 * DAY, 10, 0.3
 _CURVE = ((0.0, 100.0), (0.003, 100.0), (0.01, 85.0), (0.02, 65.0), (0.05, 40.0), (0.10, 10.0), (0.20, 0.0), (1.0, 0.0))
 """(share that bounces, score): what receivers put up with, and what large services pause senders for."""
 DUPLICATES_COST = 5.0
@@ -48,6 +49,9 @@ SIGNALS = {
     "typo": Signal(0.6, "The domain looks like a slip of a large provider's, and may be a spam trap.", "Correct it."),
     "bounced-before": Signal(0.95, "Mail from here came back for good, last time.", "Take it off the list."),
     "soft-bounces": Signal(0.3, "Mail from here came back several times in a row.", "Wait, or take it off the list."),
+    "domain-bounces": Signal(
+        0.4, "Much mail to this domain came back for good in the last seven days.", "Wait until it is known why."
+    ),
     "disposable": Signal(0.25, "The domain gives out addresses for an hour or a day.", "Ask for a lasting address."),
     "role": Signal(0.05, "The address is a role's, not a person's; nobody there may have asked for this.", "Ask again."),
     "forbidden-role": Signal(0.3, "The address is for complaints or for machines, never for news.", "Take it off the list."),
@@ -170,17 +174,20 @@ def judge(
     now: int,
     is_disposable: bool,
     probabilities: Mapping[str, float],
+    is_bouncing: bool = False,
 ) -> Judged:
     """Say what is to be expected of one address.
 
     `server` is what the DNS says of its domain: `ok`, `a` (no MX, but an address), `no_such_domain`, `null_mx`, `no_address`, or
-    None when it did not answer.
+    None when it did not answer. `is_bouncing`: see `bouncing_domains`.
     """
     try:
         parsed = address.parse(written.strip())
     except BadField:
         return Judged(written.strip()[:320], 1.0, ("malformed",))
     found = [*_of_server(server), *_of_history(history, now)]
+    if is_bouncing and not {"bounced-before", "active"}.intersection(found):
+        found.append("domain-bounces")
     suggestion = typos.suggest(parsed.domain) or ""
     if suggestion:
         found.append("typo")
@@ -224,6 +231,23 @@ def _of_history(history: History, now: int) -> list[str]:
     if delivered is not None and now - delivered < GOOD_FOR:
         return ["delivered-before"]
     return ["never-mailed"]
+
+
+def bouncing_domains(known: Iterable[tuple[str, History]], now: int) -> frozenset[str]:
+    """Return the domains of which much of the last seven days' mail came back for good, from (domain, history) of addresses."""
+    mailed: Counter[str] = Counter()
+    bounced: Counter[str] = Counter()
+    for domain, history in known:
+        has_bounced = history.bounced_us is not None and now - history.bounced_us < BOUNCING_FOR
+        mailed[domain] += has_bounced or (
+            history.delivered_us is not None and now - history.delivered_us < BOUNCING_FOR
+        )
+        bounced[domain] += has_bounced
+    return frozenset(
+        domain
+        for domain, number in mailed.items()
+        if number >= BOUNCING_LEAST and bounced[domain] > BOUNCING_SHARE * number
+    )
 
 
 def forecast(judged: Sequence[Judged], duplicates: int = 0) -> Forecast:
