@@ -26,7 +26,7 @@ def test_a_forecast_is_kept_and_replaced(write: Do, read: Do, clock: Clock) -> N
     found = read(scores.forecast_of, ACCOUNT, 7)
     assert (found.score, found.expected_milli, found.learned_us) == (85, 12_346, None)
     assert read(scores.forecast_of, 2, 7) is None
-    assert len(read(scores.forecasts, ACCOUNT, limit=5)) == 1
+    assert read(scores.forecasts, ACCOUNT, limit=5) == []
 
 
 def test_outcomes_of_a_broadcast_are_learned_once(write: Do, read: Do, clock: Clock) -> None:

@@ -50,6 +50,15 @@ def test_a_draft_is_scored_with_its_audience(draft):
     assert 1.9 <= kept.forecast.expected_bounces <= 2
 
 
+def test_a_draft_that_was_scored_can_be_taken_away(draft):
+    """Its forecast is asked for no more."""
+    client, broadcast = draft
+    assert client.post(f"/v1/broadcasts/{broadcast}/score").status_code == 200
+    assert client.delete(f"/v1/broadcasts/{broadcast}").status_code == 204
+    assert client.get("/v1/score/calibration").json()["broadcasts"] == []
+    assert client.get(f"/v1/broadcasts/{broadcast}/score").status_code == 404
+
+
 def test_a_draft_without_an_audience_is_not_scored(house):
     """What is missing is named."""
     client = house.client()

@@ -25,8 +25,8 @@ RIPE_AFTER = 72 * HOUR
 UNRIPE = 48 * HOUR
 """So much of the end of a domain's thirty days is left out: bounces and complaints are still coming in."""
 WINDOW = 30 * DAY
-EARLIER = 20
-"""So many earlier broadcasts say what is usual."""
+EARLIER, CALIBRATED_MOST = 8, 30
+"""So many earlier broadcasts say what is usual, and so many are shown beside their forecasts."""
 PAGE = 5_000
 
 
@@ -160,19 +160,19 @@ def _strongest(written: str, history: History, now: Instant, probabilities: dict
 def calibration(connection: Connection, account_id: int, *, now: Instant) -> dict[str, Any]:
     """Return how well forecasts were met, and what was learned from it."""
     rows = []
-    for kept in scores.forecasts(connection, account_id, limit=100):
-        told = of_broadcast(connection, account_id, kept.broadcast_id, now=now)
-        if told["results"] is None:
+    for kept in scores.forecasts(connection, account_id, limit=CALIBRATED_MOST):
+        found = broadcasts.one(connection, account_id, kept.broadcast_id)
+        if found.message_id is None or found.started_us is None:
             continue
-        hard = next(part for part in told["results"]["parts"] if part["name"] == "hard_bounces")
+        numbers = scores.of_message(connection, account_id, found.message_id)
         rows.append(
             {
-                "broadcast": told["id"],
-                "name": told["name"],
-                "is_ripe": told["is_ripe"],
-                "mailed": hard["of"],
+                "broadcast": ids.show("brd", found.id),
+                "name": found.name,
+                "is_ripe": is_ripe(found.started_us, now),
+                "mailed": numbers.mailed,
                 "forecast": round(kept.expected_milli / 1000 / kept.mailed, 5) if kept.mailed else 0.0,
-                "real": hard["share"],
+                "real": round(numbers.hard / numbers.mailed, 6) if numbers.mailed else 0.0,
             }
         )
     known = scores.outcomes(connection, account_id)

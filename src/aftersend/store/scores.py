@@ -86,8 +86,15 @@ def forecast_of(connection: Connection, account_id: int, broadcast_id: int) -> R
 
 
 def forecasts(connection: Connection, account_id: int, *, limit: int) -> Sequence[Row[Any]]:
-    """Return the latest forecasts, the newest first."""
-    found = select(_scores).where(_scores.c.account_id == account_id).order_by(_scores.c.made_us.desc()).limit(limit)
+    """Return the latest forecasts of broadcasts that have begun, the newest first."""
+    b = audience.broadcasts.c
+    found = (
+        select(_scores)
+        .join(audience.broadcasts, (b.account_id == _scores.c.account_id) & (b.id == _scores.c.broadcast_id))
+        .where(_scores.c.account_id == account_id, b.started_us.is_not(None))
+        .order_by(_scores.c.made_us.desc())
+        .limit(limit)
+    )
     return connection.execute(found).all()
 
 
