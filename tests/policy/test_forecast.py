@@ -108,6 +108,32 @@ def test_who_is_suppressed_gets_nothing_and_so_does_not_bounce():
     assert found.expected == pytest.approx(0.01)
 
 
+def _readers(active: int, idle: int):
+    good = [_judge(f"a{n}@example.net", history=History(False, NOW - DAY, None, NOW - DAY)) for n in range(active)]
+    return good + [_judge(f"i{n}@example.net", history=History(False, NOW - DAY)) for n in range(idle)]
+
+
+@pytest.mark.parametrize(
+    ("active", "idle", "points"), [(50, 50, 0), (30, 70, 0), (5, 95, 15), (175, 825, 7.5), (4, 90, 0), (0, 500, 0)]
+)
+def test_readers_who_do_not_read_cost_points(active, idle, points):
+    """Where it is known that somebody reads, and among a hundred or more."""
+    found = forecast.forecast(_readers(active, idle))
+    assert sum(each for each, _ in found.remarks) == pytest.approx(points)
+    assert found.value == round(100 - sum(each for each, _ in found.remarks))
+
+
+@pytest.mark.parametrize(
+    ("number", "usual", "points"),
+    [(999, 1, 0), (1500, 500, 0), (1500, 100, 10), (1300, 200, 5), (1500, 0, 10), (1500, None, 0)],
+)
+def test_a_leap_costs_points(number, usual, points):
+    """Over three times a usual day, all from ten times on; few recipients are none."""
+    found = forecast.forecast(_readers(number, 0), usual_day=usual)
+    assert sum(each for each, _ in found.remarks) == pytest.approx(points)
+    assert found.value == found.value_without == 100 - points
+
+
 def test_few_outcomes_move_nothing_and_many_move_much():
     """Two hundred are wanted; a thousand nearly decide."""
     assert calibrated({"role": (199, 150)}) == PRIORS

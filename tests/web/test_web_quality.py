@@ -43,6 +43,7 @@ def test_a_draft_is_scored_with_its_audience(draft):
     assert not found & {"no-list-id", "no-feedback-id", "unresolved-tag", "domain-not-ours", "no-unsubscribe-link"}, (
         found
     )
+    assert told.domain_score is None
     assert (told.recipients.addresses, [each.id for each in told.recipients.signals]) == (2, ["unknown-domain"])
     kept = msgspec.convert(client.get(f"/v1/broadcasts/{broadcast}/score").json(), shapes.BroadcastScoreOut)
     assert kept.forecast is not None
@@ -146,6 +147,11 @@ def test_a_bad_month_is_told_from_a_good_one(house):
     assert told.changes[0].startswith("Addresses that do not work rose from 0.50% to 5.25%")
     assert "60 of 63 belong to mail of" in told.changes[0]
     assert sorted(day.mailed for day in told.days)[-3:] == [0, 600, 600]
+    made = client.post("/v1/broadcasts", json={"name": "News", "message": MESSAGE}).json()["id"]
+    listed = {"recipients": [{"to": "p20-1@example.net", "data": {"name": "Ann"}}]}
+    assert client.post(f"/v1/broadcasts/{made}/recipients", json=listed).status_code == 200
+    foreseen = client.post(f"/v1/broadcasts/{made}/score").json()
+    assert foreseen["domain_score"] == told.score
     again = client.get("/v1/domains/example.com/score").json()
     assert again["score"] == told.score
     assert house.client(account_id=2).get("/v1/domains/example.com/score").status_code == 404

@@ -669,13 +669,14 @@ class Here:
         try:
             known = self.read(forecasting.known_of, self.account, addresses, clock.now())
             outcomes = self.read(scores.outcomes, self.account)
+            usual: int | None = self.read(forecasting.usual_day_of, self.account, clock.now())
         except SettingsError:
-            known, outcomes = {}, {}
+            known, outcomes, usual = {}, {}, None
         server = address(self.settings.dns.server) if self.settings.dns.server else None
 
         async def made() -> Any:
             forecaster = forecasting.Forecaster(Resolver(clock.now, server), clock.now)
-            return await forecaster.forecast(addresses, known, outcomes=outcomes, with_dns=with_dns)
+            return await forecaster.forecast(addresses, known, outcomes=outcomes, with_dns=with_dns, usual_day=usual)
 
         found = app.run(made())
         doubtful = {each.address for each in found.doubtful}

@@ -32,6 +32,8 @@ def broadcast_score(place: Any, broadcast_id: str, as_json: bool) -> None:
         say()
         print_forecast(told["recipients"])
         say()
+        if told["domain_score"] is not None:
+            say(f"What became of the domain's mail in thirty days: {told['domain_score']} of 100; it counts too.")
         say(f"Message and recipients together: {told['score']} of 100, {told['band']}.")
         return
     if as_json:

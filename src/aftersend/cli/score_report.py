@@ -30,6 +30,8 @@ def print_forecast(told: dict[str, Any]) -> None:
         _wrapped(f"{signal['number']:>7,}  {signal['says']} {signal['fix']}", "  ", hang=9)
     for slip in told["suggestions"][:10]:
         _line(f"{'':11}{slip['domain']} → {slip['meant']} ({slip['number']})")
+    for remark in told["remarks"]:
+        _wrapped(f"{'−' + format(remark['points'], 'g'):>7}  {remark['says']}", "  ", hang=9)
     without = told["without"]
     if without["removed"]:
         _line()

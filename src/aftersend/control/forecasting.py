@@ -11,7 +11,7 @@ from aftersend.errors import BadField
 from aftersend.mail import address
 from aftersend.policy.score import forecast
 from aftersend.policy.score.forecast import UNKNOWN, Forecast, History, Judged
-from aftersend.store import histories
+from aftersend.store import histories, moderation
 from aftersend.store.connection import Connection
 
 ADDRESSES_MOST = 200_000
@@ -41,6 +41,11 @@ def plain_address(written: str) -> str:
         return written.strip()[:320]
 
 
+def usual_day_of(connection: Connection, account_id: int, now: int) -> int:
+    """Return how many recipients the account mails on a usual day of the last thirty."""
+    return moderation.standing(connection, account_id, now=now)[2]
+
+
 class Forecaster:
     """Makes forecasts for lists."""
 
@@ -54,15 +59,21 @@ class Forecaster:
         *,
         outcomes: Mapping[str, tuple[int, int]] | None = None,
         with_dns: bool = True,
+        usual_day: int | None = None,
     ) -> Forecast:
-        """Say what is to be expected of a list; an address that occurs again is counted as a duplicate."""
+        """Say what is to be expected of a list; an address that occurs again is counted as a duplicate.
+
+        `usual_day` is how many recipients the account mails on a usual day.
+        """
         if len(addresses) > ADDRESSES_MOST:
             raise BadField("#/addresses", f"A list has {ADDRESSES_MOST} addresses at most; cut it into several.")
         parsed, duplicates = await asyncio.to_thread(_parsed, addresses)
         domains = {each.domain for each in parsed.values() if each is not None}
         servers = await self._servers(domains) if with_dns else dict.fromkeys(domains, "ok")
         probabilities = forecast.calibrated(outcomes or {})
-        return await asyncio.to_thread(_judged, parsed, servers, histories, duplicates, self._clock(), probabilities)
+        return await asyncio.to_thread(
+            _judged, parsed, servers, histories, duplicates, self._clock(), probabilities, usual_day
+        )
 
     async def _servers(self, domains: Iterable[str]) -> dict[str, str | None]:
         """What the DNS says of each domain; None where it did not answer in time."""
@@ -116,6 +127,7 @@ def _judged(
     duplicates: int,
     now: int,
     probabilities: Mapping[str, float],
+    usual_day: int | None,
 ) -> Forecast:
     from disposable_email_domains import blocklist
 
@@ -134,4 +146,4 @@ def _judged(
                 is_bouncing=domain in bouncing,
             )
         )
-    return forecast.forecast(judged, duplicates)
+    return forecast.forecast(judged, duplicates, usual_day)

@@ -12,7 +12,7 @@ from aftersend.control import domains, forecasting, quality, scoring
 from aftersend.control.domains import Place
 from aftersend.control.forecasting import ADDRESSES_MOST, Forecaster
 from aftersend.errors import BadField, TryLater
-from aftersend.mail import tracked
+from aftersend.mail import headers, tracked
 from aftersend.mail.compiled import decode
 from aftersend.policy.score.finding import band_of
 from aftersend.policy.score.forecast import together
@@ -44,8 +44,11 @@ async def foresee(call: Call) -> Answer:
     addresses = await desk.store.ask(_addresses, found, desk.clock())
     known = await desk.store.ask(forecasting.known_of, call.account_id, addresses, desk.clock())
     outcomes = await desk.store.ask(scores.outcomes, call.account_id)
-    foreseen = await Forecaster(desk.resolver, desk.clock).forecast(addresses, known, outcomes=outcomes)
-    score = together(message.value, foreseen.value, None, is_blocked=message.is_blocked) or 0
+    usual = await desk.store.ask(forecasting.usual_day_of, call.account_id, desk.clock())
+    forecaster = Forecaster(desk.resolver, desk.clock)
+    foreseen = await forecaster.forecast(addresses, known, outcomes=outcomes, usual_day=usual)
+    past = await _past(call, _domain_of(raw)) if asked.records else None
+    score = together(message.value, foreseen.value, past, is_blocked=message.is_blocked) or 0
     told = {"message": message.as_dict(), "recipients": foreseen.as_dict(0)}
     await desk.store.run(
         scores.keep, call.account_id, broadcast_id, score=score, message_score=message.value,
@@ -56,10 +59,27 @@ async def foresee(call: Call) -> Answer:
             "id": ids.show("brd", broadcast_id),
             "score": score,
             "band": band_of(score),
+            "domain_score": past,
             "message": told["message"],
             "recipients": foreseen.as_dict(1000),
         }
     )
+
+
+def _domain_of(raw: bytes) -> str:
+    """Return the From domain of a message."""
+    block, _ = headers.split(raw)
+    return headers.from_domain({"from": [headers.get(block, "From") or b""]})
+
+
+async def _past(call: Call, domain: str) -> int | None:
+    """The score of what became of the domain's mail; None where there was too little."""
+    desk, now = call.desk, call.desk.clock()
+    told, fresh = await desk.store.ask(quality.of_domain, call.account_id, domain, now=now)
+    if fresh:
+        await desk.store.run(scores.keep_days, call.account_id, domain, fresh, now=now)
+    found: int | None = told["score"]
+    return found
 
 
 async def of_broadcast(call: Call) -> Answer:

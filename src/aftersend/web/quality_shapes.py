@@ -92,6 +92,10 @@ class BroadcastForecastOut(Out):
     id: str
     score: Annotated[int, Meta(description="Of message and recipients together.")]
     band: str
+    domain_score: Annotated[
+        int | None,
+        Meta(description="Of the domain's mail of thirty days, where there was enough; it is part of the score."),
+    ]
     message: ScoreOut
     recipients: ForecastOut
 

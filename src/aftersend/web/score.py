@@ -112,7 +112,9 @@ async def _forecast(call: Call, addresses: Sequence[str]) -> Forecast:
     desk = call.desk
     known = await desk.store.ask(forecasting.known_of, call.account_id, addresses, desk.clock())
     outcomes = await desk.store.ask(scores.outcomes, call.account_id)
-    return await Forecaster(desk.resolver, desk.clock).forecast(addresses, known, outcomes=outcomes)
+    usual = await desk.store.ask(forecasting.usual_day_of, call.account_id, desk.clock())
+    forecaster = Forecaster(desk.resolver, desk.clock)
+    return await forecaster.forecast(addresses, known, outcomes=outcomes, usual_day=usual)
 
 
 def _wanted(call: Call) -> dict[str, Any]:

@@ -73,6 +73,13 @@ class SuggestionOut(Out):
     number: int
 
 
+class RemarkOut(Out):
+    """What costs points beside bounces."""
+
+    points: float
+    says: str
+
+
 class WithoutOut(Out):
     """What the list is worth without its doubtful addresses."""
 
@@ -104,6 +111,7 @@ class ForecastOut(Out):
     expected_rate: float
     signals: Annotated[list[SignalOut], Meta(description="What costs most comes first.")]
     suggestions: list[SuggestionOut]
+    remarks: list[RemarkOut]
     without: WithoutOut
     doubtful: Annotated[list[DoubtfulOut], Meta(description="The worst first.")]
     has_more: bool

@@ -28,7 +28,11 @@ SOFT_ROW = 3
 BOUNCING_FOR, BOUNCING_LEAST, BOUNCING_SHARE = 7 * DAY, 10, 0.3
 _CURVE = ((0.0, 100.0), (0.003, 100.0), (0.01, 85.0), (0.02, 65.0), (0.05, 40.0), (0.10, 10.0), (0.20, 0.0), (1.0, 0.0))
 """(share that bounces, score): what receivers put up with, and what large services pause senders for."""
-DUPLICATES_COST = 5.0
+DUPLICATES_COST, IDLE_COST, LEAP_COST = 5.0, 15.0, 10.0
+IDLE_FROM, IDLE_ALL, IDLE_LEAST = 0.7, 0.95, 100
+"""Shares of idle readers, from which on they cost something and from which on all; among so many at least."""
+LEAP_FROM, LEAP_ALL, LEAP_LEAST = 3.0, 10.0, 1_000
+"""So many times the mail of a usual day, and so many recipients at least."""
 
 
 class Signal(NamedTuple):
@@ -108,6 +112,8 @@ class Forecast:
     """(signal, how many), in the order of what they cost."""
     suggestions: tuple[tuple[str, str, int], ...]
     """(domain as written, domain meant, how many)."""
+    remarks: tuple[tuple[float, str], ...] = ()
+    """(points lost beside the bounces, why and what to do)."""
 
     @property
     def rate(self) -> float:
@@ -138,6 +144,7 @@ class Forecast:
             "suggestions": [
                 {"domain": wrong, "meant": right, "number": number} for wrong, right, number in self.suggestions
             ],
+            "remarks": [{"points": round(points, 1), "says": says} for points, says in self.remarks],
             "without": {
                 "removed": len(self.doubtful),
                 "score": self.value_without,
@@ -250,8 +257,11 @@ def bouncing_domains(known: Iterable[tuple[str, History]], now: int) -> frozense
     )
 
 
-def forecast(judged: Sequence[Judged], duplicates: int = 0) -> Forecast:
-    """Add up what was said of each address; every address once, `duplicates` left out already."""
+def forecast(judged: Sequence[Judged], duplicates: int = 0, usual_day: int | None = None) -> Forecast:
+    """Add up what was said of each address; every address once, `duplicates` left out already.
+
+    `usual_day` is how many recipients the account mails on a usual day; None where nobody knows.
+    """
     mailed = [each for each in judged if each.is_mailed]
     doubtful = sorted((each for each in mailed if each.p >= REMOVED_FROM), key=lambda each: (-each.p, each.address))
     expected = sum(each.p for each in mailed)
@@ -261,21 +271,67 @@ def forecast(judged: Sequence[Judged], duplicates: int = 0) -> Forecast:
         (each.address.rpartition("@")[2], each.suggestion.rpartition("@")[2]) for each in mailed if each.suggestion
     )
     cost = sorted(numbers.items(), key=lambda pair: (-pair[1] * SIGNALS[pair[0]].p, pair[0]))
-    share = duplicates / (len(judged) + duplicates) if judged else 0.0
-    penalty = min(DUPLICATES_COST, 50 * share)
+    lasting = [remark for remark in (_idle(mailed), _leap(len(mailed), usual_day)) if remark is not None]
+    again = _again(duplicates, len(judged) + duplicates)
+    remarks = [*([again] if again is not None else []), *lasting]
     return Forecast(
         len(judged) + duplicates,
         len(mailed),
         len(judged) - len(mailed),
         duplicates,
         expected,
-        score_of(expected / len(mailed) if mailed else 0.0, penalty),
+        score_of(expected / len(mailed) if mailed else 0.0, sum(points for points, _ in remarks)),
         tuple(doubtful),
-        score_of(left / (len(mailed) - len(doubtful)) if len(mailed) > len(doubtful) else 0.0, 0.0),
+        score_of(
+            left / (len(mailed) - len(doubtful)) if len(mailed) > len(doubtful) else 0.0,
+            sum(points for points, _ in lasting),
+        ),
         left,
         tuple(cost),
         tuple((wrong, right, number) for (wrong, right), number in slips.most_common(50)),
+        tuple(remarks),
     )
+
+
+def _again(duplicates: int, addresses: int) -> tuple[float, str] | None:
+    if not duplicates:
+        return None
+    said = f"{duplicates:,} addresses stand there more than once; each gets one copy, but the list is not kept well."
+    return min(DUPLICATES_COST, 50 * duplicates / addresses), said
+
+
+def _idle(mailed: Sequence[Judged]) -> tuple[float, str] | None:
+    """What readers who do not read cost: known only where somebody reads."""
+    active = sum("active" in each.signals for each in mailed)
+    known = active + sum("delivered-before" in each.signals for each in mailed)
+    points = IDLE_COST * _part(1 - active / known, IDLE_FROM, IDLE_ALL) if active and known >= IDLE_LEAST else 0.0
+    if not points:
+        return None
+    said = (
+        f"Of {known:,} who got mail before, {active:,} opened, clicked or answered in the last 90 days. Write less often to the "
+        "others, and ask them whether they want it still."
+    )
+    return points, said
+
+
+def _leap(mailed: int, usual_day: int | None) -> tuple[float, str] | None:
+    """What it costs to send much more than usual: receivers slow down who leaps."""
+    if usual_day is None or mailed < LEAP_LEAST:
+        return None
+    points = LEAP_COST * _part(mailed / usual_day if usual_day else LEAP_ALL, LEAP_FROM, LEAP_ALL)
+    if not points:
+        return None
+    usual = (
+        f"{mailed / usual_day:,.0f} times the {usual_day:,} of a usual day"
+        if usual_day
+        else "and there was no mail before"
+    )
+    return points, f"{mailed:,} recipients, {usual}: receivers slow down who leaps. Send in parts, over some days."
+
+
+def _part(value: float, start: float, whole: float) -> float:
+    """How far a value lies between two others, 0 to 1."""
+    return min(1.0, max(0.0, (value - start) / (whole - start)))
 
 
 def score_of(rate: float, penalty: float = 0.0) -> int:
