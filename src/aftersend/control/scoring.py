@@ -147,12 +147,13 @@ class Scorer:
                 )
         except TimeoutError:
             return Authentication(is_ours, unknown=("The DNS took too long to answer.",))
+        returns = self._place.return_domain
         unknown = [said for known, said in (
-            (sent, f"Nobody could tell whether the SPF record of {self._place.return_domain} lets us send."),
+            (sent, _is_public(returns) and f"Nobody could tell whether the SPF record of {returns} lets us send."),
             (policy, f"The DNS did not answer for the DMARC policy of {sample.domain}."),
             (host, f"{self._place.hostname} is no public name, so nobody can tell how others see this server; set smtp.hostname."),
             (replies, f"The DNS did not answer for the mail servers of {sample.domain}."),
-        ) if known is None]  # fmt: skip
+        ) if known is None and said]  # fmt: skip
         if is_ours is None and not keys:
             keys = None
             unknown.append(
