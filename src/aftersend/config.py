@@ -208,9 +208,15 @@ class LogSettings(Struct, frozen=True, forbid_unknown_fields=True):
     format: Annotated[
         str, _doc("`text`, `json` or `logfmt`; empty: text on a terminal, else json.", pattern="^(text|json|logfmt|)$")
     ] = ""
-    level: Annotated[str, _doc("`debug`, `info`, `warning` or `error`.", pattern="^(debug|info|warning|error)$")] = (
-        "info"
-    )
+    events: Annotated[
+        str, _doc("A file for every event, one JSON object a line (docs/events.md); it may be rotated. Empty: none.")
+    ] = ""
+    level: Annotated[
+        str,
+        _doc(
+            "`debug` (a line for each attempt), `info`, `warning` or `error`.", pattern="^(debug|info|warning|error)$"
+        ),
+    ] = "info"
     addresses: Annotated[
         str, _doc("Recipients in the log: `full`, `domain` or `hash`.", pattern="^(full|domain|hash)$")
     ] = "full"

@@ -20,6 +20,7 @@ from aftersend.control.domains import Place
 from aftersend.control.keys import Keys
 from aftersend.control.scoring import Scorer
 from aftersend.control.secret import Secret
+from aftersend.delivery.meter import Meter
 from aftersend.engines import Panel
 from aftersend.intake import Intake
 from aftersend.ledger.facts import Fact
@@ -89,6 +90,7 @@ class House:
             self.store, lambda: self.now(), self.ids, hostname="mx.example.org", max_size=self._max_size
         )
         self.keys = Keys(self.store, lambda: self.now())
+        self.attempts, self.told = Meter(), dict[str, int]()
         self.desk = web.Desk(
             rules=web.Rules("mx.example.org", "mx.example.org", **self._rules),
             store=self.store,
@@ -104,6 +106,8 @@ class House:
             scorer=Scorer(
                 NoNames(), Panel([], self.now), Place("mx.example.org", "mx.example.org"), lambda: self.now()
             ),
+            attempts=self.attempts,
+            told=self.told,
             guard=Guard(some_names, Allowance.of(["127.0.0.0/8"])),
         )
         await self._refresh()

@@ -118,6 +118,27 @@ def test_requests_are_counted_by_route_and_never_by_address(measured):
     assert not any("example" in label or "/" in label for _, labels in found for label in labels)
 
 
+def test_attempts_and_webhooks_are_counted(measured):
+    """By outcome and provider, by what webhooks answered, and by what they are still to get."""
+    client = measured.client()
+    client.post("/v1/webhooks", json={"url": "https://hooks.example.com/x"})
+    client.post("/v1/messages", json=HELLO | {"to": "ann@example.net"})
+    measured.attempts.attempts["delivered", "Google"] = 3
+    measured.attempts.delivered.took(0.3)
+    measured.told["failed"] = 2
+    found = asked(measured)
+    assert found["aftersend_delivery_attempts_total", ("delivered", "Google")] == 3
+    assert found["aftersend_accept_to_delivered_seconds_bucket", ("0.25",)] == 0
+    assert found["aftersend_accept_to_delivered_seconds_bucket", ("0.5",)] == 1
+    assert found["aftersend_accept_to_delivered_seconds_bucket", ("+Inf",)] == 1
+    assert found["aftersend_accept_to_delivered_seconds_sum", ()] == 0.3
+    assert found["aftersend_webhook_attempts_total", ("failed",)] == 2
+    assert found["aftersend_webhook_attempts_total", ("taken",)] == 0
+    assert found["aftersend_webhooks", ("good",)] == 1
+    assert found["aftersend_webhook_backlog", ("behind",)] == 2
+    assert found["aftersend_event_followers", ()] == 0
+
+
 def test_when_the_store_is_away_that_is_what_is_told(measured, monkeypatch):
     """The rest of what this process knows comes all the same."""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from aftersend import clock
 from aftersend.app import loops, telling, visits
+from aftersend.app.event_file import write_events
 from aftersend.app.service import Service
 from aftersend.config import Settings, address
 from aftersend.store import accounts
@@ -56,6 +57,8 @@ async def start(service: Service, parts: Sequence[str]) -> None:
         telling.start_webhooks(service)
     service.spawn(loops.beat(service))
     if "upkeep" in parts:
+        if settings.log.events:
+            service.spawn(write_events(service))
         service.spawn(loops.end_overdue(service))
         service.spawn(loops.prune(service))
         service.spawn(loops.learn_outcomes(service))
@@ -188,6 +191,7 @@ def engines(settings: Settings, time: clock.Clock) -> Any:
 def _start_delivery(service: Service) -> None:
     from aftersend.delivery import Courier, Routes, Rules, Signer
     from aftersend.delivery.composing import Composer
+    from aftersend.delivery.meter import Meter
     from aftersend.delivery.outcome import Attempt
     from aftersend.intake.notices import Notices
     from aftersend.ledger.facts import Fact
@@ -235,6 +239,8 @@ def _start_delivery(service: Service) -> None:
         )
 
     service.courier.on_outcome = about
+    service.meter = Meter(is_talkative=service.settings.log.level == "debug")
+    service.courier.watch = service.meter.watch
     # The first reply that has to be understood should not wait for the tables to be read.
     asyncio.get_running_loop().call_later(
         LOAD_TABLES_AFTER_S, lambda: asyncio.get_running_loop().run_in_executor(None, load_tables)

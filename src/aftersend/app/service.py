@@ -45,6 +45,8 @@ class Service:
     """The spam filters of this installation; there may be none."""
     guard: Any = None
     webhooks: Any = None
+    meter: Any = None
+    """What is counted of attempts."""
     tasks: list[asyncio.Task[Any]] = field(default_factory=list)
     closers: list[Callable[[], Coroutine[Any, Any, None]]] = field(default_factory=list)
 

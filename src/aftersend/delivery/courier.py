@@ -96,6 +96,7 @@ class Courier:
         self._tasks: set[asyncio.Task[Any]] = set()
         self.stopping = False
         self.on_outcome: Callable[[Claim, record.Step, Attempt, bytes], None] | None = None
+        self.watch: Callable[[Claim, record.Step, Attempt], None] | None = None
         """Told of every outcome in the same breath as the store; `bytes` is the body, empty if it is no longer at hand."""
         self.compose: Compose | None = None
         """Makes the content of messages that are compiled (`FLAG_COMPILED`), for each recipient anew; set by the wiring."""
@@ -445,6 +446,8 @@ class Courier:
             self._our_fault(claim)
             return
         self._record(claim, step)
+        if self.watch is not None:
+            self.watch(claim, step, attempt)
         if self.on_outcome is not None and claim.notify:
             self.on_outcome(claim, step, attempt, self._bodies.get((claim.account_id, claim.body), b""))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from aftersend.clock import Instant
-from aftersend.store import condition, counting, nodes
+from aftersend.store import condition, counting, hooks, nodes
 from aftersend.store.queue import Stage
 from aftersend.store.schema import accounts, counts, queue
 
@@ -36,6 +36,10 @@ class Numbers:
     results: dict[str, int]
     """Deliveries that were created lately, by what has become of them."""
     waiting: list[Waiting]
+    hooks: dict[str, int]
+    """Webhooks by how they are getting on: good, failing, paused."""
+    untold: dict[str, int]
+    """Events that webhooks are still to get: behind (not come to their turn), waiting (tried again), given_up."""
     leases_us: list[int]
     """For each node, how long its lease still runs; below 0 for one that is gone."""
 
@@ -47,6 +51,8 @@ def numbers(connection: Connection, *, now: Instant, lately: Instant) -> Numbers
         facts=_counted(connection, "fact"),
         results=_counted(connection, "result", since=lately),
         waiting=_waiting(connection, now),
+        hooks=hooks.states(connection),
+        untold=hooks.backlog(connection),
         leases_us=[ends - now for _, _, _, ends in nodes.listed(connection)],
     )
 

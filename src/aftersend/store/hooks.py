@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, literal_column, or_, select, update
 
 from aftersend.clock import Instant
 from aftersend.errors import NotFound
@@ -317,13 +317,23 @@ def _keep(engine_name: str) -> Any:
 _KEEP = Statement(_keep, *[column.name for column in hook_waiting.columns])
 
 
-def backlog(connection: Connection) -> list[tuple[int, int, str, int, int]]:
-    """For every webhook: account, id, state, events that wait in the ledger and those that it did not take."""
-    found = []
-    for row in connection.execute(select(hooks.c.account_id, hooks.c.id, hooks.c.state, hooks.c.position)):
-        waits = how_many_wait(connection, row.account_id, row.id).get(WAITING, 0)
-        found.append((row.account_id, row.id, row.state, feeds.behind(connection, row.account_id, row.position), waits))
-    return found
+def states(connection: Connection) -> dict[str, int]:
+    """Count the webhooks of all accounts by how they are getting on: good, failing, paused."""
+    counted = dict.fromkeys(("good", "failing", "paused"), 0)
+    is_failing: Any = literal_column("failures > 0")
+    grouped = select(hooks.c.state, is_failing, func.count()).group_by(hooks.c.state, is_failing)
+    for state, fails, number in connection.execute(grouped):
+        counted["paused" if state != "active" else "failing" if fails else "good"] += int(number)
+    return counted
+
+
+def backlog(connection: Connection) -> dict[str, int]:
+    """Count the events that all webhooks are still to get: behind (in the ledger), waiting (tried again), given_up."""
+    found = connection.execute(select(hook_waiting.c.state, func.count()).group_by(hook_waiting.c.state))
+    kept = {int(state): int(number) for state, number in found}
+    places = connection.execute(select(hooks.c.account_id, hooks.c.position).where(hooks.c.state == "active"))
+    behind = sum(feeds.behind(connection, account_id, position) for account_id, position in places)
+    return {"behind": behind, "waiting": kept.get(WAITING, 0), "given_up": kept.get(GIVEN_UP, 0)}
 
 
 def prune_given_up(connection: Connection, *, before: Instant, limit: int = 2000) -> int:

@@ -72,6 +72,10 @@ class Desk:
     meter: Meter = field(default_factory=Meter)
     visits: Callable[[], dict[str, int]] | None = None
     """Numbers about the visits that this process answers; None if it answers none."""
+    attempts: Any = None
+    """What is counted of attempts to deliver, where this process delivers."""
+    told: Any = None
+    """What is counted of requests to webhooks, by outcome, where this process serves them."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the service stops: whoever follows what happens is let go."""
     followers: Counter[int] = field(default_factory=Counter)

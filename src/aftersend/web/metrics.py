@@ -9,9 +9,10 @@ import asyncio
 import hmac
 import platform
 from collections.abc import Iterable
+from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from aftersend.clock import DAY, HOUR, SECOND
@@ -70,7 +71,10 @@ def _of_process(call: Call, is_there: bool) -> list[Metric]:
     if free is not None:
         says = "Bytes that are free where the database lives."
         told.append(GaugeMetricFamily("aftersend_store_free_bytes", says, value=free))
-    return [*told, *_of_visits(desk.visits() if desk.visits is not None else {})]
+    if desk.attempts is not None:
+        told += _of_attempts(desk.attempts)
+    visits = _of_visits(desk.visits() if desk.visits is not None else {})
+    return [*told, *visits, *_of_telling(call)]
 
 
 def _of_visits(numbers: dict[str, int]) -> list[Metric]:
@@ -122,4 +126,48 @@ def _of_store(found: Numbers) -> list[Metric]:
     alive = sum(left > 0 for left in found.leases_us)
     nodes.add_metric(("alive",), alive)
     nodes.add_metric(("gone",), len(found.leases_us) - alive)
-    return [facts, results, waiting, overdue, nodes]
+    hooks = GaugeMetricFamily("aftersend_webhooks", "Webhooks by how they are getting on.", labels=("state",))
+    for state, number in found.hooks.items():
+        hooks.add_metric((state,), number)
+    untold = GaugeMetricFamily(
+        "aftersend_webhook_backlog",
+        "Events that webhooks are still to get: behind (not come to their turn), waiting (tried again), given_up.",
+        labels=("state",),
+    )
+    for state, number in found.untold.items():
+        untold.add_metric((state,), number)
+    return [facts, results, waiting, overdue, nodes, hooks, untold]
+
+
+def _of_attempts(attempts: Any) -> list[Metric]:
+    tries = CounterMetricFamily(
+        "aftersend_delivery_attempts",
+        "Attempts to deliver by this process, by what each established and by who provides the mailbox.",
+        labels=("outcome", "provider"),
+    )
+    for place, number in sorted(attempts.attempts.items()):
+        tries.add_metric(place, number)
+    told: list[Metric] = [tries]
+    for name, until, times in (
+        ("first_attempt", "the end of the first attempt", attempts.first_attempt),
+        ("delivered", "its delivery", attempts.delivered),
+    ):
+        says = f"From taking a mail in, or its planned time, to {until}, in seconds."
+        family = HistogramMetricFamily(f"aftersend_accept_to_{name}_seconds", says)
+        family.add_metric((), times.buckets(), times.sum_s)
+        told.append(family)
+    return told
+
+
+def _of_telling(call: Call) -> list[Metric]:
+    followers = GaugeMetricFamily(
+        "aftersend_event_followers", "Clients that follow the event stream.", value=sum(call.desk.followers.values())
+    )
+    if call.desk.told is None:
+        return [followers]
+    tries = CounterMetricFamily(
+        "aftersend_webhook_attempts", "Requests to webhooks by this process, by what came of them.", labels=("outcome",)
+    )
+    for outcome in ("taken", "failed", "busy", "gone"):
+        tries.add_metric((outcome,), call.desk.told.get(outcome, 0))
+    return [followers, tries]
