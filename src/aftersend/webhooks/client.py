@@ -1,13 +1,14 @@
 """The one HTTP client for requests to where others tell us to go (webhooks): guarded, bounded, HTTP/1.1.
 
-Connections are made by a pool (httpcore2) whose network is the guard: a name is looked up once for each of them, and the
-connection goes to the address that was checked, with the right Host and SNI. No redirect is followed, no proxy variable
+HTTP is spoken by httpcore2 over a network that is the guard: a name is looked up once for each connection, and the connection
+goes to the address that was checked, with the right Host and SNI. No redirect is followed, no proxy variable
 heeded, nothing unpacked, and 64 KiB of an answer are read at the most.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,7 +23,6 @@ WITHIN_S = 15.0
 CONNECT_WITHIN_S = 10.0
 BODY_MOST = 64 * 1024
 IDLE_S = 20.0
-CONNECTIONS_MOST = 200
 IDLE_MOST = 32
 ADDRESSES_TRIED = 2
 
@@ -54,16 +54,9 @@ class Client:
     def __init__(self, guard: Guard, *, tls: ssl.SSLContext | None = None, agent: str = "Aftersend") -> None:
         self.guard = guard
         self._agent = agent
-        self._pools = {
-            scheme: httpcore2.AsyncConnectionPool(
-                ssl_context=tls or _system_context(),
-                max_connections=CONNECTIONS_MOST,
-                max_keepalive_connections=IDLE_MOST,
-                keepalive_expiry=IDLE_S,
-                network_backend=_GuardedNetwork(guard, scheme),
-            )
-            for scheme in ("http", "https")
-        }
+        self._idle = _Idle()
+        self._networks = {scheme: _GuardedNetwork(guard, scheme) for scheme in ("http", "https")}
+        self._tls = tls or _system_context()
 
     async def request(
         self, method: str, target: Target, headers: Mapping[str, str], body: bytes = b"", *, within_s: float = WITHIN_S
@@ -92,24 +85,89 @@ class Client:
             raise _broken(error) from None
 
     async def _answered(self, request: httpcore2.Request, target: Target) -> Response:
-        response = await self._pools[target.scheme].handle_async_request(request)
+        connection = await self._idle.take(target) or self._fresh(request, target)
         try:
-            body = b""
-            async for piece in response.aiter_stream():
-                body += piece[: BODY_MOST - len(body)]
-                if len(body) >= BODY_MOST:
-                    break
-            server = response.extensions["network_stream"].get_extra_info("server_addr")
+            response = await connection.handle_async_request(request)
+            try:
+                body = b""
+                async for piece in response.aiter_stream():
+                    body += piece[: BODY_MOST - len(body)]
+                    if len(body) >= BODY_MOST:
+                        break
+                server = response.extensions["network_stream"].get_extra_info("server_addr")
+            finally:
+                # What was not read to its end is not used again.
+                await response.aclose()
         finally:
-            # What was not read to its end is not used again.
-            await response.aclose()
+            await self._idle.give(target, connection)
         told = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
         return Response(response.status, told, body, str(server[0]) if server else "")
 
+    def _fresh(self, request: httpcore2.Request, target: Target) -> httpcore2.AsyncHTTPConnection:
+        return httpcore2.AsyncHTTPConnection(
+            request.url.origin,
+            ssl_context=self._tls,
+            keepalive_expiry=IDLE_S,
+            network_backend=self._networks[target.scheme],
+        )
+
     async def close(self) -> None:
         """Close what is kept."""
-        for pool in self._pools.values():
-            await pool.aclose()
+        await self._idle.close()
+
+
+class _Idle:
+    """Connections that wait for their next request. A pool that assigns requests to connections would look at all of them for
+    each request; here each place has its own, and whoever needs one takes the one that was used last."""
+
+    def __init__(self) -> None:
+        self._by_place: dict[tuple[str, str, int], list[httpcore2.AsyncHTTPConnection]] = {}
+        self._sweeping: asyncio.Task[None] | None = None
+
+    async def take(self, target: Target) -> httpcore2.AsyncHTTPConnection | None:
+        """Return a connection that is still good, or None."""
+        kept = self._by_place.get(_place(target), [])
+        while kept:
+            connection = kept.pop()
+            if not connection.has_expired():
+                return connection
+            await connection.aclose()
+        return None
+
+    async def give(self, target: Target, connection: httpcore2.AsyncHTTPConnection) -> None:
+        """Keep a connection whose request has ended well; close any other one."""
+        kept = self._by_place.setdefault(_place(target), [])
+        if len(kept) >= IDLE_MOST or connection.is_closed() or not connection.is_idle():
+            await connection.aclose()
+            return
+        kept.append(connection)
+        if self._sweeping is None:
+            self._sweeping = asyncio.ensure_future(self._sweep())
+
+    async def _sweep(self) -> None:
+        """Close those that nobody has needed for a while, until there are none."""
+        while any(self._by_place.values()):
+            await asyncio.sleep(IDLE_S / 2)
+            for kept in self._by_place.values():
+                old = [each for each in kept if each.has_expired()]
+                kept[:] = [each for each in kept if each not in old]
+                for each in old:
+                    await each.aclose()
+            self._by_place = {place: kept for place, kept in self._by_place.items() if kept}
+        self._sweeping = None
+
+    async def close(self) -> None:
+        """Close all."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            self._sweeping = None
+        for kept in self._by_place.values():
+            while kept:
+                await kept.pop().aclose()
+
+
+def _place(target: Target) -> tuple[str, str, int]:
+    return target.scheme, target.host, target.port
 
 
 class _GuardedNetwork(httpcore2.AsyncNetworkBackend):
@@ -152,9 +210,15 @@ class _Heard(httpcore2.AsyncNetworkStream):
     def __init__(self, stream: httpcore2.AsyncNetworkStream) -> None:
         self._stream = stream
         self._is_asked = False
+        self._unsent = bytearray()
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Read. Raise RemoteProtocolError when what comes first is no HTTP."""
+        """Send what was written, in one piece, then read. Raise RemoteProtocolError when what comes first is no HTTP."""
+        if self._unsent:
+            unsent, self._unsent = bytes(self._unsent), bytearray()
+            # Who closes at once may have answered before; that is seen by reading.
+            with contextlib.suppress(httpcore2.WriteError):
+                await self._stream.write(unsent, timeout)
         data = await self._stream.read(max_bytes, timeout)
         if self._is_asked and data:
             self._is_asked = False
@@ -163,9 +227,9 @@ class _Heard(httpcore2.AsyncNetworkStream):
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Write."""
+        """Write; it leaves when an answer is waited for."""
         self._is_asked = True
-        await self._stream.write(buffer, timeout)
+        self._unsent += buffer
 
     async def aclose(self) -> None:
         """Close."""
