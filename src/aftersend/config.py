@@ -121,7 +121,6 @@ class WebhooksSettings(Struct, frozen=True, forbid_unknown_fields=True):
         tuple[str, ...],
         _doc("Networks inside that webhooks may reach, such as `10.1.0.0/16`; else only the public internet."),
     ] = ()
-    allow_http: Annotated[bool, _doc("Whether webhooks may go over plain `http` to the public internet.")] = False
 
 
 class DeliverySettings(Struct, frozen=True, forbid_unknown_fields=True):

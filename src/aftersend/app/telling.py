@@ -21,7 +21,7 @@ def guard(settings: Settings, resolver: Any) -> Any:
     from aftersend.webhooks.guard import Allowance, Guard
 
     chosen = settings.webhooks
-    return Guard(by_resolver(resolver), Allowance.of(chosen.allow_networks, http=chosen.allow_http))
+    return Guard(by_resolver(resolver), Allowance.of(chosen.allow_networks))
 
 
 def start_webhooks(service: Service) -> None:

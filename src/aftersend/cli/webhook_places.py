@@ -110,7 +110,7 @@ class HooksHere:
         from aftersend.webhooks.guard import Allowance, Guard
 
         chosen = self._place.settings.webhooks
-        guard = Guard(by_system, Allowance.of(chosen.allow_networks, http=chosen.allow_http))
+        guard = Guard(by_system, Allowance.of(chosen.allow_networks))
         asyncio.run(guard.check(url))
 
     def add(self, wish: Mapping[str, Any]) -> Told:
@@ -182,7 +182,7 @@ class HooksHere:
 
         place, chosen = self._place, self._place.settings.webhooks
         hook = place.read(hooks.one, place.account, ids.read("whk", shown))
-        client = Client(Guard(by_system, Allowance.of(chosen.allow_networks, http=chosen.allow_http)))
+        client = Client(Guard(by_system, Allowance.of(chosen.allow_networks)))
         began = clock.now()
         body = requests.body_of_test(hook, shown, began)
         keys = control.keys_of(place.secret, hook, began)
