@@ -101,3 +101,13 @@ def test_what_is_known_is_not_said_again() -> None:
     again = Visited(*(getattr(again, name) for name in Visited.__slots__[:-1]), known={1: (row[4], row[5])})
     second = read(again, ORIGINS, now=DELIVERED + 1100 * SECOND, pace=Pace())
     assert (second.steps, second.looked.labels, second.looked.again_us) == ([], [], None)
+
+
+def test_a_click_from_a_home_is_a_person_s() -> None:
+    """In an ordinary browser, with nothing known of the network but the name that its provider gave the address."""
+    at_home = {"192.0.2.1": Origin("residential", "an access network", "p4fd0a1b2.dip0.t-ipconnect.de")}
+    seen = visited(hit(1, "click", 1200, link=1))
+    found = read(seen, at_home, now=DELIVERED + 1300 * SECOND, pace=Pace())
+    assert [event[3] for step in found.steps for event in step.events] == ["clicked"]
+    hired = {"192.0.2.1": Origin("cloud_hosting", "a cloud", "ec2-3-4-5-6.compute.amazonaws.com")}
+    assert read(seen, hired, now=DELIVERED + 1300 * SECOND, pace=Pace()).steps == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from ipaddress import ip_network
+from unittest.mock import ANY
 
 import pytest
 
@@ -50,3 +51,31 @@ def test_a_class_that_there_is_not_is_said() -> None:
     """With the classes that there are."""
     with pytest.raises(SettingsError, match="residential"):
         Origins({"192.0.2.0/24": "castle"})
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("p4fd0a1b2.dip0.t-ipconnect.de", "residential"),
+        ("cpe-70-112-3-4.austin.res.rr.com", "residential"),
+        ("lfbn-idf1-1-2-3.w86-1.abo.wanadoo.fr", "residential"),
+        ("host-1-2-3-4.static.adsl.example.net", "residential"),
+        ("1.2.3.4.mobile.example.net", "mobile"),
+        ("ec2-3-4-5-6.eu-west-1.compute.amazonaws.com", "cloud_hosting"),
+        ("static.4.3.2.1.clients.your-server.de", "cloud_hosting"),
+        ("vps-12345.vps.example.net", "cloud_hosting"),
+        ("pc17.lab.example.edu", "education"),
+        ("mail.example.com", "unknown"),
+        ("google-proxy-1-2-3-4.google.com", "unknown"),
+        ("educated.example.com", "unknown"),
+    ],
+)
+def test_what_a_name_says(name: str, kind: str) -> None:
+    """Providers name the addresses of their customers by rule; what is for hire is never taken for where people are."""
+
+    async def name_of(_: str) -> str:
+        return name
+
+    assert asyncio.run(Origins({}, name_of).of(["8.8.8.8"]))["8.8.8.8"] == Origin(
+        kind, None if kind == "unknown" else ANY, name
+    )

@@ -4,6 +4,7 @@ what our table says."""
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ CLASSES = frozenset(
         "google_other", "apple_relay", "microsoft", "yahoo_proxy",
     }
 )  # fmt: skip
+_PARTS = re.compile(r"[.-]")
 REMEMBERED = 50_000
 WITHIN_S = 2.0
 AT_ONCE = 50
@@ -77,7 +79,20 @@ class Origins:
             name = await asyncio.wait_for(self._name_of(text), WITHIN_S)
         except Exception:
             name = None
+        if name is not None and listed is NOWHERE:
+            kind, owner = _told_by(name)
+            return Origin(kind, owner, name)
         return replace(listed, name=name)
+
+
+def _told_by(name: str) -> tuple[str, str | None]:
+    """Return what a name says of the network: providers name the addresses of their customers by rule."""
+    low = "." + name.lower().rstrip(".")
+    parts = {part.strip("0123456789") for part in _PARTS.split(low)}
+    for word, known in rows("hosts"):
+        if low.endswith(f".{word}") if "." in word or word == "edu" else word in parts:
+            return known.kind, known.name
+    return "unknown", None
 
 
 def _found(networks: Iterable[Network], address: IPv4Address | IPv6Address) -> Origin | None:
