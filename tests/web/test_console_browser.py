@@ -252,7 +252,7 @@ def test_news_are_told_while_one_looks(house, watched):
     watched.page.wait_for_selector(".live:not([hidden])")
     assert watched.page.locator("tbody tr").count() == 1
     watched.page.click(".live-link")
-    watched.page.wait_for_function("document.querySelectorAll('tbody tr').length === 2")
+    watched.page.locator("tbody tr").nth(1).wait_for()
     assert watched.faults == []
 
 

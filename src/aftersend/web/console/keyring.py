@@ -12,6 +12,7 @@ SAYS = {
     "send": "Hand in mail, over HTTP and SMTP.",
     "read": "See the log, the events and the reports.",
     "admin": "Change keys, domains, streams, suppressions and the queue.",
+    "operate": "Do what concerns the whole installation, such as credits.",
 }
 
 
