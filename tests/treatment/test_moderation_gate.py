@@ -231,3 +231,12 @@ async def test_off_lets_go_what_waits(desk: Desk) -> None:
     desk.write(moderating.oversee, ACCOUNT, mode="off", first=3, now=desk.clock())
     await treat_due(desk.store, desk.clock, desk.ids, node=NODE, batch=9, rules=Rules(overseen=lambda account: None))
     assert desk.kinds() == [["received", "moderation_pending", "treated"]]
+
+
+async def test_what_was_judged_is_forgotten_with_the_message(desk: Desk) -> None:
+    """Once its time is over, and not before."""
+    desk.send("a@example.net")
+    await desk.treat()
+    assert desk.write(moderation.prune, before=desk.clock() - DAY) == 0
+    assert desk.write(moderation.prune, before=desk.clock() + DAY) == 1
+    assert desk.read(moderating.listed, account_id=ACCOUNT, limit=9) == []

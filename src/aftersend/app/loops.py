@@ -11,7 +11,7 @@ from aftersend.app.service import Service
 from aftersend.config import Settings
 from aftersend.errors import AftersendError, TryLater
 from aftersend.logs import Logger
-from aftersend.store import consents, feed, hits, hooks, nodes, retention, returned, sites, standings
+from aftersend.store import consents, feed, hits, hooks, moderation, nodes, retention, returned, sites, standings
 
 log = Logger("app")
 
@@ -187,6 +187,9 @@ async def prune(service: Service) -> None:
                     hooks.prune_given_up, before=service.clock() - kept.events * clock.DAY
                 )
                 went["opt_ins"] = await service.store.run(consents.prune, before=service.clock())
+                went["moderation"] = await service.store.run(
+                    moderation.prune, before=service.clock() - kept.events * clock.DAY
+                )
                 removed += sum(went.values())
                 if not any(went.values()):
                     break

@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, delete, func, insert, literal_column, select, update
 
 from aftersend.clock import DAY, Instant
+from aftersend.ids import beyond
 from aftersend.ledger.facts import Fact
 from aftersend.ledger.vocabularies.email_activity import Box
 from aftersend.store import counting
@@ -242,6 +243,21 @@ def taught(connection: Connection, account_id: int, message_id: int) -> None:
         .where(moderation.c.account_id == account_id, moderation.c.message_id == message_id)
         .values(teach=0)
     )
+
+
+def prune(connection: Connection, *, before: Instant, limit: int = 500) -> int:
+    """Forget what was judged of messages that came in before; return of how many. All zero means done."""
+    old = connection.execute(
+        select(moderation.c.account_id, moderation.c.message_id)
+        .where(moderation.c.message_id < beyond(before))
+        .order_by(moderation.c.message_id)
+        .limit(limit)
+    ).all()
+    for account_id, message_id in old:
+        connection.execute(
+            delete(moderation).where(moderation.c.account_id == account_id, moderation.c.message_id == message_id)
+        )
+    return len(old)
 
 
 # ---- questions -----------------------------------------------------------------------------------------------------
