@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from house import House, is_explained, kinds
+from house import PATIENCE_S, SENDER, House, is_explained, kinds
 
 
 @pytest.fixture(params=["smtp", "api"])
@@ -51,3 +53,22 @@ def test_quarantined_with_the_reason(house: House, shop: House) -> None:
     (case,) = shop.api("GET", "/v1/moderation")["data"]
     assert (case["state"], case["reason"]) == ("quarantined", "Name the list that people joined.")
     shop.conserves(sent)
+
+
+def test_a_leap_in_volume(house: House) -> None:
+    """A broadcast is judged by all to whom it goes, also before they are written down."""
+    shop = house.tenant("leap")
+    house.api("PUT", "/v1/moderation/policy", {"mode": "watch", "account": str(shop.account)})
+    message = {"from": SENDER, "subject": "News", "text": "Hello"}
+    made = shop.api("POST", "/v1/broadcasts", {"name": "News", "message": message})
+    people = [{"to": f"leap{i}@one.practice.test"} for i in range(1200)]
+    shop.api("POST", f"/v1/broadcasts/{made['id']}/recipients", {"recipients": people})
+    shop.api("POST", f"/v1/broadcasts/{made['id']}/start", {})
+    end = time.monotonic() + PATIENCE_S
+    while not (found := shop.api("GET", "/v1/moderation?state=pending")["data"]):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    (case,) = found
+    assert [finding["rule"] for finding in case["findings"]] == ["volume"]
+    assert case["recipients"] == 1200
+    assert shop.api("POST", f"/v1/broadcasts/{made['id']}/cancel", {})["state"] in ("cancelling", "cancelled", "ended")

@@ -19,7 +19,8 @@ from aftersend.logs import Logger
 from aftersend.mail import mime
 from aftersend.mail.returned import decoded
 from aftersend.policy.moderation import RULES_VERSION, Judgement, Look, Opinion, Oversight, Sender, judge, read_html
-from aftersend.store import Store, content, moderation
+from aftersend.store import Store, broadcasts, content, moderation
+from aftersend.store.connection import Connection
 from aftersend.store.queue import Claim
 
 log = Logger("treatment")
@@ -89,6 +90,8 @@ class Examiner:
         if oversight is None:
             return
         number, first = await self._store.ask(moderation.recipients_of, item.account_id, item.message_id)
+        if item.broadcast_id is not None:
+            number = max(number, await self._store.ask(_audience, item.account_id, item.broadcast_id))
         known = Sender(*await self._store.ask(moderation.standing, item.account_id, now=now))
         raw = await self._store.ask(content.raw, item.account_id, item.message_id)
         opinions = await self._opinions(raw, item.sender, first)
@@ -125,6 +128,14 @@ class Examiner:
             if opinion.absent:
                 log.warning("engine_absent", engine=opinion.engine, why=opinion.absent)
         return opinions
+
+
+def _audience(connection: Connection, account_id: int, broadcast_id: int) -> int:
+    """How many a broadcast goes to, most of whom are not written down yet when its message is judged."""
+    try:
+        return broadcasts.expected(connection, broadcasts.one(connection, account_id, broadcast_id))
+    except NotFound:
+        return 0
 
 
 def _opinion(said: Said | Absent) -> Opinion:
