@@ -36,6 +36,7 @@ _VERBS = {
     "contact": ("contact", "People and their addresses: import, export, look, remove."),
     "list": ("contact", "Lists that people stand on."),
     "credits": ("credits", "What an account may send: top up, plans, the ledger."),
+    "template": ("template", "Saved templates: save, look, preview."),
     "broadcast": ("broadcast", "Send to many: draft, test, start, pause, resume, cancel."),
     "moderation": ("moderation", "Mail that a person has to look at first: list, accept, quarantine."),
     "domain": ("domain", "Sending domains: keys, DNS records, check."),
