@@ -6,6 +6,7 @@ import quopri
 import time
 from collections.abc import Iterator
 
+import httpx2
 import pytest
 from broadcasting import SHOP, Client, has_ended, words
 
@@ -126,3 +127,33 @@ def test_a_copy_to_look_at_first(house: House, customer: Client) -> None:
     assert copy.header("Subject") == "[Test] For Ann"
     assert house.received(f"real{number}@one.practice.test") == []
     assert customer.do("GET", f"/broadcasts/{shown}")["state"] == "draft"
+
+
+def test_who_opts_out_meanwhile_gets_no_copy(house: House, customer: Client) -> None:
+    """Every copy offers it with one click (RFC 8058); it is in force at once, also for what waits and for what is on hold."""
+    number = time.monotonic_ns()
+    name, leaver = f"leave{number}", f"leaver{number}@one.practice.test"
+    customer.do("POST", "/lists", {"name": name})
+    for address in (leaver, f"stayer{number}@one.practice.test"):
+        customer.do("POST", "/contacts", {"addresses": [{"address": address}], "lists": [name]})
+    message = {"from": SHOP, "subject": "News", "html": '<p>Hello <a href="https://shop.practice.test/">shop</a></p>'}
+    first, second = (
+        customer.do("POST", "/broadcasts", {"name": str(i), "lists": [name], "message": message})["id"] for i in (1, 2)
+    )
+    customer.do("POST", f"/broadcasts/{first}/start")
+    customer.wait(first, has_ended)
+    (copy,) = house.received(leaver)
+    assert copy.header("List-Unsubscribe-Post") == "List-Unsubscribe=One-Click"
+    path = copy.header("List-Unsubscribe").strip("<>").split("/u/")[1]
+    host, port = house.service.addresses["tracking"]
+
+    customer.do("POST", f"/broadcasts/{second}/start")
+    customer.do("POST", f"/broadcasts/{second}/pause")
+    said = httpx2.post(f"http://{host}:{port}/u/{path}", content="List-Unsubscribe=One-Click", timeout=20)
+    assert said.status_code == 200
+    customer.do("POST", f"/broadcasts/{second}/resume")
+    customer.wait(second, has_ended)
+    results = words(customer.do("GET", f"/broadcasts/{second}/results"), "delivery_results")
+    # Unless the copy was on the wire already.
+    was_late = len(house.received(leaver)) == 2
+    assert results == ({"Delivered": 2} if was_late else {"Delivered": 1, "Blocked": 1})

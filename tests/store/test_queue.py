@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from aftersend.clock import HOUR, MINUTE, SECOND
+from aftersend.control import queue_verbs
 from aftersend.ids import IdSource
 from aftersend.store import Engine, nodes, queue, record, suppressions
 from aftersend.store.queue import Claim, ClaimRequest, PutOff, Stage
@@ -179,7 +180,7 @@ def test_a_claim_knows_the_list_that_holds_longest(
             suppressions.put, ACCOUNT, "ann@example.net", cause=f"cause {i}", origin="learned", now=clock() - HOUR,
             stream=stream, expires_us=expires,
         )  # fmt: skip
-    (found,) = claim(write, clock())
+    (found,) = claim(write, clock()) + claim(write, clock(), stage=Stage.TREATMENT)
     assert found.suppressed == expected
 
 
@@ -189,3 +190,28 @@ def test_another_accounts_list_does_not_count(write: Write, clock: Clock, ids: I
     write(suppressions.put, ACCOUNT + 1, "ann@example.net", cause="theirs", origin="learned", now=clock())
     (found,) = claim(write, clock())
     assert found.suppressed is None
+
+
+def test_who_comes_on_a_list_is_looked_at_again(write: Write, clock: Clock, ids: IdSource) -> None:
+    """What waits for delivery to the address goes back to treatment, of the stream that the entry is about; the rest stays."""
+    ours, other = accept(write, ids, clock(), "ann@example.net", "bob@example.net")
+    (general,) = accept(write, ids, clock(), "ann@example.net", stream="general")
+    (elsewhere,) = accept(write, ids, clock(), "ann@example.net", account=ACCOUNT + 1)
+    write(
+        suppressions.put, ACCOUNT, "ann@example.net", cause="unsubscribed", origin="learned", now=clock(),
+        stream="transactional",
+    )  # fmt: skip
+    (found,) = claim(write, clock(), stage=Stage.TREATMENT)
+    assert (found.delivery_id, found.suppressed) == (ours, "unsubscribed")
+    assert {item.delivery_id for item in claim(write, clock())} == {other, general, elsewhere}
+
+
+def test_what_is_released_is_looked_at_again_if_it_is_listed_by_now(write: Write, clock: Clock, ids: IdSource) -> None:
+    """Whoever opted out while it was on hold gets nothing."""
+    listed, free = accept(write, ids, clock(), "ann@example.net", "bob@example.net")
+    given = {"by": queue_verbs.Actor("test"), "ids": ids, "now": clock()}
+    write(queue_verbs.act, ACCOUNT, "hold", [listed, free], **given)
+    write(suppressions.put, ACCOUNT, "ann@example.net", cause="unsubscribed", origin="learned", now=clock())
+    write(queue_verbs.act, ACCOUNT, "release", [listed, free], **given)
+    assert [item.delivery_id for item in claim(write, clock(), stage=Stage.TREATMENT)] == [listed]
+    assert [item.delivery_id for item in claim(write, clock())] == [free]

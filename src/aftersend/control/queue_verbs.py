@@ -150,6 +150,7 @@ def act(
         record.steps(connection, steps)
         if verb in ("retry", "release"):
             verbs.forgive(connection, account_id, told.done)
+            verbs.look_again(connection, account_id, told.done, now=now)
     return told
 
 

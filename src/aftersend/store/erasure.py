@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, select, update
 
 from aftersend.mail.compiled import FLAG_COMPILED
-from aftersend.store import suppressions as entries
+from aftersend.store.hiding import hidden
 from aftersend.store.queue import Stage
 from aftersend.store.schema import (
     audience,
@@ -175,9 +175,9 @@ def _drop_bodies(connection: Connection, account_id: int, digests: set[bytes], n
 
 def from_the_rest(connection: Connection, account_id: int, folded: Sequence[str]) -> int:
     """Take addresses out of everything else; return how many suppressions are now kept as hashes."""
-    hidden = 0
+    number = 0
     for each in folded:
-        hidden += _hide(connection, account_id, each)
+        number += _hide(connection, account_id, each)
         connection.execute(delete(streaks).where(streaks.c.account_id == account_id, streaks.c.folded == each))
         connection.execute(
             update(refusals)
@@ -201,7 +201,7 @@ def from_the_rest(connection: Connection, account_id: int, folded: Sequence[str]
             .where(rows.c.account_id == account_id, _names(rows.c.address, each))
             .values(address="", data="{}")
         )
-    return hidden
+    return number
 
 
 def _names(column: Any, folded: str) -> Any:
@@ -212,8 +212,8 @@ def _hide(connection: Connection, account_id: int, folded: str) -> int:
     """Keep the entries of an address as a hash; one that is there already stays."""
     s = suppressions.c
     mine = (s.account_id == account_id, s.folded == folded)
-    hidden = entries.hidden(account_id, folded)
-    there = set(connection.execute(select(s.stream).where(s.account_id == account_id, s.folded == hidden)).scalars())
+    kept = hidden(account_id, folded)
+    there = set(connection.execute(select(s.stream).where(s.account_id == account_id, s.folded == kept)).scalars())
     number = 0
     for stream in connection.execute(select(s.stream).where(*mine)).scalars().all():
         here = (*mine, s.stream == stream)
@@ -221,7 +221,7 @@ def _hide(connection: Connection, account_id: int, folded: str) -> int:
             connection.execute(delete(suppressions).where(*here))
         else:
             connection.execute(
-                update(suppressions).where(*here).values(folded=hidden, evidence=None, delivery_id=None, site=None)
+                update(suppressions).where(*here).values(folded=kept, evidence=None, delivery_id=None, site=None)
             )
         number += 1
     return number

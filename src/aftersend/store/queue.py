@@ -17,8 +17,8 @@ from sqlalchemy import Connection, bindparam, func, literal_column, select, upda
 from aftersend.clock import Instant
 from aftersend.store import turns
 from aftersend.store.engine import Statement, among, many, packed, query, rows, run
+from aftersend.store.hiding import HIDDEN, PLATFORM, hidden
 from aftersend.store.schema import deliveries, messages, queue, suppressions
-from aftersend.store.suppressions import HIDDEN, PLATFORM, hidden
 
 
 class Stage(IntEnum):

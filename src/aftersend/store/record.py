@@ -34,6 +34,7 @@ from aftersend.store.engine import (
     run,
     upsert,
 )
+from aftersend.store.hiding import PLATFORM, hidden
 from aftersend.store.queue import BELL, Stage, keeps_hidden
 from aftersend.store.schema import (
     audience,
@@ -48,7 +49,6 @@ from aftersend.store.schema import (
     suppressions,
     tracking,
 )
-from aftersend.store.suppressions import PLATFORM, hidden
 
 Row = tuple[Any, ...]
 

@@ -6,7 +6,6 @@ there is kept with it, always.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,23 +14,17 @@ from sqlalchemy import Connection, delete, select, tuple_
 
 from aftersend.clock import Instant
 from aftersend.errors import NotFound
+from aftersend.store import verbs
 from aftersend.store.engine import upsert
+from aftersend.store.hiding import PLATFORM as PLATFORM
+from aftersend.store.hiding import hidden as hidden
 from aftersend.store.schema import streaks, suppressions
 
-HIDDEN = "sha256:"
-"""Begins what stands in place of an address that was erased."""
 LEARNED = "learned"
 CONFIGURED = "configured"
 ON_PLATFORM = "platform"
 """How an entry of the installation's list is told."""
 ALL_STREAMS = ""
-PLATFORM = 0
-"""In place of an account: the list of the installation, which holds for every account."""
-
-
-def hidden(account_id: int, folded: str) -> str:
-    """Return what stands for an address that was erased: enough to know it again, not to read it."""
-    return HIDDEN + hashlib.sha256(f"{account_id}:{folded}".encode()).hexdigest()
 
 
 def put(
@@ -51,7 +44,10 @@ def put(
     tier: int = 0,
     is_provisional: bool = False,
 ) -> None:
-    """Put an address on a list, or replace what was known of it there. `site` is who said what was learned."""
+    """Put an address on a list, or replace what was known of it there. `site` is who said what was learned.
+
+    What waits to be delivered to it goes back to treatment, which refuses it.
+    """
     new = upsert(suppressions, connection.dialect.name).values(
         account_id=account_id,
         folded=folded,
@@ -77,6 +73,8 @@ def put(
             set_={name: getattr(new.excluded, name) for name in replaced},
         )
     )
+    if expires_us is None or expires_us > now:
+        verbs.look_again_at(connection, account_id, folded, stream=stream, now=now)
 
 
 def remove(connection: Connection, account_id: int, folded: str, *, stream: str | None = None) -> int:

@@ -12,8 +12,9 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 
 from aftersend.clock import Instant
-from aftersend.store.queue import Stage
-from aftersend.store.schema import deliveries, queue
+from aftersend.store.engine import ring
+from aftersend.store.queue import BELL, Stage
+from aftersend.store.schema import deliveries, queue, suppressions
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,39 @@ def forgive(connection: Connection, account_id: int, ids: Sequence[int]) -> None
     connection.execute(
         update(queue).where(queue.c.account_id == account_id, queue.c.delivery_id.in_(ids)).values(faults=0)
     )
+
+
+def look_again(connection: Connection, account_id: int, ids: Sequence[int], *, now: Instant) -> None:
+    """Let treatment look again at those of some deliveries that wait for delivery and whose address is on a list by now."""
+    d, s = deliveries.c, suppressions.c
+    listed = (
+        select(d.id)
+        .join(suppressions, (s.account_id == d.account_id) & (s.folded == d.folded))
+        .where(d.account_id == account_id, d.id.in_(ids), s.stream.in_(["", d.stream]))
+    )
+    _to_treatment(connection, account_id, listed, now)
+
+
+def look_again_at(connection: Connection, account_id: int, folded: str, *, stream: str, now: Instant) -> None:
+    """Let treatment look again at what waits for delivery to an address, of one stream or of all ("")."""
+    d = deliveries.c
+    theirs = select(d.id).where(d.account_id == account_id, d.folded == folded)
+    _to_treatment(connection, account_id, theirs.where(d.stream == stream) if stream else theirs, now)
+
+
+def _to_treatment(connection: Connection, account_id: int, wanted: Any, now: Instant) -> None:
+    moved = connection.execute(
+        update(queue)
+        .where(
+            queue.c.account_id == account_id,
+            queue.c.stage == int(Stage.DELIVERY),
+            queue.c.holder == 0,
+            queue.c.delivery_id.in_(wanted),
+        )
+        .values(stage=int(Stage.TREATMENT), due_us=now, waits=None)
+    )
+    if moved.rowcount:
+        ring(connection, BELL[Stage.TREATMENT])
 
 
 def exist(connection: Connection, account_id: int, ids: Sequence[int]) -> set[int]:
