@@ -60,6 +60,17 @@ def test_a_draft_that_was_scored_can_be_taken_away(draft):
     assert client.get(f"/v1/broadcasts/{broadcast}/score").status_code == 404
 
 
+def test_nothing_is_forecast_of_what_has_begun(draft):
+    """The forecast of before stays as it was."""
+    client, broadcast = draft
+    place = f"/v1/broadcasts/{broadcast}"
+    kept = client.post(f"{place}/score").json()["score"]
+    assert client.post(f"{place}/start").status_code == 200
+    again = client.post(f"{place}/score")
+    assert (again.status_code, again.json()["type"].rpartition("/")[2]) == (409, "broadcast-state")
+    assert client.get(f"{place}/score").json()["forecast"]["score"] == kept
+
+
 def test_a_draft_without_an_audience_is_not_scored(house):
     """What is missing is named."""
     client = house.client()

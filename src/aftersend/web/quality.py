@@ -11,7 +11,7 @@ from aftersend.broadcasts import audience
 from aftersend.control import domains, forecasting, quality, scoring
 from aftersend.control.domains import Place
 from aftersend.control.forecasting import ADDRESSES_MOST, Forecaster
-from aftersend.errors import BadField, TryLater
+from aftersend.errors import BadField, Conflict, TryLater
 from aftersend.mail import headers, tracked
 from aftersend.mail.compiled import decode
 from aftersend.policy.score.finding import band_of
@@ -34,6 +34,9 @@ async def foresee(call: Call) -> Answer:
         raise TryLater("This node scores nothing.")
     broadcast_id = ids.read("brd", call.path["id"])
     found = await desk.store.ask(broadcasts.one, call.account_id, broadcast_id)
+    if found.started_us is not None:
+        why = "It has begun, so nothing can be forecast any more; GET shows the forecast beside what became of it."
+        raise Conflict(why, code="broadcast-state")
     first = await desk.store.ask(audience.first, found)
     if first is None:
         raise BadField("#/lists", "It has no audience: name lists, or hand recipients over.", code="missing-field")

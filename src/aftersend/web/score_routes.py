@@ -53,7 +53,7 @@ SCORE = (
         "Quality",
         "send",
         gives=quality_shapes.BroadcastForecastOut,
-        problems=(404, 422, 503),
+        problems=(404, 409, 422, 503),
     ),
     Route(
         "GET",
