@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from aftersend.app.service import Service
@@ -11,6 +12,8 @@ from aftersend.config import Settings, address
 from aftersend.logs import Logger
 
 log = Logger("app")
+_NAMES = ThreadPoolExecutor(4, "names")
+"""Threads of their own: a DNS that does not answer must not keep others from theirs."""
 
 
 def tokens(service: Service) -> Any:
@@ -82,4 +85,4 @@ async def _name_of(text: str) -> str | None:
         except OSError:
             return None
 
-    return await asyncio.get_running_loop().run_in_executor(None, ask)
+    return await asyncio.get_running_loop().run_in_executor(_NAMES, ask)
