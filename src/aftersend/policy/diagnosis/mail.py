@@ -309,6 +309,8 @@ def _notice(incoming: _Incoming, action: Action) -> Report:
         )
         for one in _said_of_each(incoming)
     ]
+    if len(each) == 1 and not each[0].recipients and (guess := prose.only_address(words, incoming.own)):
+        each = [each[0].of((guess,))]
     return _summed("notice", each, incoming.message_id, {})
 
 
@@ -319,8 +321,7 @@ def _said_of_each(incoming: _Incoming) -> list[prose.Said]:
         return [prose.Said(name, incoming.said_of.get(name, words)) for name in failed]
     if said:
         return said
-    recipient = _bare_name(incoming.mail, words) or next(iter(incoming.original_recipients), "")
-    return [prose.Said(recipient or prose.only_address(words, incoming.own), words)]
+    return [prose.Said(_bare_name(incoming.mail, words) or next(iter(incoming.original_recipients), ""), words)]
 
 
 def _bare_name(mail: Mail, words: str) -> str:
