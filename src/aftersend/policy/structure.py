@@ -14,6 +14,8 @@ SHORT = 2000
 """A body that is shorter may have nothing in it."""
 ENCODINGS = frozenset({"7bit", "8bit", "binary", "quoted-printable", "base64"})
 """RFC 2045 §6."""
+PLAIN = frozenset({b"", b"7bit", b"8bit", b"binary"})
+"""Encodings that change nothing, or none."""
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=\s]")
 _BAD_ESCAPE = re.compile(rb"=(?![0-9A-Fa-f]{2}|[ \t]*(?:\r\n|\Z))")
 _MARKUP = re.compile(rb"<!--.*?-->|<(?!img|video|svg|object)[^>]*>", re.DOTALL | re.IGNORECASE)
@@ -22,10 +24,10 @@ _MARKUP = re.compile(rb"<!--.*?-->|<(?!img|video|svg|object)[^>]*>", re.DOTALL |
 def is_suspicious(found: headers.Found, block: bytes, body: bytes) -> bool:
     """Say quickly whether a message has to be looked at before it goes: when it is so short that there may be nothing in it
     and there is not, or when it says something odd of itself."""
-    kind = _value(found, "content-type").lower()
-    encoding = _value(found, "content-transfer-encoding").strip().lower()
+    kind = _value(found, "content-type")
+    encoding = _value(found, "content-transfer-encoding")
     is_multipart = kind.startswith(b"multipart/")
-    if len(body) < SHORT and (is_multipart or encoding):
+    if len(body) < SHORT and (is_multipart or encoding not in PLAIN):
         return fault(block, body) is not None
     if len(body) < SHORT:
         return not _has_words(body)
@@ -35,7 +37,9 @@ def is_suspicious(found: headers.Found, block: bytes, body: bytes) -> bool:
 
 
 def _value(found: headers.Found, name: str) -> bytes:
-    return headers.text(found, name).encode("utf-8", "replace")
+    """The first value as it was written; what is encoded in it is not looked into here."""
+    values = found.get(name)
+    return values[0].strip().lower() if values else b""
 
 
 def fault(block: bytes, body: bytes, *, is_template: bool = False) -> Fault | None:
