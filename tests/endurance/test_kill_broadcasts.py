@@ -178,7 +178,7 @@ def test_two_nodes(tmp_path: Path, receiver: Receiver, settings: dict[str, objec
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(2))
 def test_one_node_and_many_people(tmp_path: Path, receiver: Receiver, settings: dict[str, object], seed: int) -> None:
     """At other moments each time."""
     nodes = [NodeProcess(tmp_path, **settings)]
