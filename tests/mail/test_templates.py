@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aftersend.errors import BadField
-from aftersend.mail import templates
+from aftersend.mail import tags, templates
 
 
 def test_styles_stand_in_the_elements_and_tags_stay() -> None:
@@ -51,3 +55,26 @@ def test_a_plain_text_says_what_is_shown() -> None:
     )
     text = "Big & new\n\n- one\n\n- two\n\nSee this (https://example.com/{{ id }}) or https://example.com\n"
     assert templates.text_of(html) == text
+
+
+_REFERENCE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+
+
+@given(st.text(alphabet="{}%#a <>\n", max_size=60))
+def test_tags_are_found_where_they_are(source: str) -> None:
+    """Up to the first that is not closed; what is hidden for the parser of HTML comes back as it was."""
+    found = list(tags.spans(source))
+    reference = [match.span() for match in _REFERENCE.finditer(source)]
+    assert found == reference[: len(found)]
+    hidden, kept = templates._hidden(source)
+    assert templates._shown(hidden, kept) == source
+    assert kept == [source[begin:end] for begin, end in found]
+
+
+@pytest.mark.parametrize("source", ["{{" * 500_000, "{% " * 300_000, "{#" * 500_000, "<" + "{{a}}" * 100_000])
+def test_endless_tags_are_answered(source: str) -> None:
+    """The time is in proportion to the text: with its square this would take hours."""
+    assert len(list(tags.spans(source))) in (0, 100_000)
+    parts = tags.parse(source)
+    assert parts is None or len(parts) == 100_001
+    assert templates._shown(*templates._hidden(source[:20_000])) == source[:20_000]

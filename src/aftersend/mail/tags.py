@@ -8,7 +8,7 @@ without a value is an error, never an empty place. Names that begin with an unde
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
@@ -25,7 +25,8 @@ OUTPUT_MOST = 4 * 1024 * 1024
 """Characters that one rendering may give."""
 SOURCE_MOST = 2 * 1024 * 1024
 
-_TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+_OPENS = re.compile(r"\{[{%#]")
+_CLOSES = {"{{": "}}", "{%": "%}", "{#": "#}"}
 _SIMPLE = re.compile(
     r"""\{\{\s*([A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)\s*
     ((?:\|\s*(?:safe|urlencode|default\(\s*(?:"[^"\\]*"|'[^'\\]*')\s*\))\s*)*)\}\}""",
@@ -69,19 +70,33 @@ class Tag:
 # ---- reading -------------------------------------------------------------------------------------------------------
 
 
+def spans(source: str) -> Iterator[tuple[int, int]]:
+    """Yield where each tag, block or comment begins and ends, in order, up to the first that is not closed.
+
+    Takes time in proportion to the text, whatever stands in it.
+    """
+    found = _OPENS.search(source)
+    while found is not None:
+        end = source.find(_CLOSES[found[0]], found.end())
+        if end < 0:
+            return
+        yield found.start(), end + 2
+        found = _OPENS.search(source, end + 2)
+
+
 def parse(source: str) -> list[str | Tag] | None:
     """Return the literals and simple tags of a text in order, or None when it needs the template engine."""
     if "{{" not in source and "{%" not in source and "{#" not in source:
         return [source] if source else []
     parts: list[str | Tag] = []
     at = 0
-    for found in _TAG.finditer(source):
-        if found.start() > at:
-            parts.append(source[at : found.start()])
-        at = found.end()
-        if found[0].startswith("{#"):
+    for begin, end in spans(source):
+        if begin > at:
+            parts.append(source[at:begin])
+        at = end
+        if source.startswith("{#", begin):
             continue
-        tag = _simple(found[0])
+        tag = _simple(source[begin:end])
         if tag is None:
             return None
         parts.append(tag)

@@ -13,7 +13,6 @@ import css_inline
 from aftersend.errors import BadField
 from aftersend.mail import tags
 
-_TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _STAND_IN = re.compile(r"<!--aftersendtag(\d+)x-->|aftersendtag(\d+)x")
 _BLOCKS = frozenset({
     "address", "article", "blockquote", "br", "dd", "div", "dl", "dt", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6",
@@ -64,15 +63,18 @@ def _from_mjml(source: str) -> str:
 def _hidden(source: str) -> tuple[str, list[str]]:
     """Put a stand-in in the place of each merge tag, one that a parser of HTML leaves where it is."""
     kept: list[str] = []
-
-    def stand_in(found: re.Match[str]) -> str:
-        kept.append(found[0])
-        word = f"aftersendtag{len(kept) - 1}x"
-        is_inside = source.rfind("<", 0, found.start()) > source.rfind(">", 0, found.start())
+    pieces: list[str] = []
+    at, is_inside = 0, False
+    for begin, end in tags.spans(source):
+        before = source[at:begin]
+        opened, closed = before.rfind("<"), before.rfind(">")
+        is_inside = is_inside if opened == closed else opened > closed
+        word = f"aftersendtag{len(kept)}x"
+        kept.append(source[begin:end])
         # A comment may stand between the rows of a table, where words may not.
-        return word if is_inside or found[0].startswith("{{") else f"<!--{word}-->"
-
-    return _TAG.sub(stand_in, source), kept
+        pieces += [before, word if is_inside or source.startswith("{{", begin) else f"<!--{word}-->"]
+        at = end
+    return "".join([*pieces, source[at:]]), kept
 
 
 def _shown(hidden: str, kept: list[str]) -> str:
