@@ -216,3 +216,11 @@ def test_who_has_gone_is_forgotten(house, clients):
     while house.desk.followers[1] and time.monotonic() < end:
         time.sleep(0.01)
     assert house.desk.followers[1] == 0
+
+
+def test_what_was_taken_in_is_told_before_what_became_of_it(house):
+    """Both are written in one transaction, and read in the order in which they happened."""
+    client = house.client()
+    client.post("/v1/messages", json={"from": "a@example.com", "to": "bob@example.net", "subject": "x", "text": "Hi"})
+    told = [event["type"] for event in client.get("/v1/events").json()["data"]]
+    assert told[:2] == ["delivery.received", "delivery.treated"]

@@ -170,6 +170,7 @@ def write_entries(connection: Connection, fresh: Sequence[Submission]) -> None:
         for e in s.entries:
             i = e.id
             stage = 0
+            happened.append((account, i, i, "received", _RECEIVED, now, now, None, None, None, None))
             if e.ended is not None:
                 fact = e.ended
                 facts = _RECEIVED_BITS | fact.bit
@@ -189,7 +190,6 @@ def write_entries(connection: Connection, fresh: Sequence[Submission]) -> None:
                 (account, i, s.message_id, s.stream, e.recipient, e.folded, e.domain, facts, result, life,
                  None, None, None, 0, e.notify, e.orcpt, s.broadcast_id, now, now)
             )  # fmt: skip
-            happened.append((account, i, i, "received", _RECEIVED, now, now, None, None, None, None))
             if stage:
                 waiting.append((account, i, stage, 0, 0, now, expires, "", None, 0, s.lane))
     many(connection, _DELIVERY, first)
