@@ -134,7 +134,11 @@ class DeliverySettings(Struct, frozen=True, forbid_unknown_fields=True):
     hold: Annotated[bool, _doc("Take mail in, deliver nothing.")] = False
     connections: Annotated[int, _doc("The most connections at once, to all sites together.", ge=1)] = 1000
     connections_per_site: Annotated[
-        int, _doc("The most connections at once to one site; fewer while it complains.", ge=1)
+        int,
+        _doc(
+            "The most connections at once to one site, four times as many to a smart host; fewer while it complains.",
+            ge=1,
+        ),
     ] = 50
     lifetime_hours: Annotated[
         dict[str, float], _doc("For how long a stream's mail is tried, by stream; over what the stream itself says.")

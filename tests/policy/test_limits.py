@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from aftersend.policy import limits
 from aftersend.policy.limits import SECOND_US, Limits, SiteState
 
-RULES = st.builds(Limits, start=st.integers(1, 60), most=st.integers(1, 60), grow_after=st.integers(1, 60))
+RULES = st.builds(
+    Limits,
+    start=st.integers(1, 60),
+    most=st.integers(1, 60),
+    grow_after=st.integers(1, 60),
+    grow_at_first=st.integers(1, 60),
+)
 NOW = 1_764_547_200 * SECOND_US
 Change = Callable[[SiteState, Limits, int], SiteState]
 
@@ -58,7 +64,7 @@ def test_good_deliveries_bring_it_back(rules: Limits, history: list[str]) -> Non
     state = limits.fresh(rules)
     for what in history:
         state = CHANGES[what](state, rules, NOW)
-    for _ in range(rules.grow_after * (rules.most + 60)):
+    for _ in range(max(rules.grow_after, rules.grow_at_first) * (rules.most + 60)):
         state = limits.after_success(state, rules)
     assert state.connections == rules.most
     assert state.rate_per_s is None
@@ -97,7 +103,7 @@ def test_pushing_back_halves_at_once(rules: Limits, history: list[str], open_now
 
 def test_growth_takes_a_row_of_good_ones() -> None:
     """One connection more for so many good deliveries in a row; a pushback begins the count anew."""
-    rules = Limits(start=2, most=10, grow_after=3)
+    rules = Limits(start=2, most=10, grow_after=3, grow_at_first=3)
     state = limits.fresh(rules)
     for _ in range(2):
         state = limits.after_success(state, rules)
@@ -107,6 +113,20 @@ def test_growth_takes_a_row_of_good_ones() -> None:
     for _ in range(2):
         pushed = limits.after_success(pushed, rules)
     assert pushed.connections == 1
+
+
+def test_a_smart_host_is_soon_pressed_hard_until_it_complains() -> None:
+    """The operator's own relay stands for all domains: four times the connections, one more for each good delivery."""
+    rules = Limits(start=20, most=50).for_smart_host()
+    state = limits.fresh(rules)
+    for _ in range(180):
+        state = limits.after_success(state, rules)
+    assert state.connections == rules.most == 200
+    state = limits.after_pushback(state, rules, now=NOW, open_connections=200, seen_rate=None, why="421", pause_s=1.0)
+    assert state.connections == 100
+    for _ in range(20):
+        state = limits.after_success(state, rules)
+    assert state.connections == 100 + 20 // rules.grow_after
 
 
 def test_a_site_that_does_not_answer_is_left_alone_for_longer() -> None:

@@ -53,8 +53,6 @@ BATCH = 300
 WINDOW = 2000
 BYTES_IN_HAND = 64 * 1024 * 1024
 BODIES_REMEMBERED = 16 * 1024 * 1024
-LINE_MOST = 400
-"""So many parcels wait for one site in memory; what is more goes back into the queue for a while."""
 LANES_MOST = 10_000
 IDLE_LOOK_S = 5.0
 DAY_US = 24 * 3600 * SECOND
@@ -337,7 +335,8 @@ class Courier:
             name = f"{route.host}:{route.port}" if route.is_smart_host else site_of(servers.hosts, self.rules.suffix)
             site = self.sites.get(name)
             if site is None:
-                site = self.sites[name] = Site(name, self._clock, self.rules.limits)
+                rules = self.rules.limits.for_smart_host() if route.is_smart_host else self.rules.limits
+                site = self.sites[name] = Site(name, self._clock, rules)
                 site.nodes = self.nodes
             lane = self._lanes[place] = Lane(site, servers.hosts, route, self, self._clock)
         return lane
@@ -346,9 +345,9 @@ class Courier:
         closed = lane.site.closed_until()
         if closed:
             self._put_off(parcel, lane, closed, lane.site.state.why)
-        elif len(lane.waiting) >= LINE_MOST:
-            share = LINE_MOST / max(lane.site.state.rate_per_s or 50.0, 0.1)
-            self._put_off(parcel, lane, self._clock() + int(min(share, 60.0) * SECOND), "line is full")
+        elif lane.site.is_full(len(lane.waiting)):
+            room_at = self._clock() + int(lane.site.seconds_to_room() * SECOND)
+            self._put_off(parcel, lane, room_at, "line is full")
         else:
             lane.add(parcel)
             lane.press()

@@ -12,6 +12,11 @@ from aftersend.policy.limits import Limits, SiteState
 from aftersend.store.sites import Lesson
 
 FIRST_RATE = 20.0
+PAUSE_US = 5 * SECOND
+"""After so long without a message, how fast it was before says nothing any more."""
+LINE_LEAST = 400
+LINE_MOST = 1000
+LINE_SECONDS = 2.0
 
 
 class Lane(Protocol):
@@ -38,6 +43,7 @@ class Site:
         self._clock = clock
         self._rules = rules
         self._next_slot = 0.0
+        self._line_since = 0
         self._sent: deque[int] = deque(maxlen=50)
 
     def may_open(self) -> bool:
@@ -66,11 +72,32 @@ class Site:
         self._next_slot = max(self._next_slot, now - 1 / rate) + 1 / rate
         return 0.0
 
+    def is_full(self, waiting: int) -> bool:
+        """Whether so many waiting in memory are enough: two seconds of work, so that a slow site fills nobody's hands."""
+        if waiting == 0:
+            self._line_since = self._clock()
+        return waiting >= LINE_LEAST and waiting >= min(LINE_MOST, LINE_SECONDS * (self._rate() or 0.0))
+
+    def seconds_to_room(self) -> float:
+        """How soon a line that is full has been worked off: by what the site takes, else as long again as it has stood."""
+        rate = self._rate()
+        if rate is None:
+            return min(60.0, max(1.0, (self._clock() - self._line_since) / SECOND))
+        return min(60.0, LINE_LEAST / max(rate, 0.1))
+
+    def _rate(self) -> float | None:
+        """Messages a second that it takes now, None where it has taken too few to tell."""
+        seen, most = self._rate_seen(), self.state.rate_per_s
+        return most if seen is None else seen if most is None else min(seen, most)
+
     # ---- what is learnt ------------------------------------------------------------------------------------------
 
     def went_well(self) -> None:
         """A message was taken."""
-        self._sent.append(self._clock())
+        now = self._clock()
+        if self._sent and now - self._sent[-1] > PAUSE_US:
+            self._sent.clear()
+        self._sent.append(now)
         self.state = limits.after_success(self.state, self._rules)
 
     def pushed_back(self, why: str, pause_s: float, *, of_rate: bool) -> None:
@@ -81,7 +108,7 @@ class Site:
             self._rules,
             now=self._clock(),
             open_connections=sum(lane.open for lane in self.lanes),
-            seen_rate=self._rate_seen() if of_rate else None,
+            seen_rate=(self._rate_seen() or FIRST_RATE) if of_rate else None,
             why=why,
             pause_s=pause_s * self._rules.pause_scale,
         )
@@ -93,10 +120,10 @@ class Site:
             self.state, self._rules, now=self._clock(), timed_out=timed_out, why=why
         )
 
-    def _rate_seen(self) -> float:
-        """Messages a second that the site took lately; a guess where it has taken too few to tell."""
+    def _rate_seen(self) -> float | None:
+        """Messages a second that the site took lately, None where it has taken too few to tell."""
         if len(self._sent) < 10:
-            return FIRST_RATE
+            return None
         seconds = (self._clock() - self._sent[0]) / SECOND
         return len(self._sent) / max(seconds, 0.001)
 
