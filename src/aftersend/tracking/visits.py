@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Awaitable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import msgspec
 
-from aftersend.clock import SECOND, Clock
+from aftersend.clock import DAY, SECOND, Clock
 from aftersend.errors import SubmissionError
 from aftersend.ids import IdSource
 from aftersend.mail import tags
@@ -42,12 +43,7 @@ _ROBOTS = Reply(200, b"User-agent: *\nDisallow: /\n", _TEXT)
 _ALIVE = Reply(200, b"ok\n", _TEXT + _NEVER_KEPT)
 _ONLY_READ = Reply(405, b"", b"Allow: GET, HEAD\r\n")
 _SHOWS_READING = frozenset({"mail_program", "webkit"})
-_HEADERS = (
-    (b"accept-language", "accept_language"),
-    (b"referer", "referer"),
-    (b"sec-purpose", "sec_purpose"),
-    (b"sec-ch-ua-platform", "sec_ch_ua_platform"),
-)
+_SAID = ("accept_language", "referer", "sec_purpose", "sec_ch_ua_platform")
 SAID_MOST = 300
 
 
@@ -107,9 +103,8 @@ class Visits:
         if token.number:
             self._keep(request, token, "seen")
             return _PICTURE
-        self._keep(request, token, "read" if is_second else "open")
-        may_show = not is_second and request.method == b"GET" and self._held < HELD_MOST
-        if may_show and agent(_text(request.headers.get(b"user-agent"))).kind in _SHOWS_READING:
+        may_show = self._keep(request, token, "read" if is_second else "open")
+        if may_show and not is_second and request.method == b"GET" and self._held < HELD_MOST:
             return self._asks_again(text)
         return _PICTURE
 
@@ -137,7 +132,7 @@ class Visits:
         if known is not None:
             url = known.get(token.number)
             if url is not None and "{{" not in url:
-                return _to(url)
+                return _again_to(url)
         return self._looked_up(token)
 
     async def _looked_up(self, token: Token) -> Reply:
@@ -215,10 +210,11 @@ class Visits:
             return False
         return any(address in each for each in self._proxies)
 
-    def _keep(self, request: Request, token: Token, kind: str) -> None:
+    def _keep(self, request: Request, token: Token, kind: str) -> bool:
+        """Keep a hit. Return whether its maker is a mail program that shows for how long it has a picture open."""
         if kind == "seen":
             # That somebody reads, and the day: nothing else is kept.
-            day = self._clock() // (86_400 * SECOND) * 86_400 * SECOND
+            day = self._clock() // DAY * DAY
             self._keeper.keep(
                 (
                     token.account_id,
@@ -234,20 +230,33 @@ class Visits:
                     None,
                 )
             )
-            return
-        headers = request.headers
-        said = {name: _text(headers[field]) for field, name in _HEADERS if field in headers}
+            return False
+        told = request.headers.get
+        agent_text, said, shows_reading = _told(
+            told(b"user-agent"), told(b"accept-language"), told(b"referer"), told(b"sec-purpose"), told(b"sec-ch-ua-platform"),
+        )  # fmt: skip
         self._keeper.keep(
             (
                 token.account_id, token.delivery_id, self._ids(), token.message_id, kind, token.number,
-                request.method.decode("ascii"), self._clock(), self.peer(request), _text(headers.get(b"user-agent")),
-                msgspec.json.encode(said).decode() if said else None,
+                request.method.decode("ascii"), self._clock(), self.peer(request), agent_text, said,
             )
         )  # fmt: skip
+        return shows_reading
 
 
 def _text(value: bytes | None) -> str | None:
     return None if value is None else value[:SAID_MOST].decode("utf-8", "replace").replace("\0", "")
+
+
+@lru_cache(512)
+def _told(user_agent: bytes | None, *others: bytes | None) -> tuple[str | None, str | None, bool]:
+    """Return what is kept of a visitor's header fields: its name, the rest as JSON; and whether it shows reading.
+
+    Remembered, since most visitors say what others said a moment ago.
+    """
+    text = _text(user_agent)
+    said = {name: _text(value) for name, value in zip(_SAID, others, strict=True) if value is not None}
+    return text, msgspec.json.encode(said).decode() if said else None, agent(text).kind in _SHOWS_READING
 
 
 def _visitor(request: Request, peer: str) -> dict[str, str]:
@@ -262,6 +271,9 @@ def _to(url: str) -> Reply:
     if location is None:
         return pages.link_gone()
     return Reply(302, b"", b"Location: " + location + b"\r\n" + _NEVER_KEPT)
+
+
+_again_to = lru_cache(1024)(_to)
 
 
 def location_of(url: str) -> bytes | None:
