@@ -45,6 +45,26 @@ def test_people_come_in_and_go_out(verb: Run, tmp_path: Path) -> None:
     assert verb("contact", "list", "cat@").status == NOTHING
 
 
+def test_people_are_chosen_by_what_is_known_of_them(verb: Run) -> None:
+    """Listed, counted and exported; a draft says whom it reaches; what is wrong is said with its place."""
+    for name, city in (("gus", "Wien"), ("hal", "Graz")):
+        assert verb("contact", "add", f"{name}@example.net", "--set", f"city={city}").status == DONE
+    assert "1 people" in verb("contact", "count", "city = wien").out
+    assert verb("contact", "count", "--json").rows == [{"people": 2}]
+    found = verb("contact", "list", "--where", "city = wien or email ~ nobody", "--json").rows
+    assert [row["addresses"][0]["address"] for row in found] == ["gus@example.net"]
+    assert verb("contact", "list", "--where", "city = Linz").status == NOTHING
+    assert "hal@" in verb("contact", "export", "--where", "not city = wien").out
+    said = verb("contact", "count", "city wien")
+    assert (said.status, "one of = !=" in said.err) == (USAGE, True), said.err
+    made = ("--from", "shop@example.com", "--subject", "S", "--text", "T", "--where", "city = wien")
+    said = verb("broadcast", "create", "Wien", *made)
+    assert (said.status, "for 1 people" in said.out) == (DONE, True), said.err
+    assert "city = wien" in verb("broadcast", "show", said.out.split()[0]).out
+    for row in verb("contact", "list", "--json").rows:
+        assert verb("contact", "remove", row["id"]).status == DONE
+
+
 def test_a_person_is_erased(verb: Run) -> None:
     """By an address or by the contact; an address of which nothing is known is no fault."""
     made = verb("contact", "add", "eve@example.net", "eva@example.net", "--json").rows[0]["id"]

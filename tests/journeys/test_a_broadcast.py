@@ -90,6 +90,25 @@ def paused(customer: Client, name: str) -> str:
     raise AssertionError("no pause came in time")
 
 
+def test_those_of_whom_something_is_true(house: House, customer: Client) -> None:
+    """Of all contacts: who opened lately is asked of the ledger. Whoever gets nothing for want of an address still has a row."""
+    number = time.monotonic_ns()
+    mark = f"m{number}"
+    for name, city, types in (("ann", "Wien", []), ("bob", "Graz", []), ("cat", "Wien", ["offers"])):
+        spots = [{"address": f"{name}{number}@one.practice.test", "types": types}]
+        customer.do("POST", "/contacts", {"addresses": spots, "name": name, "attributes": {"city": city, "mark": mark}})
+    draft = {"name": "Wien", "type": "news", "where": f"mark = {mark} and city = wien and not opened since 1d"}
+    draft["message"] = {"from": SHOP, "subject": "For {{ name }}", "text": "{{ city }}"}
+    shown = customer.do("POST", "/broadcasts", draft)["id"]
+    assert customer.do("GET", f"/broadcasts/{shown}")["progress"]["expected"] == 2
+    customer.do("POST", f"/broadcasts/{shown}/start")
+    assert customer.wait(shown, has_ended)["progress"]["audience"] == 2
+    results = customer.do("GET", f"/broadcasts/{shown}/results")
+    assert words(results, "delivery_results") == {"Delivered": 1, "No Email Selected": 1}
+    assert len(house.received(f"ann{number}@one.practice.test")) == 1
+    assert house.received(f"bob{number}@one.practice.test") == []
+
+
 def test_paused_resumed_and_cancelled(house: House, customer: Client) -> None:
     """What waits stands still while it is paused, and goes out when it is resumed; a cancelled one ends for everybody."""
     shown = [paused(customer, name) for name in ("resumed", "cancelled")]

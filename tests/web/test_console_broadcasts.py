@@ -158,3 +158,26 @@ def test_links_that_only_we_can_make_have_a_value_in_the_preview(house, client):
     assert "no value" in client.get(f"{made.headers['location']}/preview").text
     house.intake.tracking.url = "https://t.example.com"
     assert "Unsubscribe</a>" in client.get(f"{made.headers['location']}/preview").text
+
+
+def test_an_audience_is_counted_while_it_is_written(house, client):
+    """The form comes back as it was filled, with the number; the draft shows what was asked, and a change keeps it."""
+    for i, city in enumerate(("Wien", "Graz", "Wien")):
+        person = {"addresses": [{"address": f"p{i}@example.net"}], "attributes": {"city": city}}
+        house.client().post("/v1/contacts", json=person)
+    filled = FORM | {"csrf": csrf(client.get("/console/broadcasts/new")), "where": "city = Wien", "agreed": "yes"}
+    page = client.post("/console/broadcasts/new", data=filled | {"do": "count"})
+    assert ">2 people<" in page.text
+    assert 'value="city = Wien"' in page.text
+    assert (
+        "one of =" in client.post("/console/broadcasts/new", data=filled | {"where": "city Wien", "do": "count"}).text
+    )
+    draft = client.post("/console/broadcasts/new", data=filled).headers["location"]
+    assert "city = Wien" in client.get(draft).text
+    form = client.get(f"{draft}/change").text
+    assert 'value="city = Wien"' in form
+    assert re.search(r'name="agreed" value="yes" checked', form)
+    found = client.get("/console/contacts", params={"q": "city = Graz"}).text
+    assert "p1@example.net" in found
+    assert "p0@example.net" not in found
+    assert client.get("/console/contacts", params={"q": "city ="}).status_code == 422

@@ -134,3 +134,24 @@ def test_one_that_was_cancelled_before_its_time_never_was(house, client):
     assert (told["state"], told["progress"]["audience"]) == ("cancelled", 0)
     assert told["ended_at"]
     assert client.post(f"{place}/cancel").status_code == 409
+
+
+def test_an_audience_is_chosen_by_what_is_known_of_people(client):
+    """Of those on its lists, or of all; counted when it is kept."""
+    for i, city in enumerate(("Wien", "Graz", "Wien")):
+        person = {"name": f"P{i}", "addresses": [{"address": f"p{i}@example.net"}], "attributes": {"city": city}}
+        client.post("/v1/contacts", json=person)
+    shown = drafted(client, where="city = wien")
+    told = client.get(f"/v1/broadcasts/{shown}").json()
+    assert (told["where"], told["progress"]["expected"]) == ("city = wien", 2)
+    told = client.put(
+        f"/v1/broadcasts/{shown}", json={"name": "N", "message": MESSAGE, "lists": ["letter"], "where": "has city"}
+    ).json()
+    assert (told["lists"], told["progress"]["expected"]) == (["letter"], 0)
+    wrong = client.post("/v1/broadcasts", json={"name": "N", "message": MESSAGE, "where": "city Wien"})
+    assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (422, "#/where")
+    assert client.get("/v1/contacts/count", params={"where": "city = Wien"}).json() == {"people": 2}
+    assert client.get("/v1/contacts/count", params={"list": "letter"}).json() == {"people": 1}
+    rows = client.get("/v1/contacts", params={"where": "city = Wien", "limit": 1}).json()
+    assert ([row["name"] for row in rows["data"]], rows["has_more"]) == (["P0"], True)
+    assert client.get(rows["next"]).json()["data"][0]["name"] == "P2"

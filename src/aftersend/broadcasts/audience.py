@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
 from aftersend import ids
+from aftersend.broadcasts import choosing
 from aftersend.clock import Instant
 from aftersend.errors import BadField
 from aftersend.ledger.facts import Fact
 from aftersend.mail import address, merge
+from aftersend.policy.choosing import read
 from aftersend.store import broadcasts, consents, contacts, mailing_lists, record, turns
 from aftersend.store.broadcasts import DONE, LISTS, ROWS, Broadcast
 from aftersend.store.connection import Connection
@@ -60,9 +62,9 @@ def page(connection: Connection, found: Broadcast, limit: int) -> Page:
             return Page([_written(text, data) for _, text, data in given], ROWS, given[-1][0])
         return Page([], LISTS, 0)
     if found.part == LISTS:
-        since = found.started_us or 0
-        people, last = contacts.standing_on(
-            connection, found.account_id, found.list_ids, since=since, after=found.place, limit=limit
+        # What is so long ago is counted from when it began, so that it means the same for everybody.
+        people, last = _people(
+            connection, found, found.list_ids, since=found.started_us or 0, now=found.started_us or 0, limit=limit
         )
         if last is not None:
             said = consents.latest(connection, found.account_id, [person["id"] for person in people], found.type)
@@ -70,14 +72,35 @@ def page(connection: Connection, found: Broadcast, limit: int) -> Page:
     return Page([], DONE, 0)
 
 
-def first(connection: Connection, found: Broadcast) -> Member | None:
+def first(connection: Connection, found: Broadcast, now: Instant) -> Member | None:
     """Return somebody of the audience of a draft; None if it has nobody. Raise BadField for a list that is gone."""
     given = broadcasts.rows_after(connection, found.account_id, found.id, 0, 1)
     if given:
         return _written(given[0][1], given[0][2])
     list_ids = mailing_lists.numbers(connection, found.account_id, found.lists, "#/lists")
-    people, _ = contacts.standing_on(connection, found.account_id, list_ids, since=ids.MOST, after=0, limit=1)
-    return _chosen(people[0], found.type) if people else None
+    last: int | None = 0
+    while last is not None:
+        at = replace(found, place=last)
+        people, last = _people(
+            connection, at, list_ids, since=ids.MOST, now=now, limit=choosing.SLICE if found.where else 1
+        )
+        if people:
+            return _chosen(people[0], found.type)
+    return None
+
+
+def _people(
+    connection: Connection, found: Broadcast, list_ids: list[int], *, since: Instant, now: Instant, limit: int
+) -> tuple[list[dict[str, Any]], int | None]:
+    """The people behind the place in an audience, and where it goes on: those on its lists of whom its condition is true."""
+    if not list_ids and not found.where:
+        return [], None
+    people, last = contacts.standing_on(
+        connection, found.account_id, list_ids or None, since=since, after=found.place, limit=limit
+    )
+    if found.where:
+        people = choosing.those(connection, found.account_id, people, read(found.where), now=now)
+    return people, last
 
 
 def _written(text: str, data: Mapping[str, Any]) -> Member:

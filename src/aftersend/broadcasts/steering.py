@@ -82,24 +82,29 @@ def clear_recipients(connection: Connection, account_id: int, broadcast_id: int)
 
 def start(
     connection: Connection, account_id: int, broadcast_id: int, *, message: Submission, was: str, now: Instant,
-    scheduled_us: Instant | None,
+    scheduled_us: Instant | None, counted: int = 0,
 ) -> None:  # fmt: skip
     """Write the message down and let it begin, now or at its time.
 
-    `was` is the content of which the message was made. Raise NotFound, Conflict, and BadField for an empty audience.
+    `was` is the content of which the message was made, `counted` of how many people its condition is true, about. Raise
+    NotFound, Conflict, and BadField for an empty audience.
     """
     found = broadcasts.one(connection, account_id, broadcast_id, lock=True)
     _must_be(found, "start")
     if found.content != was:
         raise _cannot("The broadcast was changed at this moment; look at it, then start it.")
     list_ids = mailing_lists.numbers(connection, account_id, found.lists, "#/lists")
-    if not list_ids and not broadcasts.how_many_rows(connection, account_id, broadcast_id):
-        raise BadField("#/lists", "It has no audience: name lists, or hand recipients over.", code="missing-field")
+    if not list_ids and not found.where and not broadcasts.how_many_rows(connection, account_id, broadcast_id):
+        raise BadField(
+            "#/lists", "It has no audience: name lists, say where, or hand recipients over.", code="missing-field"
+        )
     for outcome in record.accepted(connection, [message]):
         if isinstance(outcome, Exception):
             raise outcome
     common = msgspec.json.decode(found.content).get("data") or {}
     kept = msgspec.json.decode(found.audience) | {"list_ids": list_ids, "data": common}
+    if found.where:
+        kept["counted"] = counted
     audience = msgspec.json.encode(kept).decode()
     begins = {"started_us": now} if scheduled_us is None else {}
     broadcasts.change(

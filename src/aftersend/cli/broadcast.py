@@ -35,6 +35,10 @@ def broadcast() -> None:
     "--list", "lists", multiple=True, metavar="NAME", help="A list that it goes to; several times for several."
 )
 @click.option(
+    "--where", default="", metavar="CONDITION",
+    help="What must be true of those on the lists, or of all contacts, such as 'city = Vienna and opened since 90d'.",
+)  # fmt: skip
+@click.option(
     "--recipients", "file", type=click.File("rb"), metavar="FILE",
     help="CSV in UTF-8 with recipients beside the lists; its other columns are merge tags.",
 )  # fmt: skip
@@ -50,7 +54,7 @@ def broadcast() -> None:
 @place_option
 def create(
     place: Any, name: str, sender: str, subject: str, text: str | None, html: str | None, template: str | None,
-    lists: tuple[str, ...], file: IO[bytes] | None, columns: tuple[str, ...], kind: str, needs_consent: bool, stream: str | None,
+    lists: tuple[str, ...], where: str, file: IO[bytes] | None, columns: tuple[str, ...], kind: str, needs_consent: bool, stream: str | None,
     reply_to: tuple[str, ...], tag: tuple[str, ...], as_json: bool,
 ) -> None:  # fmt: skip
     """Write a draft named NAME down; nothing is sent before `aftersend broadcast start`."""
@@ -61,6 +65,7 @@ def create(
     }  # fmt: skip
     said = {k: v for k, v in message.items() if v}
     asked = {"name": name, "type": kind, "lists": list(lists), "message": said, "needs_consent": needs_consent}
+    asked |= {"where": where} if where else {}
     made = place.ask("POST", "/v1/broadcasts", json=asked)
     if file is not None:
         _hand_over(place, made["id"], file, columns)
@@ -258,6 +263,8 @@ def _tell(found: dict[str, Any]) -> None:
     say(f"{found['id']}  {found['name']}")
     say(f"  {_progress(found)}")
     say(f"  lists: {', '.join(found['lists']) or 'none'}; recipients beside them: {found['recipients']}")
+    if found["where"]:
+        say(f"  of them those of whom this is true: {found['where']}")
     say(f"  type: {found['type'] or 'any'}; stream: {found['stream']}; message: {found['message_id'] or 'not yet'}")
     say(f"  subject: {found['message'].get('subject') or found['message'].get('template') or ''}")
     for word in ("created", "scheduled", "started", "ended"):

@@ -15,6 +15,9 @@ from aftersend.cli.suppress import safe_cell
 from aftersend.cli.verbs import FAILED, NOTHING, PARTLY, Ended
 
 FAULTS_SHOWN = 20
+where_option = click.option(
+    "--where", metavar="CONDITION", help="Those of whom this is true, such as 'city = Vienna and opened since 90d'."
+)
 
 
 @click.group()
@@ -47,25 +50,40 @@ def add(
 @contact.command("list")
 @click.argument("part", required=False)
 @click.option("--list", "list_name", metavar="NAME", help="Those on one list.")
+@where_option
 @click.option("-n", "--limit", type=click.IntRange(1), default=50, show_default=True, help="So many at the most.")
 @json_option
 @place_option
-def list_contacts(place: Any, part: str | None, list_name: str | None, limit: int, as_json: bool) -> None:
+def list_contacts(
+    place: Any, part: str | None, list_name: str | None, where: str | None, limit: int, as_json: bool
+) -> None:
     """List contacts, the oldest first, or those with an address that contains PART."""
     rows = []
-    for row in place.contacts(list_name, part):
+    for row in place.contacts(list_name, part, where):
         rows.append(row)
         if as_json:
             emit(row)
         if len(rows) == limit:
             break
     if not rows:
-        note("There is no contact" + (f" with an address that contains {part}." if part else "."))
+        whom = f" with an address that contains {part}" if part else ""
+        note(f"There is no contact{whom}" + (f" of whom this is true: {where}." if where else "."))
         raise Ended(NOTHING)
     if not as_json:
         table(["Contact", "Name", "Addresses", "Lists"], [
             (row["id"], row["name"], _addresses(row), ", ".join(row["lists"])) for row in rows
         ])  # fmt: skip
+
+
+@contact.command()
+@click.argument("where", default="everybody")
+@click.option("--list", "list_name", metavar="NAME", help="Those on one list.")
+@json_option
+@place_option
+def count(place: Any, where: str, list_name: str | None, as_json: bool) -> None:
+    """Count the contacts of whom WHERE is true, such as 'city = Vienna and opened since 90d'."""
+    number = place.count_contacts(where, list_name)
+    emit({"people": number}) if as_json else say(f"{number} people.")
 
 
 @contact.command()
@@ -226,10 +244,11 @@ def import_(
 
 @contact.command()
 @click.option("--list", "list_name", metavar="NAME", help="Those on one list.")
+@where_option
 @place_option
-def export(place: Any, list_name: str | None) -> None:
+def export(place: Any, list_name: str | None, where: str | None) -> None:
     """Write contacts as CSV, one row for each address, to be imported elsewhere."""
-    people = list(place.contacts(list_name, None))
+    people = list(place.contacts(list_name, None, where))
     names = sorted({name for person in people for name in person["attributes"]})
     writer = csv.writer(sys.stdout)
     writer.writerow(("email", "name", *names))

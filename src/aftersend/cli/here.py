@@ -739,16 +739,29 @@ class Here:
 
     # ---- contacts and lists ------------------------------------------------------------------------------------------
 
-    def contacts(self, list_name: str | None, part: str | None) -> Iterator[dict[str, Any]]:
+    def contacts(self, list_name: str | None, part: str | None, where: str | None = None) -> Iterator[dict[str, Any]]:
         """Walk through the contacts, the oldest first. Raise NotFound for a list that is not there."""
+        from aftersend.broadcasts import choosing
         from aftersend.broadcasts.contacts import told
-        from aftersend.store import contacts
 
         after: int | None = None
-        part = part.casefold() if part else None
-        while rows := self.read(contacts.page, self.account, limit=500, after=after, list_name=list_name, part=part):
+        asked: dict[str, Any] = {
+            "list_name": list_name,
+            "part": part.casefold() if part else None,
+            "where": where,
+            "now": clock.now(),
+        }
+        while rows := self.read(choosing.search, self.account, limit=500, after=after, **asked):
             yield from (told(row) for row in rows)
             after = rows[-1]["id"]
+
+    def count_contacts(self, where: str, list_name: str | None) -> int:
+        """Count the contacts of whom a condition is true."""
+        from aftersend.broadcasts import choosing
+
+        wanted = self.read(choosing.checked, self.account, where)
+        names = [list_name] if list_name else []
+        return int(self.read(choosing.count, self.account, wanted, lists=names, now=clock.now()))
 
     def contact(self, shown: str) -> dict[str, Any]:
         """Return a contact. Raise NotFound."""

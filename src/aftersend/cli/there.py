@@ -431,9 +431,9 @@ class There:
 
     # ---- contacts and lists ------------------------------------------------------------------------------------------
 
-    def contacts(self, list_name: str | None, part: str | None) -> Iterator[dict[str, Any]]:
+    def contacts(self, list_name: str | None, part: str | None, where: str | None = None) -> Iterator[dict[str, Any]]:
         """Walk through the contacts, the oldest first. Raise NotFound for a list that is not there."""
-        words = [(name, value) for name, value in (("list", list_name), ("q", part)) if value]
+        words = [(name, value) for name, value in (("list", list_name), ("q", part), ("where", where)) if value]
         after: list[tuple[str, str]] = []
         while True:
             page = self.ask("GET", "/v1/contacts", words=[*words, ("limit", 100), *after])
@@ -441,6 +441,11 @@ class There:
             if not page["has_more"]:
                 return
             after = [("after", page["data"][-1]["id"])]
+
+    def count_contacts(self, where: str, list_name: str | None) -> int:
+        """Count the contacts of whom a condition is true."""
+        words = [("where", where), *([("list", list_name)] if list_name else [])]
+        return int(self.ask("GET", "/v1/contacts/count", words=words)["people"])
 
     def contact(self, shown: str) -> dict[str, Any]:
         """Return a contact. Raise NotFound."""

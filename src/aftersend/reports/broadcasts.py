@@ -35,6 +35,7 @@ def told(found: Broadcast) -> dict[str, Any]:
         "stream": found.stream,
         "state": found.state,
         "lists": found.lists,
+        "where": found.where,
         "needs_consent": found.needs_consent,
         "message": message,
         "message_id": None if found.message_id is None else ids.show("msg", found.message_id),

@@ -43,7 +43,8 @@ class Broadcast:
     content: str
     """The message as it was given, JSON."""
     audience: str
-    """JSON: the names of the lists and, once it was started, their numbers and the data that everybody has in common."""
+    """JSON: the names of the lists, the condition for people and how many it was true of, and, once it was started, the
+    numbers of the lists and the data that everybody has in common."""
     who: str
     message_id: int | None
     part: int
@@ -68,6 +69,16 @@ class Broadcast:
     def list_ids(self) -> list[int]:
         """The numbers of the lists; of a draft none."""
         return list(msgspec.json.decode(self.audience).get("list_ids", ()))
+
+    @property
+    def where(self) -> str:
+        """What must be true of people on the lists, or of all people if there are no lists; "" for nothing."""
+        return str(msgspec.json.decode(self.audience).get("where", ""))
+
+    @property
+    def counted(self) -> int:
+        """Of how many people the condition was true when it was last looked at."""
+        return int(msgspec.json.decode(self.audience).get("counted", 0))
 
     @property
     def needs_consent(self) -> bool:
@@ -168,7 +179,12 @@ def rows_after(
 
 
 def expected(connection: Connection, found: Broadcast) -> int:
-    """Return how many people an audience has, as its lists are now: whoever stands on several is counted once."""
+    """Return how many people an audience has, as its lists are now: whoever stands on several is counted once.
+
+    With a condition: as many as it was true of when it was last looked at, since that means to look at everybody.
+    """
+    if found.where:
+        return found.counted + how_many_rows(connection, found.account_id, found.id)
     members = audience.list_members
     named = select(audience.lists.c.id).where(
         audience.lists.c.account_id == found.account_id, audience.lists.c.name.in_(found.lists)

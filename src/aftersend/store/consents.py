@@ -81,6 +81,24 @@ def latest(connection: Connection, account_id: int, contact_ids: Sequence[int], 
     return dict(rows(connection, _LATEST, (account_id, packed(connection, list(contact_ids)), kind, "")))
 
 
+_ALL = query(
+    lambda engine_name: select(_consents.c.contact_id, _consents.c.type, _consents.c.state)
+    .where(_consents.c.account_id == bindparam("account"), among(_consents.c.contact_id, engine_name))
+    .order_by(_consents.c.occurred_us, _consents.c.id),
+    "account", "ids",
+)  # fmt: skip
+
+
+def standing(connection: Connection, account_id: int, contact_ids: Sequence[int]) -> dict[int, dict[str, bool]]:
+    """Return for each of these people to which types of broadcast he agrees; under "" what holds for all others."""
+    found: dict[int, dict[str, bool]] = {}
+    for contact_id, kind, state in rows(connection, _ALL, (account_id, packed(connection, list(contact_ids)))):
+        # What was said about all types takes the place of what was said about single ones before.
+        before = found.get(contact_id, {}) if kind else {}
+        found[contact_id] = {**before, kind: state == GRANTED}
+    return found
+
+
 # ---- requests to confirm ---------------------------------------------------------------------------------------------
 
 

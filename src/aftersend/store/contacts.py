@@ -69,6 +69,12 @@ _MEMBERSHIPS = query(
     .order_by(_members.c.contact_id, _lists.c.name),
     "account", "ids",
 )  # fmt: skip
+_PEOPLE = query(
+    lambda engine_name: select(
+        _contacts.c.id, _contacts.c.name, _contacts.c.attributes, _contacts.c.created_us, _contacts.c.changed_us
+    ).where(_contacts.c.account_id == bindparam("account"), among(_contacts.c.id, engine_name)),
+    "account", "ids",
+)  # fmt: skip
 _KNOWN = query(
     lambda engine_name: select(_contacts.c.id, _contacts.c.name, _contacts.c.attributes).where(
         _contacts.c.account_id == bindparam("account"), among(_contacts.c.id, engine_name)
@@ -217,11 +223,37 @@ def page(
 
 
 def standing_on(
-    connection: Connection, account_id: int, list_ids: Sequence[int], *, since: Instant, after: int, limit: int
+    connection: Connection, account_id: int, list_ids: Sequence[int] | None, *, since: Instant, after: int, limit: int
 ) -> tuple[list[dict[str, Any]], int | None]:
     """Return people who stand on any of the lists since then or longer, each once, the oldest first, those who follow the
-    number `after`; and the number of the last one that was looked at, None if there was nobody.
+    number `after`; and the number of the last one that was looked at, None if there was nobody. Without lists: all people.
     """
+    chosen = _numbers(connection, account_id, list_ids, since=since, after=after, limit=limit)
+    if not chosen:
+        return [], None
+    given = (account_id, packed(connection, chosen))
+    people: dict[int, dict[str, Any]] = {
+        contact_id: {
+            "id": contact_id, "name": name, "attributes": msgspec.json.decode(attributes), "addresses": [],
+            "created_us": created, "changed_us": changed,
+        }
+        for contact_id, name, attributes, created, changed in rows(connection, _PEOPLE, given)
+    }  # fmt: skip
+    for contact_id, address, types in rows(connection, _SPOTS, given):
+        if contact_id in people:
+            people[contact_id]["addresses"].append({"address": address, "types": msgspec.json.decode(types)})
+    # Whoever was forgotten at this very moment is not there any more.
+    return [people[contact_id] for contact_id in chosen if contact_id in people], chosen[-1]
+
+
+def _numbers(
+    connection: Connection, account_id: int, list_ids: Sequence[int] | None, *, since: Instant, after: int, limit: int
+) -> list[int]:
+    if list_ids is None:
+        found = select(_contacts.c.id).where(
+            _contacts.c.account_id == account_id, _contacts.c.id > after, _contacts.c.created_us <= since
+        )
+        return [int(each) for each in connection.execute(found.order_by(_contacts.c.id).limit(limit)).scalars()]
     numbers: set[int] = set()
     for list_id in list_ids:
         found = select(_members.c.contact_id).where(
@@ -231,19 +263,21 @@ def standing_on(
             _members.c.since_us <= since,
         )
         numbers.update(connection.execute(found.order_by(_members.c.contact_id).limit(limit)).scalars())
-    chosen = sorted(numbers)[:limit]
-    if not chosen:
-        return [], None
-    given = (account_id, packed(connection, chosen))
-    people: dict[int, dict[str, Any]] = {
-        contact_id: {"id": contact_id, "name": name, "attributes": msgspec.json.decode(attributes), "addresses": []}
-        for contact_id, name, attributes in rows(connection, _KNOWN, given)
-    }
-    for contact_id, address, types in rows(connection, _SPOTS, given):
-        if contact_id in people:
-            people[contact_id]["addresses"].append({"address": address, "types": msgspec.json.decode(types)})
-    # Whoever was forgotten at this very moment is not there any more.
-    return [people[contact_id] for contact_id in chosen if contact_id in people], chosen[-1]
+    return sorted(numbers)[:limit]
+
+
+def memberships(connection: Connection, account_id: int, contact_ids: Sequence[int]) -> dict[int, set[str]]:
+    """Return the names of the lists that people stand on; who stands on none is not in it."""
+    found: dict[int, set[str]] = {}
+    for contact_id, name in rows(connection, _MEMBERSHIPS, (account_id, packed(connection, list(contact_ids)))):
+        found.setdefault(contact_id, set()).add(name)
+    return found
+
+
+def of_numbers(connection: Connection, account_id: int, contact_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Return all that is known of people, the oldest first; who is not there any more is left out."""
+    wanted = select(_contacts).where(_contacts.c.account_id == account_id, _contacts.c.id.in_(contact_ids))
+    return _whole(connection, account_id, connection.execute(wanted.order_by(_contacts.c.id)).all())
 
 
 def _whole(connection: Connection, account_id: int, found: Sequence[Any]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from aftersend import ids
-from aftersend.broadcasts import audience, importing, recipients, steering
+from aftersend.broadcasts import audience, choosing, importing, recipients, steering
 from aftersend.errors import BadField, BadFields, Conflict
 from aftersend.intake import Request
 from aftersend.reports import broadcasts as reports
@@ -109,7 +109,7 @@ async def test(call: Call) -> Answer:
     found = await call.desk.store.ask(broadcasts.one, call.account_id, _id(call))
     data = asked.data
     if data is None:
-        first = await call.desk.store.ask(audience.first, found)
+        first = await call.desk.store.ask(audience.first, found, call.desk.clock())
         data = {} if first is None else {k: v for k, v in first.data.items() if not k.startswith("_")}
     message = await templates.filled_in(call, msgspec.json.decode(found.content))
     message["subject"] = f"[Test] {message.get('subject', '')}"
@@ -128,9 +128,10 @@ async def start(call: Call) -> Answer:
     submission = call.desk.intake.submission(request)
     now = call.desk.clock()
     at = request.send_at if request.send_at is not None and request.send_at > now else None
+    counted = await _counted(call, found.where, found.lists)
     await change(
         call, "started a broadcast", call.path["id"], steering.start, found.id, message=submission, was=found.content,
-        now=now, scheduled_us=at,
+        now=now, scheduled_us=at, counted=counted,
     )  # fmt: skip
     return await _whole(call, found.id)
 
@@ -207,6 +208,7 @@ async def _values(call: Call, broadcast_id: int) -> dict[str, Any]:
         wrong.append(BadField("#/message/scheduled_at", why))
     if wrong:
         raise BadFields(wrong)
+    counted = await _counted(call, asked.where, asked.lists)
     message = {"stream": STREAM, **asked.message}
     message["stream"] = message["stream"] or STREAM
     content = msgspec.json.encode(message).decode()
@@ -214,6 +216,7 @@ async def _values(call: Call, broadcast_id: int) -> dict[str, Any]:
         "name": asked.name, "type": asked.type, "stream": message["stream"], "content": content,
         "audience": msgspec.json.encode(
             {"lists": list(dict.fromkeys(asked.lists)), "needs_consent": asked.needs_consent}
+            | ({"where": asked.where.strip(), "counted": counted} if asked.where.strip() else {})
         ).decode(),
         "changed_us": call.desk.clock(),
     }  # fmt: skip
@@ -224,6 +227,18 @@ async def _values(call: Call, broadcast_id: int) -> dict[str, Any]:
     except BadField as error:
         raise _inside(error) from None
     return kept
+
+
+async def reached(call: Call, where: str, names: list[str]) -> int:
+    """Return how many people stand on lists and meet a condition now, either of which may be empty. Raise BadField."""
+    if not where.strip() and not names:
+        return 0
+    wanted = await call.desk.store.ask(choosing.checked, call.account_id, where.strip() or choosing.ALL)
+    return await call.desk.store.ask(choosing.count, call.account_id, wanted, lists=names, now=call.desk.clock())
+
+
+async def _counted(call: Call, where: str, names: list[str]) -> int:
+    return await reached(call, where, names) if where.strip() else 0
 
 
 class Draft(msgspec.Struct):

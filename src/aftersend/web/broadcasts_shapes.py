@@ -24,6 +24,14 @@ class BroadcastIn(In):
     lists: Annotated[list[str], Meta(description="The names of the lists that it goes to.", max_length=50)] = field(
         default_factory=list
     )
+    where: Annotated[
+        str,
+        Meta(
+            description="What must be true of those on the lists or, without lists, of all contacts who get it.",
+            max_length=2000,
+            examples=["city = Vienna and opened since 90d"],
+        ),
+    ] = ""
     type: Annotated[
         str,
         Meta(
@@ -82,6 +90,7 @@ class BroadcastOut(Out):
     stream: str
     state: Annotated[str, Meta(description="draft, scheduled, sending, paused, cancelled or ended.")]
     lists: list[str]
+    where: Annotated[str, Meta(description="What must be true of those who get it.")]
     needs_consent: bool
     message: Annotated[dict[str, Any], Meta(description="What it says; of attachments the names.")]
     message_id: Annotated[str | None, Meta(description="The message, once it was started.")]
@@ -96,7 +105,12 @@ class BroadcastOut(Out):
 class Progress(Out):
     """How far a broadcast has come."""
 
-    expected: Annotated[int, Meta(description="How many people the audience has, as its lists are now.")]
+    expected: Annotated[
+        int,
+        Meta(
+            description="How many people the audience has, as its lists are now, or when its condition was last looked at."
+        ),
+    ]
     written: Annotated[int, Meta(description="How many of them have a delivery.")]
     is_whole: Annotated[bool, Meta(description="Whether everybody has.")]
     audience: int

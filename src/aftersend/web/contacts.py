@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from aftersend import ids
+from aftersend.broadcasts import choosing, importing
 from aftersend.broadcasts import contacts as contents
-from aftersend.broadcasts import importing
 from aftersend.control import erasing
 from aftersend.errors import BadField
 from aftersend.store import contacts, mailing_lists
@@ -19,7 +19,9 @@ CSV = "text/csv"
 FILTER = (
     Parameter("list", "Those on this list."),
     Parameter("q", "Those with an address that contains this."),
+    Parameter("where", "Those of whom this is true.", example="city = Vienna and opened since 90d"),
 )
+COUNT = (FILTER[0], FILTER[2])
 IMPORT = (
     Parameter("list", "Put everybody on this list too."),
     Parameter(
@@ -38,16 +40,27 @@ IMPORT = (
 
 async def page(call: Call) -> Answer:
     """List contacts, the oldest first."""
-    found = lists.taken(call, "list", "q")
+    found = lists.taken(call, "list", "q", "where")
     limit = lists.limit_of(found)
+    after = ids.read("con", found["after"]) if "after" in found else None
+    part = found["q"].casefold() if "q" in found else None
     rows = await call.desk.store.ask(
-        contacts.page, call.account_id, limit=limit + 1,
-        after=ids.read("con", found["after"]) if "after" in found else None,
-        list_name=found.get("list"), part=found["q"].casefold() if "q" in found else None,
+        choosing.search, call.account_id, limit=limit + 1, after=after, list_name=found.get("list"), part=part,
+        where=found.get("where"), now=call.desk.clock(),
     )  # fmt: skip
     has_more, rows = len(rows) > limit, rows[:limit]
     last = ids.show("con", rows[-1]["id"]) if has_more else None
     return lists.page(call, [contents.told(row) for row in rows], has_more=has_more, after=last)
+
+
+async def count(call: Call) -> Answer:
+    """Count the contacts of whom something is true."""
+    found = lists.taken(call, "list", "where", cursors=())
+    store, where = call.desk.store, found.get("where", choosing.ALL)
+    wanted = await store.ask(choosing.checked, call.account_id, where)
+    names = [found["list"]] if "list" in found else []
+    number = await store.ask(choosing.count, call.account_id, wanted, lists=names, now=call.desk.clock())
+    return Answer({"people": number})
 
 
 async def one(call: Call) -> Answer:

@@ -49,6 +49,17 @@ CONTACTS = (
     ),
     Route(
         "GET",
+        "/v1/contacts/count",
+        "countContacts",
+        contacts.count,
+        "Count the contacts of whom something is true, before it is an audience. It looks at everybody.",
+        "Contacts",
+        gives=shapes.Counted,
+        parameters=contacts.COUNT,
+        problems=(422,),
+    ),
+    Route(
+        "GET",
         "/v1/contacts/{id}",
         "getContact",
         contacts.one,

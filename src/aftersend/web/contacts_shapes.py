@@ -115,6 +115,12 @@ class ConsentPage(Out):
     opt_ins: Sequence[OptInOut]
 
 
+class Counted(Out):
+    """Of how many contacts something is true."""
+
+    people: int
+
+
 class ErasureIn(In):
     """Who is to be erased: by an address, or by the contact."""
 

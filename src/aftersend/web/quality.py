@@ -37,7 +37,7 @@ async def foresee(call: Call) -> Answer:
     if found.started_us is not None:
         why = "It has begun, so nothing can be forecast any more; GET shows the forecast beside what became of it."
         raise Conflict(why, code="broadcast-state")
-    first = await desk.store.ask(audience.first, found)
+    first = await desk.store.ask(audience.first, found, desk.clock())
     if first is None:
         raise BadField("#/lists", "It has no audience: name lists, or hand recipients over.", code="missing-field")
     raw, sender = await _sample(call, found, first)

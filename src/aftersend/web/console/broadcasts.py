@@ -42,7 +42,7 @@ STATES = {
 """How each state looks."""
 _PAGE = 30
 _ADDRESSES = 50
-_FIELDS = ("name", "type", "from", "reply_to", "subject", "html", "text", "template")
+_FIELDS = ("name", "type", "where", "from", "reply_to", "subject", "html", "text", "template")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ async def _for_somebody(visit: Visit) -> tuple[dict[str, Any], dict[str, Any]]:
     found = await visit.desk.store.ask(kept.one, visit.account_id, _id(visit))
     content = await templates_api.filled_in(visit, msgspec.json.decode(found.content))
     try:
-        first = await visit.desk.store.ask(audience.first, found)
+        first = await visit.desk.store.ask(audience.first, found, visit.desk.clock())
     except BadField:
         first = None
     shared = content.get("data") or {}
@@ -206,15 +206,18 @@ async def ask_change(visit: Visit) -> Answer:
     """Show the form with what a draft says now."""
     told = await visit.desk.store.ask(reports.whole, visit.account_id, _id(visit))
     message = told["message"]
-    values = {name: str(message.get(name) or "") for name in _FIELDS} | {"name": told["name"], "type": told["type"]}
+    own = {name: told[name] for name in ("name", "type", "where")} | {"agreed": "yes" if told["needs_consent"] else ""}
+    values = {name: str(message.get(name) or "") for name in _FIELDS} | own
     return await _form(visit, values, told["lists"], f"/broadcasts/{told['id']}/change")
 
 
-async def _form(visit: Visit, values: dict[str, str], chosen: list[str], place: str, wrong: str = "") -> Answer:
+async def _form(
+    visit: Visit, values: dict[str, str], chosen: list[str], place: str, wrong: str = "", counted: int | None = None
+) -> Answer:
     lists, made = await visit.desk.store.ask(_choices, visit.account_id)
     return visit.show(
         "broadcast_form.html", 422 if wrong else 200, values=values, chosen=chosen, place=place, wrong=wrong, lists=lists,
-        templates=made,
+        templates=made, counted=counted,
     )  # fmt: skip
 
 
@@ -235,8 +238,10 @@ async def change(visit: Visit) -> Answer:
 
 async def _keep(visit: Visit, place: str, known: str | None = None) -> Answer:
     form = visit.form()
-    values = {name: form.get(name, "") for name in _FIELDS}
+    values = {name: form.get(name, "") for name in (*_FIELDS, "agreed")}
     chosen = [value for name, value in visit.fields() if name == "lists"]
+    if form.get("do") == "count":
+        return await _count(visit, values, chosen, place)
     message: dict[str, Any] = {
         name: values[name]
         for name in ("from", "reply_to", "subject", "html", "text", "template")
@@ -245,7 +250,10 @@ async def _keep(visit: Visit, place: str, known: str | None = None) -> Answer:
     if known is not None:
         before = await visit.desk.store.ask(kept.one, visit.account_id, ids.read("brd", known))
         message = {**_beside(msgspec.json.decode(before.content)), **message}
-    asked = {"name": values["name"], "type": values["type"].strip(), "lists": chosen, "message": message}
+    asked = {
+        "name": values["name"], "type": values["type"].strip(), "lists": chosen, "message": message,
+        "where": values["where"].strip(), "needs_consent": bool(values["agreed"]),
+    }  # fmt: skip
     try:
         answer = await (api.create if known is None else api.replace)(visit.to_api(asked))
     except AftersendError as error:
@@ -253,6 +261,15 @@ async def _keep(visit: Visit, place: str, known: str | None = None) -> Answer:
     return visit.go(
         f"{ROOT}/broadcasts/{answer.content['id']}", "The draft is kept. Nothing is sent before you start it."
     )
+
+
+async def _count(visit: Visit, values: dict[str, str], chosen: list[str], place: str) -> Answer:
+    """Show the form again as it was filled, with the number of people whom it would reach."""
+    try:
+        number = await api.reached(visit, values["where"], chosen)
+    except AftersendError as error:
+        return await _form(visit, values, chosen, place, said_of(error))
+    return await _form(visit, values, chosen, place, counted=number)
 
 
 def _beside(message: dict[str, Any]) -> dict[str, Any]:

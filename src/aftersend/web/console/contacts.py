@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import Any
 from urllib.parse import quote
 
 from aftersend import ids
+from aftersend.broadcasts import choosing
 from aftersend.broadcasts import contacts as contents
-from aftersend.errors import AftersendError, NotFound
-from aftersend.store import contacts as kept
+from aftersend.clock import Instant
+from aftersend.errors import AftersendError, BadField, NotFound
 from aftersend.store import mailing_lists
 from aftersend.store.connection import Connection
 from aftersend.web import contacts as api
@@ -28,21 +30,34 @@ _ADDRESSES = 5
 async def show(visit: Visit) -> Answer:
     """Show the lists, and the contacts that are on one of them or that a search finds."""
     name, part, after = visit.asked("list"), visit.asked("q").strip(), visit.asked("after")
-    rows, lists = await visit.desk.store.ask(
-        _found, visit.account_id, name or None, part.casefold() or None, ids.read("con", after) if after else None
-    )
+    last = ids.read("con", after) if after else None
+    ask, now = visit.desk.store.ask, visit.desk.clock()
+    wrong = ""
+    try:
+        rows, lists = await ask(_found, visit.account_id, name or None, part, last, now)
+    except BadField as error:
+        rows, (_, lists), wrong = [], await ask(_found, visit.account_id, None, "", last, now), error.detail
     more, rows = len(rows) > _PAGE, rows[:_PAGE]
     older = address("/contacts", list=name, q=part, after=rows[-1]["id"]) if more else None
-    return visit.show("contacts.html", rows=rows, lists=lists, chosen=name, part=part, older=older)
+    return visit.show(
+        "contacts.html", 422 if wrong else 200, rows=rows, lists=lists, chosen=name, part=part, older=older, wrong=wrong
+    )
+
+
+_CONDITION = re.compile(r"[=<>~]|^\W*(has|not|everybody)\b|\s(since|before)\s", re.IGNORECASE)
+"""What is typed into the field is a condition, not a part of an address."""
 
 
 def _found(
-    connection: Connection, account_id: int, name: str | None, part: str | None, after: int | None
+    connection: Connection, account_id: int, name: str | None, text: str, after: int | None, now: Instant
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    part, where = (None, text) if _CONDITION.search(text) else (text.casefold() or None, None)
     lists = [contents.told_list(row) for row in mailing_lists.every(connection, account_id)]
     if name is not None and name not in {row["name"] for row in lists}:
         raise NotFound(f"There is no list named “{name[:60]}”.")
-    rows = kept.page(connection, account_id, limit=_PAGE + 1, after=after, list_name=name, part=part)
+    rows = choosing.search(
+        connection, account_id, limit=_PAGE + 1, after=after, list_name=name, part=part, where=where, now=now
+    )
     return [contents.told(row) for row in rows], lists
 
 
