@@ -145,7 +145,10 @@ class DeliverySettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = {}
     time_scale: Annotated[float, _doc("Multiplies every wait between tries; for practice and tests.", gt=0)] = 1.0
     source_addresses: Annotated[
-        tuple[str, ...], _doc("Local addresses to send from, one of each family; empty: the system chooses.")
+        tuple[str, ...],
+        _doc(
+            "Local addresses to send from, the first of each family unless rates say otherwise; empty: the system chooses."
+        ),
     ] = ()
     verify_tls: Annotated[bool, _doc("Demand a valid certificate wherever TLS is demanded by a route.")] = True
 

@@ -25,6 +25,8 @@ def test_rates_come_and_go(verb: Run) -> None:
         ("account", "", False), ("domain", "slow.example", True),
     ]  # fmt: skip
     assert verb("throttle", "set", "domain", "slow.example", "fast").status == USAGE
+    assert "from 192.0.2.1: warm-up" in verb("throttle", "set", "address", "192.0.2.1", "warm-up").out
+    assert verb("throttle", "remove", "address", "192.0.2.1").status == DONE
     assert verb("throttle", "remove", "account").status == DONE
     assert verb("throttle", "remove", "account").status == NOTHING
     assert verb("throttle", "remove", "domain", "slow.example", "--everywhere").status == DONE

@@ -36,7 +36,10 @@ def test_a_warm_up_grows_and_ends() -> None:
 @pytest.mark.parametrize(
     ("scope", "name", "rate", "pointer"),
     [
-        ("site", "", "1/hour", "#/scope"),
+        ("stream", "", "1/hour", "#/scope"),
+        ("site", "", "1/hour", "#/name"),
+        ("node", "two words", "1/hour", "#/name"),
+        ("address", "192.0.2.256", "1/hour", "#/name"),
         ("domain", "no domain", "1/hour", "#/name"),
         ("account", "example.net", "1/hour", "#/name"),
         ("account", "", "fast", "#/rate"),
@@ -53,3 +56,22 @@ def test_what_cannot_be_one(scope: str, name: str, rate: str, pointer: str) -> N
 def test_names_are_kept_in_one_form() -> None:
     """Domains as A-labels."""
     assert checked("domain", "Bücher.Example", " 5/day ") == ("xn--bcher-kva.example", "5/day")
+    assert checked("address", " 2001:DB8::0:1 ", "warm-up") == ("2001:db8::1", "warm-up")
+
+
+def test_sites_matter_to_those_who_have_a_rate_to_one() -> None:
+    """Only then is the DNS worth a question before mail goes."""
+    found = read([*ROWS, (1, "site", "google.com", "5/hour", 0), (0, "address", "192.0.2.1", "warm-up", 0)])
+    assert [found.may_concern(account, "example.org") for account in (1, 2)] == [True, False]
+    assert [one.limits for one in found.of(1, "example.org", "google.com")] == [
+        "of the account", "to the servers of google.com",
+    ]  # fmt: skip
+    assert found.of_sender("address", "192.0.2.1") is not None
+    assert read([(0, "site", "google.com", "5/hour", 0)]).may_concern(7, "example.org")
+
+
+def test_a_warm_up_says_when_it_changes() -> None:
+    """At the end of each of its days, until it is over; other rates never."""
+    plan = Throttle("account", "", "warm-up", 5)
+    assert [plan.changes_at(5 + day * DAY_US + 1) for day in (0, 11, 12)] == [5 + DAY_US, 5 + 12 * DAY_US, 0]
+    assert Throttle("account", "", "5/day", 5).changes_at(6) == 0

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from aftersend.clock import HOUR, MINUTE
+from aftersend.clock import DAY, HOUR, MINUTE
 from aftersend.ids import IdSource
 from aftersend.ledger.facts import Fact
 from aftersend.policy.throttles import read as throttles
 from aftersend.store import Store, deliveries, record
 from aftersend.store.deliveries import Filter
-from aftersend.treatment import Rules, treat_due
+from aftersend.treatment import Rules, Tools, treat_due
 from given import ACCOUNT, NODE, Clock, submission
 
 Do = Callable[..., Any]
@@ -58,3 +58,41 @@ async def test_transactional_mail_never_waits(store: Store, clock: Clock, ids: I
         row for row in read(deliveries.page, ACCOUNT, Filter(), limit=9) if row["recipient"] == "bulk@example.net"
     ]
     assert row["due_us"] >= clock() + 4 * MINUTE
+
+
+class Names:
+    """All domains but one have the same servers."""
+
+    async def trouble(self, domain: str) -> tuple[str, str] | None:
+        """All take mail."""
+        return None
+
+    def site(self, domain: str) -> str:
+        """Two of three are at one site, and of one nothing is known."""
+        return {"a.example": "big.example", "b.example": "big.example"}.get(domain, "")
+
+
+async def test_a_site_is_all_domains_on_its_servers(
+    store: Store, clock: Clock, ids: IdSource, write: Do, read: Do
+) -> None:
+    """They count together; a domain of which nothing is known passes."""
+    for domain in ("a.example", "b.example", "c.example", "c.example"):
+        write(record.accepted, [submission(ids, clock(), f"{ids()}@{domain}", stream="news", passed=False)])
+    rules = Rules(throttles=throttles([(ACCOUNT, "site", "big.example", "60/hour", 0)]))
+    await treat_due(store, clock, ids, node=NODE, batch=99, rules=rules, tools=Tools(names=Names()))
+    assert sorted(name.partition("@")[2] for name in gone(read)) == ["a.example", "c.example", "c.example"]
+    (waiting,) = [row for row in read(deliveries.page, ACCOUNT, Filter(), limit=9) if row["waits"]]
+    assert waiting["waits"] == "No more than 60 an hour go out to the servers of big.example."
+
+
+async def test_a_warm_up_keeps_nobody_beyond_its_day(
+    store: Store, clock: Clock, ids: IdSource, write: Do, read: Do
+) -> None:
+    """What would wait for longer is looked at anew when more may go."""
+    names = [f"{number}@example.org" for number in range(400)]
+    write(record.accepted, [submission(ids, clock(), *names, stream="news", passed=False)])
+    rules = Rules(throttles=throttles([(ACCOUNT, "account", "", "warm-up", clock())]))
+    await treat_due(store, clock, ids, node=NODE, batch=999, rules=rules)
+    assert len(gone(read)) == 10
+    last = max(row["due_us"] for row in read(deliveries.page, ACCOUNT, Filter(), limit=999))
+    assert last == clock() + DAY

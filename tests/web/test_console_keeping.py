@@ -104,6 +104,30 @@ def test_a_stream_is_set(house, owner):
     assert owner.post("/console/streams", data=form | {"lifetime_hours": "long"}).status_code == 422
 
 
+def test_rates_beside_those_of_streams_come_and_go(house, owner):
+    """Those of what mail goes from are for those who run the installation."""
+    form = {"scope": "site", "name": "google.com", "rate": "600/hour", **owner.word}
+    assert owner.post("/console/streams/rates", data=form).status_code == 303
+    address = {"scope": "address", "name": "192.0.2.1", "rate": "warm-up", **owner.word}
+    assert owner.post("/console/streams/rates", data=address).status_code == 303
+    page = owner.get("/console/streams").text
+    assert "google.com" in page
+    assert "192.0.2.1" in page
+    wrong = owner.post("/console/streams/rates", data=form | {"rate": "quickly"})
+    assert wrong.status_code == 422
+    assert "quickly" in wrong.text
+    person(house, "eve@example.net", account_id=2)
+    eve = browser(house, "eve@example.net")
+    theirs = {"csrf": csrf(eve.get("/console/log"))}
+    assert eve.post("/console/streams/rates", data=address | theirs).status_code == 403
+    assert eve.post("/console/streams/rates", data=form | theirs | {"everywhere": "1"}).status_code == 403
+    assert eve.post("/console/streams/rates", data={"scope": "account", "rate": "9/day", **theirs}).status_code == 303
+    gone = {"scope": "account", "remove": "1", "name": "", **theirs}
+    assert eve.post("/console/streams/rates", data=gone).status_code == 303
+    assert owner.post("/console/streams/rates", data=address | {"everywhere": "1", "remove": "1"}).status_code == 303
+    assert "192.0.2.1" not in owner.get("/console/streams").text
+
+
 def test_a_person_is_invited_given_a_role_and_taken_out(house, owner):
     """The link works once; whoever is taken out is signed out at once; there is always an owner."""
     shown = owner.post(

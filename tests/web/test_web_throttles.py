@@ -26,8 +26,19 @@ def test_they_are_set_listed_and_removed(house):
     assert client.get("/v1/audit").json()["data"][0]["did"] == "removed a rate"
 
 
+def test_what_mail_goes_from_is_the_operator_s(house):
+    """Rates of a node or an address hold for everybody, also without that being said."""
+    asked = {"scope": "address", "name": "192.0.2.1", "rate": "warm-up"}
+    client = house.client()
+    assert house.client(account_id=2).put("/v1/throttles", json=asked).status_code == 403
+    assert client.put("/v1/throttles", json=asked).json()["everywhere"] is True
+    assert client.put("/v1/throttles", json={"scope": "node", "name": "one", "rate": "5/day"}).status_code == 200
+    assert client.delete("/v1/throttles?scope=address&name=192.0.2.1").status_code == 204
+    assert [row["scope"] for row in client.get("/v1/throttles").json()["data"]] == ["node"]
+
+
 @pytest.mark.parametrize(
-    ("wrong", "pointer"), [({"scope": "site"}, "#/scope"), ({"rate": "fast"}, "#/rate"), ({"name": "x y"}, "#/name")]
+    ("wrong", "pointer"), [({"scope": "stream"}, "#/scope"), ({"rate": "fast"}, "#/rate"), ({"name": "x y"}, "#/name")]
 )
 def test_what_is_wrong_is_named(house, wrong, pointer):
     """With its field."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 from aftersend import clock
+from aftersend.app import suffixes
 from aftersend.app.service import Service
 from aftersend.config import Settings
 from aftersend.errors import AftersendError, TryLater
@@ -36,7 +38,7 @@ async def treat(service: Service) -> None:
     examiner = Examiner(service.store, service.clock, intake.overseen, service.panel)
     service.closers.append(examiner.close)
     service.spawn(_teach(service, examiner))
-    tools = Tools(examiner.begin, Domains(service.resolver, service.settings), Faults())
+    tools = Tools(examiner.begin, Domains(service.resolver, service.settings, suffixes.registered), Faults())
     bell = service.store.bell("treatment")
     while not service.stopping.is_set():
         bell.clear()
@@ -66,12 +68,13 @@ async def treat(service: Service) -> None:
 
 
 class Domains:
-    """Which domains take mail, as delivery finds it; those that have a way of their own are not asked about."""
+    """Which domains take mail and where, as delivery finds it; those that have a way of their own are not asked about."""
 
-    def __init__(self, resolver: Any, settings: Settings) -> None:
+    def __init__(self, resolver: Any, settings: Settings, suffix: Callable[[str], str | None]) -> None:
         from aftersend.delivery import Routes
 
         self._resolver = resolver
+        self._suffix = suffix
         self._routes = Routes(settings.delivery.routes, port=settings.delivery.port)
 
     async def trouble(self, domain: str) -> tuple[str, str] | None:
@@ -82,6 +85,13 @@ class Domains:
         if found.trouble in (None, "no_answer"):
             return None
         return found.trouble, found.explanation
+
+    def site(self, domain: str) -> str:
+        """Name the site whose servers take a domain's mail, as far as it is known at once; "" if it is not."""
+        from aftersend.delivery.names import site_of
+
+        found = None if self._routes.route(domain).is_smart_host else self._resolver.known(domain)
+        return site_of(found.hosts, self._suffix) if found is not None and found.hosts else ""
 
 
 async def _teach(service: Service, examiner: Any) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aftersend import clock
-from aftersend.app import loops, telling, visits
+from aftersend.app import loops, suffixes, telling, visits
 from aftersend.app.event_file import write_events
 from aftersend.app.service import Service
 from aftersend.config import Settings, address
@@ -210,18 +210,20 @@ def _start_delivery(service: Service) -> None:
         verp_secret=service.secret.derive("verp"),
         plan=RetryPlan(scale=delivery.time_scale),
         limits=Limits(most=most, start=min(20, most)).scaled(delivery.time_scale),
+        node_name=service.settings.node_name,
         connections=delivery.connections,
         source_addresses=delivery.source_addresses,
         verify_tls=delivery.verify_tls,
         asks_feedback=service.settings.returns.feedback,
         suppression=suppression_rules(service.settings),
-        suffix=_public_suffix,
+        suffix=suffixes.registered,
     )
     service.signer = Signer(service.settings.return_domain)
     routes = Routes(delivery.routes, port=delivery.port)
     service.courier = Courier(
         service.store, service.clock, service.ids, service.resolver, routes, service.signer, rules
     )
+    service.courier.urgent = service.intake.is_urgent
     service.courier.compose = Composer(service.store, visits.filler(service)).compose
     service.closers.append(service.courier.stop)
     notices = Notices(service.intake, service.clock, service.ids, hostname=service.settings.hostname)
@@ -245,20 +247,6 @@ def _start_delivery(service: Service) -> None:
     asyncio.get_running_loop().call_later(
         LOAD_TABLES_AFTER_S, lambda: asyncio.get_running_loop().run_in_executor(None, load_tables)
     )
-
-
-_suffixes: Any = None
-
-
-def _public_suffix(name: str) -> str | None:
-    """The registrable domain of a host name; the list is loaded when first needed."""
-    global _suffixes
-    if _suffixes is None:
-        from publicsuffixlist import PublicSuffixList
-
-        _suffixes = PublicSuffixList()
-    found = _suffixes.privatesuffix(name)
-    return None if found is None else str(found)
 
 
 async def _start_web(service: Service) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from aftersend import clock, ids
 from aftersend.config import Settings
 from aftersend.logs import Logger
-from aftersend.store import Engine, Store, accounts, nodes
+from aftersend.store import Engine, Store, accounts, nodes, paces
 
 log = Logger("app")
 
@@ -82,3 +82,14 @@ class Service:
             )
         if self.courier is not None:
             self.courier.nodes = max(1, len(await self.store.ask(nodes.listed)))
+            await self._share_sources()
+
+    async def _share_sources(self) -> None:
+        """Keep how far the rates of this node and its addresses are used up, so that a start or another node goes on from there."""
+        sources = self.courier.sources
+        sources.follow(self.intake.throttles)
+        if sources.is_limited:
+            taken = sources.taken()
+            if taken:
+                await self.store.run(paces.write, taken, [], now=self.clock())
+            sources.know(await self.store.ask(paces.read, sources.places))

@@ -464,10 +464,11 @@ class Here:
 
     def set_throttle(self, scope: str, name: str, rate: str, *, everywhere: bool) -> dict[str, Any]:
         """Hold mail to a rate."""
-        from aftersend.policy.throttles import EVERYBODY, checked
+        from aftersend.policy.throttles import EVERYBODY, checked, is_of_all
         from aftersend.store import throttles
 
         name, rate = checked(scope, name, rate)
+        everywhere = is_of_all(scope, everywhere=everywhere)
         self.prepare_once()
         owner, now = EVERYBODY if everywhere else self.account, clock.now()
         self.write(throttles.put, owner, scope, name, rate, now=now)
@@ -476,10 +477,10 @@ class Here:
 
     def remove_throttle(self, scope: str, name: str, *, everywhere: bool) -> None:
         """Take a rate away. Raise NotFound."""
-        from aftersend.policy.throttles import EVERYBODY, checked_name
+        from aftersend.policy.throttles import EVERYBODY, checked_name, is_of_all
         from aftersend.store import throttles
 
-        name = checked_name(scope, name)
+        name, everywhere = checked_name(scope, name), is_of_all(scope, everywhere=everywhere)
         self.write(throttles.remove, EVERYBODY if everywhere else self.account, scope, name)
         self.audit("removed a rate", f"{scope} {name}".strip())
 

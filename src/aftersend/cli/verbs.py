@@ -43,7 +43,7 @@ _VERBS = {
     "key": ("key", "API keys, which are SMTP passwords too."),
     "stream": ("stream", "Kinds of mail with rules of their own."),
     "user": ("user", "People who use the console: add, list, roles, new links."),
-    "throttle": ("throttle", "How fast mail goes out: of an account, or to a domain."),
+    "throttle": ("throttle", "How fast mail goes out: of an account, to a domain or a site, from an address."),
     "account": ("account", "Accounts of this installation."),
     "db": ("db", "The database: upgrade, check, rebuild, prune, size."),
     "config": ("config", "The settings: show, check, docs."),

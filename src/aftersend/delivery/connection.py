@@ -70,7 +70,8 @@ async def connect(courier: Office, lane: Lane) -> None:
     refusal: Reply | None = None
     loop = asyncio.get_running_loop()
     route = lane.route
-    places = [(host, place) for host in lane.hosts for place in host.addresses]
+    sources = (lane.source,) if lane.source else courier.rules.source_addresses
+    places = [(host, place) for host in lane.hosts for place in host.addresses if lane.may_reach(place)]
     for host, place in places:
         for in_clear in lane.ways(place):
             connection = Connection(courier, lane, host.name, place, in_clear=in_clear)
@@ -83,7 +84,7 @@ async def connect(courier: Office, lane: Lane) -> None:
                         route.port,
                         ssl=context,
                         server_hostname=host.name if context else None,
-                        local_addr=_local(courier.rules.source_addresses, place),
+                        local_addr=_local(sources, place),
                     ),
                     CONNECT_TIMEOUT_S,
                 )

@@ -28,6 +28,7 @@ from aftersend.delivery.routes import Route, Routes
 from aftersend.delivery.rules import Rules
 from aftersend.delivery.signing import Draft, Signer
 from aftersend.delivery.site import Site
+from aftersend.delivery.sources import Sources
 from aftersend.delivery.tls import TlsContexts
 from aftersend.errors import SubmissionError, TryLater
 from aftersend.ids import IdSource
@@ -81,6 +82,9 @@ class Courier:
         self._signer = signer
         self.rules = rules
         self.tls = TlsContexts(verify=rules.verify_tls)
+        self.sources = Sources(rules.source_addresses, rules.node_name, clock)
+        self.urgent: Callable[[int, str], bool] = lambda account, stream: False
+        """Whether an account's stream is transactional; set by the wiring."""
         self.sites: dict[str, Site] = {}
         self._lanes: dict[object, Lane] = {}
         self._by_domain: dict[str, tuple[MailServers | None, Lane]] = {}
@@ -345,12 +349,36 @@ class Courier:
         closed = lane.site.closed_until()
         if closed:
             self._put_off(parcel, lane, closed, lane.site.state.why)
+        elif self.sources.is_limited and not lane.source and not lane.route.is_smart_host:
+            self._from_a_source(parcel, lane)
         elif lane.site.is_full(len(lane.waiting)):
             room_at = self._clock() + int(lane.site.seconds_to_room() * SECOND)
             self._put_off(parcel, lane, room_at, "line is full")
         else:
             lane.add(parcel)
             lane.press()
+
+    def _from_a_source(self, parcel: Parcel, lane: Lane) -> None:
+        """Send it from the address of ours that may send it, or put it off until one may."""
+        claim = parcel.claim
+        leave = self.sources.leave(
+            claim.account_id, lane.hosts, has_waited=bool(claim.site),
+            is_urgent=claim.tries > 0 or self.urgent(claim.account_id, claim.stream),
+        )  # fmt: skip
+        if leave.until_us:
+            self._put_off(parcel, lane, leave.until_us, leave.why)
+            return
+        self.sources.take(leave)
+        if not leave.source:
+            lane.add(parcel)
+            lane.press()
+            return
+        from_there = self._lanes.get((lane, leave.source))
+        if from_there is None:
+            from_there = self._lanes[lane, leave.source] = Lane(
+                lane.site, lane.hosts, lane.route, self, self._clock, leave.source
+            )
+        self._to_lane(parcel, from_there)
 
     def _put_off(self, parcel: Parcel, lane: Lane, until: Instant, why: str) -> None:
         """Give back what cannot be tried now, unless its time is over."""

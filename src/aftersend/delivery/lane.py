@@ -54,8 +54,12 @@ class Opener(Protocol):
 class Lane:
     """The line to one set of servers."""
 
-    def __init__(self, site: Site, hosts: tuple[Host, ...], route: Route, opener: Opener, clock: Clock) -> None:
+    def __init__(
+        self, site: Site, hosts: tuple[Host, ...], route: Route, opener: Opener, clock: Clock, source: str = ""
+    ) -> None:
         self.site = site
+        self.source = source
+        """The address of ours from which its connections come; "" for any."""
         self.hosts = hosts
         self.route = route
         self.waiting: deque[Parcel] = deque()
@@ -86,6 +90,10 @@ class Lane:
                 connection.finish()
                 return True
         return False
+
+    def may_reach(self, place: str) -> bool:
+        """Whether an address is of the family from which this lane sends."""
+        return not self.source or (":" in self.source) == (":" in place)
 
     def ways(self, place: str) -> tuple[bool, ...]:
         """Say how to connect to an address, in order: False as it offers, True without TLS.

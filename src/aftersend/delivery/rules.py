@@ -20,6 +20,8 @@ class Rules:
     verp_secret: bytes
     plan: RetryPlan
     limits: Limits
+    node_name: str = ""
+    """What people call it, as rates do."""
     connections: int = 1000
     source_addresses: tuple[str, ...] = ()
     verify_tls: bool = True

@@ -294,7 +294,7 @@ class Intake:
             passed = (
                 not must_wait
                 and suggest(r.domain) is None
-                and (throttled is None or not throttled.of(account_id, r.domain))
+                and (throttled is None or not throttled.may_concern(account_id, r.domain))
                 and gates.decide(Fresh(r.address, r.domain, stream.name, scheduled, window=window), now) is PASS
             )
             made.append(

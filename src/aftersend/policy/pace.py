@@ -73,6 +73,8 @@ class Pace:
     again_us: int = 0
     is_moved: bool = False
     """Whether the line has become longer since this was read."""
+    changes_us: int = 0
+    """When the rate will be another one, and who waits is looked at anew; 0 for never."""
     limits: str = ""
     """What is limited, for a sentence: “to example.com”; "" for the mail of a stream."""
 
@@ -93,8 +95,12 @@ class Pace:
         """
         free = max(self.free_at(), now)
         if waited:
-            self.again_us = max(self.again_us + self.rate.interval_us, free)
+            self.again_us = self._within(max(self.again_us + self.rate.interval_us, free), now)
             return self.again_us
-        self.ends_us = max(self.ends_us + self.rate.interval_us, free)
+        self.ends_us = self._within(max(self.ends_us + self.rate.interval_us, free), now)
         self.is_moved = True
         return self.ends_us
+
+    def _within(self, until: int, now: int) -> int:
+        """Nobody is told to wait for longer than the rate holds."""
+        return min(until, self.changes_us) if self.changes_us > now else until

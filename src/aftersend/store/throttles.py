@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, insert, select
 from aftersend.clock import Instant
 from aftersend.errors import NotFound
 from aftersend.store.engine import ring
-from aftersend.store.schema.treatment import throttles
+from aftersend.store.schema.treatment import paces, throttles
 
 
 def everything(connection: Connection) -> list[tuple[int, str, str, str, Instant]]:
@@ -28,7 +28,7 @@ def of_account(connection: Connection, account_id: int) -> list[dict[str, Any]]:
 
 
 def put(connection: Connection, account_id: int, scope: str, name: str, rate: str, *, now: Instant) -> None:
-    """Set one; a warm-up begins anew."""
+    """Set one; a warm-up begins anew, and nothing of a changed rate is used up yet."""
     _gone(connection, account_id, scope, name)
     connection.execute(insert(throttles).values(account_id=account_id, scope=scope, name=name, rate=rate, began_us=now))
 
@@ -40,8 +40,15 @@ def remove(connection: Connection, account_id: int, scope: str, name: str) -> No
     ring(connection, "treatment")
 
 
+def place(scope: str, name: str) -> str:
+    """Under what is kept how far a rate is used up, beside the account; no stream has such a name."""
+    return f"{scope}:{name}"
+
+
 def _gone(connection: Connection, account_id: int, scope: str, name: str) -> int:
     t = throttles.c
+    used = delete(paces).where(paces.c.stream == place(scope, name))
+    connection.execute(used.where(paces.c.account_id == account_id) if account_id else used)
     return int(
         connection.execute(
             delete(throttles).where(t.account_id == account_id, t.scope == scope, t.name == name)

@@ -13,7 +13,7 @@ from aftersend.policy.gates import Case, Known, Nowhere, Purse
 from aftersend.policy.moderation import Oversight
 from aftersend.policy.pace import Pace, Rate
 from aftersend.policy.score.typos import suggest
-from aftersend.policy.throttles import Throttles
+from aftersend.policy.throttles import Throttle, Throttles
 from aftersend.store import Store, credits, moderation, paces
 from aftersend.store.queue import Claim
 from aftersend.treatment.faults import Faults
@@ -43,10 +43,13 @@ class Rules:
 
 
 class Names(Protocol):
-    """Who knows which domains take mail. Nobody here asks the DNS itself."""
+    """Who knows which domains take mail, and where. Nobody here asks the DNS itself."""
 
     async def trouble(self, domain: str) -> tuple[str, str] | None:
         """Say why a domain takes no mail, as a word and as a sentence; None if it may, or if that is not known."""
+
+    def site(self, domain: str) -> str:
+        """Name the site whose servers take a domain's mail, as far as it is known at once; "" if it is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,27 +80,36 @@ async def gather(store: Store, claimed: Sequence[Claim], now: Instant, rules: Ru
         await _purses(store, counted, now)
     if watched:
         await _cases(store, watched, now, tools)
-    return await _throttled(store, others, now, rules) if rules.throttles.known else []
+    return await _throttled(store, others, now, rules, tools) if rules.throttles.known else []
 
 
-async def _throttled(store: Store, claimed: Sequence[Claim], now: Instant, rules: Rules) -> list[Pace]:
-    wanted: dict[int, list[tuple[paces.Place, Rate, str]]] = {}
+async def _throttled(store: Store, claimed: Sequence[Claim], now: Instant, rules: Rules, tools: Tools) -> list[Pace]:
+    sites = _sites(claimed, rules.throttles, tools.names)
+    wanted: dict[int, list[tuple[paces.Place, Rate, Throttle]]] = {}
     for item in claimed:
-        for one in rules.throttles.of(item.account_id, item.domain):
+        for one in rules.throttles.of(item.account_id, item.domain, sites.get(item.domain, "")):
             rate = one.at(now)
             if rate is not None:
-                wanted.setdefault(item.delivery_id, []).append(((item.account_id, one.place), rate, one.limits))
+                wanted.setdefault(item.delivery_id, []).append(((item.account_id, one.place), rate, one))
     places = {place for each in wanted.values() for place, _, _ in each}
     known = await store.ask(paces.read, sorted(places)) if places else {}
     kept: dict[paces.Place, Pace] = {}
     for item in claimed:
-        for place, rate, limits in wanted.get(item.delivery_id, ()):
+        for place, rate, one in wanted.get(item.delivery_id, ()):
             if place not in kept:
                 taken, ends = known.get(place, (0, 0))
-                kept[place] = Pace(place, rate, taken, 0, ends, limits=limits)
+                kept[place] = Pace(place, rate, taken, 0, ends, changes_us=one.changes_at(now), limits=one.limits)
         item.known.paces = tuple(kept[place] for place, _, _ in wanted.get(item.delivery_id, ()))
         item.known.is_urgent = rules.urgent(item.account_id, item.stream)
     return list(kept.values())
+
+
+def _sites(claimed: Sequence[Claim], throttles: Throttles, names: Names | None) -> dict[str, str]:
+    """Name the sites of recipients where it matters; each domain was asked for a moment ago, and is remembered."""
+    if names is None or not throttles.sited:
+        return {}
+    asked = {item.domain for item in claimed if throttles.ask_for_sites(item.account_id)}
+    return {domain: site for domain in asked if (site := names.site(domain))}
 
 
 async def _nowhere(claimed: Sequence[Claim], names: Names) -> None:

@@ -1,4 +1,5 @@
-"""Answer about rates beside those of streams, and change them: an account its own, the operator those for all."""
+"""Answer about rates beside those of streams, and change them: an account its own; the operator those for all, and those of
+what mail goes from."""
 
 from __future__ import annotations
 
@@ -25,9 +26,9 @@ async def set_throttle(call: Call) -> Answer:
     """Set one; a warm-up begins anew."""
     asked = reading.convert(reading.json(call.body), ThrottleIn)
     name, rate = policy.checked(asked.scope, asked.name, asked.rate)
-    owner = _owner(call, everywhere=asked.everywhere)
-    now = call.desk.clock()
-    what = f"{asked.scope} {name} {rate}".replace("  ", " ") + (" for all" if asked.everywhere else "")
+    is_of_all = policy.is_of_all(asked.scope, everywhere=asked.everywhere)
+    owner, now = _owner(call, everywhere=is_of_all), call.desk.clock()
+    what = f"{asked.scope} {name} {rate}".replace("  ", " ") + (" for all" if is_of_all else "")
     await change(call, "set a rate", what, _on, owner, throttles.put, asked.scope, name, rate, now=now)
     await call.desk.changed()
     return Answer(_told({"account_id": owner, "scope": asked.scope, "name": name, "rate": rate, "began_us": now}))
@@ -38,7 +39,8 @@ async def remove_throttle(call: Call) -> Answer:
     found = lists.taken(call, "scope", "name", "everywhere", cursors=())
     scope = found.get("scope", policy.ACCOUNT)
     name = policy.checked_name(scope, found.get("name", ""))
-    owner = _owner(call, everywhere="everywhere" in found and reading.truth(found["everywhere"], "everywhere"))
+    is_said = "everywhere" in found and reading.truth(found["everywhere"], "everywhere")
+    owner = _owner(call, everywhere=policy.is_of_all(scope, everywhere=is_said))
     await change(call, "removed a rate", f"{scope} {name}".strip(), _on, owner, throttles.remove, scope, name)
     await call.desk.changed()
     return Answer(None, 204)

@@ -21,7 +21,8 @@ THROTTLES = (
         "/v1/throttles",
         "setThrottle",
         throttles.set_throttle,
-        "Hold mail to a rate: that of the account, or that to one domain. Transactional mail counts, and never waits.",
+        "Hold mail to a rate: that of the account, to a domain or a site, or from a node or an address. Transactional "
+        "mail counts, and never waits.",
         "Streams",
         "admin",
         shapes.ThrottleIn,
@@ -38,8 +39,8 @@ THROTTLES = (
         "admin",
         status=204,
         parameters=(
-            Parameter("scope", "account or domain."),
-            Parameter("name", "The domain."),
+            Parameter("scope", "account, domain, site, node or address."),
+            Parameter("name", "The domain, the site, the node or the address."),
             Parameter("everywhere", "The one for all accounts.", schema={"type": "boolean"}),
         ),
         problems=(404, 422),

@@ -12,9 +12,18 @@ from aftersend.web.shapes import In, Out, page_of
 class ThrottleIn(In):
     """A rate by which mail is held back."""
 
-    scope: Annotated[str, Meta(description="account, or domain: mail to one domain.", examples=["domain"])]
+    scope: Annotated[
+        str,
+        Meta(
+            description="account; domain: mail to one domain; site: mail to all domains whose servers belong to one "
+            "domain; node or address: what goes out from there, which needs the scope `operate`.",
+            examples=["domain"],
+        ),
+    ]
     rate: Annotated[str, Meta(description="So many a second, minute, hour or day, or warm-up.", examples=["600/hour"])]
-    name: Annotated[str, Meta(description="The recipients' domain.", examples=["example.net"])] = ""
+    name: Annotated[
+        str, Meta(description="The domain, the site, the node or the address.", examples=["example.net"])
+    ] = ""
     everywhere: Annotated[
         bool, Meta(description="For every account that has none of its own, each by itself; needs the scope `operate`.")
     ] = False

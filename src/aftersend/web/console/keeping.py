@@ -39,6 +39,7 @@ KEEPING: tuple[Page, ...] = (
     Page("POST", "/domains/{name}/remove", sending_domains.remove, "admin"),
     Page("GET", "/streams", keyring.streams),
     Page("POST", "/streams", keyring.set_stream, "admin"),
+    Page("POST", "/streams/rates", keyring.set_rate, "admin"),
     Page("GET", "/keys", keyring.show, "admin"),
     Page("POST", "/keys", keyring.make, "admin"),
     Page("POST", "/keys/{id}/revoke", keyring.revoke, "admin"),

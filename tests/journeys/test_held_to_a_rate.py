@@ -1,0 +1,49 @@
+"""Rates that know where mail goes and from where it leaves: to the servers of a site, and from this node."""
+
+from __future__ import annotations
+
+import time
+
+from house import PATIENCE_S, House
+
+
+def letters(shop: House, domain: str) -> list[str]:
+    """Three letters in a stream that may wait."""
+    recipients = [f"rated{number}-{shop.account}@{domain}" for number in range(3)]
+    for recipient in recipients:
+        shop.post(recipient, stream="general")
+    return recipients
+
+
+def waiting(shop: House) -> list[str]:
+    """Why two of three wait, once the first has arrived."""
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        rows = shop.api("GET", "/v1/deliveries?live=true")["data"]
+        why = [row["why"] for row in rows if "No more than" in row["why"]]
+        if len(why) == len(rows) == 2:
+            return why
+        assert time.monotonic() < end, [(row["headline"], row["why"], row["next"]) for row in rows]
+        time.sleep(0.05)
+
+
+def test_to_a_site(house: House) -> None:
+    """The rate is to the servers, so it holds for a domain that nobody named."""
+    shop = house.tenant(f"sited {time.monotonic_ns()}")
+    shop.api("PUT", "/v1/throttles", {"scope": "site", "name": "busy-mail.test", "rate": "1/hour"})
+    letters(shop, "busy.practice.test")
+    assert set(waiting(shop)) == {"No more than 1 an hour go out to the servers of busy-mail.test."}
+
+
+def test_from_a_node(house: House) -> None:
+    """The rate is the node's; what waits says so, and goes when the rate is gone and somebody says now."""
+    shop = house.tenant(f"from a node {time.monotonic_ns()}")
+    house.api("PUT", "/v1/throttles", {"scope": "node", "name": "journeys", "rate": "1/hour"})
+    recipients = letters(shop, "one.practice.test")
+    assert set(waiting(shop)) == {"No more than 1 an hour go out from the node journeys."}
+    house.api("DELETE", "/v1/throttles?scope=node&name=journeys")
+    shop.api("POST", "/v1/deliveries/actions", {"action": "retry", "filter": {"stream": "general"}})
+    end = time.monotonic() + PATIENCE_S
+    while not all(house.received(recipient) for recipient in recipients):
+        assert time.monotonic() < end
+        time.sleep(0.05)
