@@ -33,6 +33,12 @@ def test_every_fact_has_a_saying() -> None:
     assert all(why.endswith(".") for _, why in CAUSES.values())
 
 
+def test_words_of_which_nothing_can_be_shown_are_no_answer() -> None:
+    """A person may have given a reason of controls alone; then the fact's own words say why."""
+    found = explain(NONE, [event(Fact.CANCELLED, 0, evidence={"why": "\x00 \u202e"})])
+    assert found.why == SAYINGS[Fact.CANCELLED].why
+
+
 @given(histories, st.none() | waitings, st.data())
 def test_order_and_repetition_change_nothing(known: list[Event], waiting: Waiting | None, data: st.DataObject) -> None:
     """Permuting or repeating events never changes any answer."""

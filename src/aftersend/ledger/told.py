@@ -56,9 +56,9 @@ class Told:
         event, cause, found = self.latest.get(fact), self.cause_of(fact), self.meaning_of(fact)
         if cause is not None:
             return cause[1]
-        own = "" if event is None else event.evidence.get("why")
+        own = "" if event is None else clean(event.evidence.get("why") or "")
         if own and fact.phase in (Phase.ON_ITS_WAY, Phase.NOT_SENT):
-            return clean(own)
+            return own
         if found is None:
             return SAYINGS[fact].why
         return f"{SAYINGS[fact].why} {found.why}" if fact is Fact.GAVE_UP else found.why

@@ -252,12 +252,13 @@ class Door:
             raise _too_large(most)
         chunks: list[bytes] = []
         try:
-            async with asyncio.timeout(BODY_WITHIN_S):
-                await self._read(receive, chunks, most)
+            try:
+                async with asyncio.timeout(BODY_WITHIN_S):
+                    await self._read(receive, chunks, most)
+            except TimeoutError:
+                raise BadRequest(f"The body did not come within {BODY_WITHIN_S:.0f} seconds.") from None
             call.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
             return await route.does(call)
-        except TimeoutError:
-            raise BadRequest(f"The body did not come within {BODY_WITHIN_S:.0f} seconds.") from None
         finally:
             self._held -= sum(map(len, chunks))
 
@@ -322,11 +323,9 @@ def _check_media_type(call: Call, route: Route) -> None:
 
 
 def _shown_key(call: Call) -> str:
-    """Return the key of the Authorization header, as a bearer token (RFC 6750) or as a Basic password; "" for none."""
+    """Return the key of the Authorization header, a bearer token (RFC 6750); "" for none."""
     scheme, _, rest = call.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return rest.strip()
-    return ""
+    return rest.strip() if scheme.lower() == "bearer" else ""
 
 
 def _host(host: str) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Generator, Sequence
 import uvicorn
 from starlette.types import ASGIApp
 
+from aftersend.web.wire import BoundedProtocol
+
 BACKLOG = 1024
 KEEP_ALIVE_S = 30
 STOP_WITHIN_S = 10
@@ -33,7 +35,7 @@ class WebServer:
         self._server = _Quiet(
             uvicorn.Config(
                 app,
-                http="httptools",
+                http=BoundedProtocol,
                 ws="none",
                 lifespan="off",
                 loop="none",

@@ -25,7 +25,7 @@ from aftersend.web.calls import Answer
 from aftersend.web.console import static
 from aftersend.web.console.visits import HTML, ROOT, SESSION_COOKIE, Page, Stream, Visit, check_form, check_origin
 from aftersend.web.desk import Desk
-from aftersend.web.problems import WrongMethod
+from aftersend.web.problems import BadRequest, WrongMethod
 
 log = Logger("web")
 
@@ -40,6 +40,8 @@ _HEADERS = (
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=(), payment=()"),
 )
 FORM_MOST = 32 * 1024 * 1024
+STRANGERS_FORM_MOST = 64 * 1024
+"""Octets of a form of somebody who is not signed in."""
 FORM_WITHIN_S = 120.0
 _COMPRESSED_FROM = 600
 _TEXT = ("text/", "application/json", "application/javascript", "application/x-ndjson", "image/svg")
@@ -176,18 +178,23 @@ def _host(host: str) -> str:
 
 
 async def _body(visit: Visit, receive: Receive) -> bytes:
+    """Return all of a form. Raise BadRequest when it did not come whole: half a form is none."""
+    most = STRANGERS_FORM_MOST if visit.session is None else min(FORM_MOST, visit.desk.rules.max_body)
     chunks: list[bytes] = []
     size, more = 0, True
-    async with asyncio.timeout(FORM_WITHIN_S):
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                break
-            chunks.append(message.get("body", b""))
-            size += len(chunks[-1])
-            if size > min(FORM_MOST, visit.desk.rules.max_body):
-                raise TooLarge("The form is larger than this server takes.")
-            more = message.get("more_body", False)
+    try:
+        async with asyncio.timeout(FORM_WITHIN_S):
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise BadRequest("The connection ended before the form had come; nothing was done.")
+                chunks.append(message.get("body", b""))
+                size += len(chunks[-1])
+                if size > most:
+                    raise TooLarge("The form is larger than this server takes.")
+                more = message.get("more_body", False)
+    except TimeoutError:
+        raise BadRequest(f"The form did not come within {FORM_WITHIN_S:.0f} seconds; nothing was done.") from None
     return b"".join(chunks)
 
 
