@@ -61,6 +61,68 @@ def prepare(url: str, rows: int) -> Engine:
     return engine
 
 
+Words = list[tuple[str, str]]
+
+WORDS_THAT_NO_ROW_HAS: tuple[Words, ...] = (
+    [("recipient", "nobody@nowhere.test")],
+    [("domain", "nowhere.test")],
+    [("provider", "Yahoo")],
+    [("sender", "nobody@nowhere.test")],
+    [("subject", "no such words")],
+    [("tag", "nothing")],
+    [("metadata.order", "nothing")],
+    [("metadata.nothing", "nothing")],
+    [("stream", "nothing")],
+    [("broadcast", ids.show("brd", 1))],
+    [("status", "activity:Dropped"), ("stream", "seldom")],
+    [("status", "lifecycle:Quarantine")],
+    [("status", "results:Unsent")],
+    [("status", "bounces:Technical")],
+    [("fact", "quarantined")],
+    [("reason", "relaying_denied")],
+    [("message_id", "<nobody@nowhere.test>")],
+    [("q", "no such words")],
+)
+"""Each word of a search with what no row has: all rows might have to be looked at to know."""
+TWO_WORDS: tuple[Words, ...] = (
+    [("domain", "gmail.com"), ("status", "results:Bounced")],
+    [("provider", "Google"), ("status", "results:Failed"), ("since", "7d")],
+    [("domain", "gmail.com"), ("status", "activity:Spam")],
+    [("domain", "gmail.com"), ("q", "no such words")],
+    [("status", "results:Bounced"), ("tag", "nothing")],
+    [("status", "results:Opened"), ("reason", "invalid_recipient")],
+    [("status", "Mailbox is full"), ("domain", "gmail.com")],
+    [("live", "true"), ("domain", "rare.test")],
+    [("live", "false"), ("status", "activity:Deferred")],
+    [("stream", "broadcast"), ("sender", "nobody@nowhere.test")],
+    [("subject", "welcome"), ("status", "results:Blocked")],
+    [("until", "29d"), ("status", "results:Blocked")],
+)
+
+
+def words_that_few_rows_have(engine: Engine) -> list[Words]:
+    """Return each word of a search with what ten rows have, which are among the oldest."""
+    with engine.reading() as connection:
+        wanted = search.read([("domain", "rare.test")], now=clock.now())
+        row = log.page(connection, accounts.FIRST_ACCOUNT, wanted, limit=1).rows[0]
+    return [
+        [("recipient", row["recipient"])],
+        [("domain", "rare.test")],
+        [("sender", "rare@sender.test")],
+        [("subject", row["subject"])],
+        [("tag", "seldom")],
+        [("metadata.order", "seldom")],
+        [("stream", "seldom")],
+        [("broadcast", row["broadcast_id"])],
+        [("status", "activity:Spam")],
+        [("status", "lifecycle:Complaint")],
+        [("fact", "complained")],
+        [("reason", "message_too_large")],
+        [("message_id", row["rfc_message_id"])],
+        [("q", row["recipient"][:-2])],
+    ]
+
+
 class Server:
     """The HTTP face over a store, on a loop of its own."""
 
@@ -92,7 +154,7 @@ def pages(engine: Engine) -> list[tuple[str, str]]:
     with engine.reading() as connection:
         wanted = search.read([("status", "results:Bounced")], now=clock.now())
         row = log.page(connection, accounts.FIRST_ACCOUNT, wanted, limit=1).rows[0]
-    filters: list[list[tuple[str, str]]] = [
+    filters: list[Words] = [
         [],
         [("recipient", row["recipient"])],
         [("domain", row["recipient"].partition("@")[2])],
@@ -115,6 +177,9 @@ def pages(engine: Engine) -> list[tuple[str, str]]:
         [("message_id", row["message_id"])],
         [("q", "person17")],
         [("subject", "welcome")],
+        *words_that_few_rows_have(engine),
+        *WORDS_THAT_NO_ROW_HAS,
+        *TWO_WORDS,
     ]
     return [
         *((f"dashboard, {span}", f"/console/?span={span}") for span in ("24h", "7d", "30d", "90d")),
@@ -126,6 +191,13 @@ def pages(engine: Engine) -> list[tuple[str, str]]:
         ("bounces, providers and domains of 7 days", "/console/bounces/sides?since=7d"),
         ("bounces, providers and domains of 30 days", "/console/bounces/sides"),
         ("bounces, one domain", f"/console/bounces?domain={row['recipient'].partition('@')[2]}"),
+        ("bounces, a domain of many", "/console/bounces?domain=gmail.com"),
+        ("bounces, a domain of few", "/console/bounces?domain=d318.test"),
+        ("bounces, no domain", "/console/bounces?domain=nowhere.test"),
+        ("bounces, one provider", "/console/bounces?provider=Google"),
+        ("bounces, one provider, all", "/console/bounces?provider=Google&since=all"),
+        ("bounces, one stream, all", "/console/bounces?stream=broadcast&since=all"),
+        ("bounces, providers and domains of all", "/console/bounces/sides?since=all"),
         ("bounces, one reason", "/console/bounces?reason=Mailbox+is+full&since=30d"),
         ("queue", "/console/queue"),
         ("suppressions", "/console/suppressions"),

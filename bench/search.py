@@ -22,6 +22,8 @@ from contestants import python
 if Path(python()).absolute() != Path(sys.executable).absolute() and "AFTERSEND_BENCH" not in os.environ:
     os.execve(python(), [python(), *sys.argv], {**os.environ, "AFTERSEND_BENCH": "1"})
 
+from sqlalchemy import Connection, Integer, func, insert, select, update
+
 from aftersend import clock, ids
 from aftersend.ledger.facts import Fact
 from aftersend.ledger.vocabularies import delivery_results, life_cycle
@@ -40,6 +42,9 @@ FATES = (
     (0.01, (Fact.SUPPRESSED,), None),
 )
 """What became of how many, and why."""
+RARE_BROADCAST = 77
+RARE = range(5000, 5010)
+"""The rows, among the oldest, that have what no other row has: a sender, a tag, a stream and so on."""
 SUBJECTS = ("Your invoice", "Welcome", "News of the week", "Password reset", "Your order has been sent", "Reminder")
 
 
@@ -65,6 +70,8 @@ def fill(engine: Engine, rows: int) -> None:
                 many(connection, inserts[table], found)
         if sys.stderr.isatty():
             print(f"\r{done + BATCH} rows", end="", file=sys.stderr)
+    with engine.writing() as connection:
+        _one_broadcast(connection, now)
     print(f"{rows} rows written in {time.monotonic() - began:.0f} s, {engine.size_bytes() / 1024 / 1024:.0f} MiB")
 
 
@@ -83,20 +90,28 @@ def written(
             break
     known = (Fact.RECEIVED, Fact.TREATED, *facts)
     bits = sum(fact.bit for fact in known)
-    domain = f"d{chance.randrange(2000)}.test"
+    is_rare = number in RARE
+    if is_rare:
+        bits, reason = bits | Fact.COMPLAINED.bit, "message_too_large"
+        known = (*known, Fact.COMPLAINED)
+    domain = "rare.test" if is_rare else _domain(chance)
     recipient = f"person{chance.randrange(200_000)}@{domain}"
-    stream = "transactional" if number % 3 else "broadcast"
+    stream = "seldom" if is_rare else "transactional" if number % 3 else "broadcast"
     values = {
-        "account_id": account, "id": message, "stream": stream, "via": "smtp", "sender": "shop@sender.test",
+        "account_id": account, "id": message, "stream": stream, "via": "smtp",
+        "sender": "rare@sender.test" if is_rare else "shop@sender.test",
         "header_from": "shop@sender.test", "subject": f"{SUBJECTS[number % len(SUBJECTS)]} {number}",
         "rfc_message_id": f"<{number}@sender.test>", "headers": b"", "body": b"b" * 32, "size": 4, "flags": 0,
-        "tags": '["invoice"]' if number % 50 == 0 else None, "received": "{}", "received_us": moment,
+        "tags": '["seldom"]' if is_rare else '["invoice"]' if number % 50 == 0 else None,
+        "metadata": '{"order":"seldom"}' if is_rare else f'{{"order":"{number}"}}' if number % 10 == 0 else None,
+        "received": "{}", "received_us": moment, "broadcast_id": RARE_BROADCAST if is_rare else None,
     }  # fmt: skip
     yield "messages", tuple(values.get(column.name) for column in schema.messages.columns)
     values = {
         "account_id": account, "id": delivery, "message_id": message, "stream": stream, "recipient": recipient,
         "folded": recipient, "domain": domain, "facts": bits, "result": delivery_results.rank_of_bits(bits),
         "life": life_cycle.rank_of_bits(bits), "reason": reason, "tries": 1, "created_us": moment, "changed_us": moment,
+        "broadcast_id": RARE_BROADCAST if is_rare else None,
     }  # fmt: skip
     yield "deliveries", tuple(values.get(column.name) for column in schema.deliveries.columns)
     for fact in known:
@@ -111,6 +126,24 @@ def written(
             "due_us": moment + MONTH, "expires_us": moment + 2 * MONTH, "site": domain, "waits": "retry", "lane": 0,
         }  # fmt: skip
         yield "queue", tuple(values.get(column.name) for column in schema.queue.columns)
+
+
+def _one_broadcast(connection: Connection, now: int) -> None:
+    """Make a broadcast of the rows that say they are of one."""
+    d, b = schema.deliveries, schema.audience.broadcasts
+    theirs = d.c.broadcast_id == RARE_BROADCAST
+    message = connection.execute(select(func.min(d.c.message_id)).where(theirs)).scalar_one()
+    connection.execute(update(d).where(theirs).values(message_id=message))
+    values = {"account_id": accounts.FIRST_ACCOUNT, "id": RARE_BROADCAST, "message_id": message, "state": "sent",
+              "created_us": now, "changed_us": now, "people": len(RARE)}  # fmt: skip
+    empty = {column.name: 0 if isinstance(column.type, Integer) else "" for column in b.columns if not column.nullable}
+    connection.execute(insert(b).values(**{**empty, **values}))
+
+
+def _domain(chance: random.Random) -> str:
+    """Most people are with few providers."""
+    place = chance.randrange(4000)
+    return "gmail.com" if place < 1500 else "outlook.com" if place < 2000 else f"d{place - 2000}.test"
 
 
 def ask(engine: Engine, name: str, words: list[tuple[str, str]], times: int, **place: str) -> None:

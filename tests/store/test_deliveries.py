@@ -17,7 +17,7 @@ from aftersend.ids import IdSource
 from aftersend.ledger.facts import Fact, Facts
 from aftersend.ledger.reasons import Reason
 from aftersend.ledger.vocabularies import delivery_results, life_cycle
-from aftersend.store import counting, deliveries, record
+from aftersend.store import counting, deliveries, finding, record
 from aftersend.store.deliveries import BounceWanted, Filter
 from given import ACCOUNT, START, Clock, again, delivery_ids, step, submission
 
@@ -220,6 +220,60 @@ def test_pages_have_neither_gaps_nor_repeats(read: Do, log: Rows, size: int, whi
         backwards = [r["id"] for r in page] + backwards
         after = page[0]["id"]
     assert backwards == expected
+
+
+def both(one: Filter, other: Filter) -> Filter | None:
+    """A filter that wants what two want; None if both say something of the same."""
+    said = {}
+    for each in (one, other):
+        for name in Filter.__dataclass_fields__:
+            if getattr(each, name) != getattr(Filter(), name):
+                if name in said:
+                    return None
+                said[name] = getattr(each, name)
+    return Filter(**said)
+
+
+@settings(max_examples=60, print_blob=False)
+@given(
+    cases=st.lists(st.integers(0, len(CASES) - 1), min_size=2, max_size=2, unique=True),
+    near=st.integers(1, 8),
+    few=st.sampled_from([0, 20, 1000]),
+    many=st.sampled_from([0, 1000]),
+    step=st.integers(1, 6),
+    limit=st.integers(1, 70),
+    stretches=st.integers(0, 6),
+)
+def test_whichever_way_is_taken_and_however_often_time_is_over_the_list_is_the_same(
+    read: Do, log: Rows, cases: list[int], near: int, few: int, many: int, step: int, limit: int, stretches: int
+) -> None:
+    """Two words at once, looked for along the key or along any index, in stretches of any length, in both directions."""
+    (one, is_one), (other, is_other) = (CASES[which] for which in cases)
+    wanted = both(one, other)
+    if wanted is None:
+        wanted, is_other = one, is_one
+    expected = [r["id"] for r in log if is_one(r) and is_other(r)]
+
+    def look(connection: Any, **place: Any) -> finding.Found:
+        left = iter(range(stretches))
+        return deliveries.look(
+            connection, ACCOUNT, wanted, limit=limit, has_time=lambda: next(left, None) is not None, **place
+        )
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (("NEAR", near), ("FAR", near + 3), ("FEW", few), ("MANY", many), ("STEP", step)):
+            patch.setattr(finding, name, value)
+        down: list[int] = []
+        place: int | None = None
+        while (found := read(look, before=place)).rows or found.reached is not None:
+            down += [r["id"] for r in found.rows]
+            place = found.reached or down[-1]
+        up: list[int] = []
+        place = 0
+        while (found := read(look, after=place)).rows or found.reached is not None:
+            up = [r["id"] for r in found.rows] + up
+            place = found.reached or up[0]
+    assert (down, up) == (expected, expected)
 
 
 def test_rows_that_come_meanwhile_shift_no_page(write: Do, read: Do, log: Rows, clock: Clock, ids: IdSource) -> None:

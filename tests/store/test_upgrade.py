@@ -72,7 +72,7 @@ def test_both_ways_end_in_the_same_schema(empty: Engine) -> None:
         made = described(connection)
         connection.rollback()
     assert made == migrated
-    assert {"ix_deliveries_rare", "ix_events_evidence"} <= made["indexes"].keys()
+    assert {"ix_deliveries_facts", "ix_deliveries_reason", "ix_events_evidence"} <= made["indexes"].keys()
 
 
 def test_the_migrations_end_in_the_tables_of_the_code(empty: Engine) -> None:
@@ -83,7 +83,7 @@ def test_the_migrations_end_in_the_tables_of_the_code(empty: Engine) -> None:
         differences = [
             d
             for d in compare_metadata(context, metadata)
-            if not any(partial in str(d) for partial in ("_rare", "_evidence", "_bounced"))
+            if not any(partial in str(d) for partial in ("_facts", "_reason", "_evidence", "_bounced"))
         ]
         connection.rollback()
         assert differences == []
@@ -144,7 +144,7 @@ def test_a_migration_that_fails_leaves_nothing(empty: Engine, monkeypatch: pytes
         raise RuntimeError(statement)
 
     monkeypatch.setattr(op, "execute", fail)
-    with pytest.raises(RuntimeError, match="ix_deliveries_rare"):
+    with pytest.raises(RuntimeError, match="ix_deliveries_facts"):
         upgrade.migrate(empty)
     monkeypatch.undo()
     with empty.connect() as connection:

@@ -13,7 +13,8 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, literal_colu
 
 from aftersend.clock import DAY, Instant
 from aftersend.ids import beyond, least_at
-from aftersend.store.deliveries import BounceWanted, is_bounce
+from aftersend.store.filters import BounceWanted
+from aftersend.store.finding import is_bounce
 from aftersend.store.schema import BOUNCE_EVENTS, deliveries, events
 
 

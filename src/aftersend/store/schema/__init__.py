@@ -12,8 +12,9 @@ from aftersend.store.schema import audience, hooks, people, quality, tracking, t
 from aftersend.store.schema.columns import metadata
 from aftersend.store.schema.core import (
     BOUNCE_EVENTS,
-    COMMON_RESULTS,
-    RESULTS_WORTH_AN_INDEX,
+    COMMON_FACTS,
+    RARE_FACTS,
+    WITH_REASON,
     accounts,
     audit,
     bodies,
@@ -39,8 +40,9 @@ from aftersend.store.schema.core import (
 
 __all__ = [
     "BOUNCE_EVENTS",
-    "COMMON_RESULTS",
-    "RESULTS_WORTH_AN_INDEX",
+    "COMMON_FACTS",
+    "RARE_FACTS",
+    "WITH_REASON",
     "accounts",
     "audience",
     "audit",

@@ -148,10 +148,8 @@ def upgrade() -> None:
     )
     op.create_index("ix_deliveries_account_id_folded_id", "deliveries", ["account_id", "folded", "id"])
     op.create_index("ix_deliveries_account_id_message_id", "deliveries", ["account_id", "message_id"])
-    op.execute(
-        "CREATE INDEX ix_deliveries_rare ON deliveries (account_id, result, id) "
-        "WHERE result <> 0 AND result <> 20 AND result <> 90"
-    )
+    op.execute("CREATE INDEX ix_deliveries_facts ON deliveries (account_id, facts, id) WHERE (facts & -33816834) <> 0")
+    op.execute("CREATE INDEX ix_deliveries_reason ON deliveries (account_id, reason, id) WHERE reason IS NOT NULL")
     op.create_table(
         "events",
         sa.Column("account_id", sa.BigInteger(), nullable=False),
