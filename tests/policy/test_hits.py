@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aftersend.policy.hits import Hit, Sequence, Verdict, label
-from aftersend.policy.hits.hit import Deed, Headers, Hold, Letter, Link
+from aftersend.policy.hits.hit import Deed, Headers, Hold, Letter, Link, Recipient
 from aftersend.policy.hits.tables import rows
 
 CHROME = (
@@ -61,6 +61,34 @@ def test_each_maker(name: str) -> None:
     said = label(Sequence(events=(hit,))).events[0]
     assert said.verdict == wanted, said
     assert said.reasons and all(reason.signal and reason.evidence for reason in said.reasons)
+
+
+def test_who_filters_the_mail_counts() -> None:
+    """A click from a cloud soon after delivery is a machine's where a filter takes the mail in; else nobody knows."""
+    hit = Hit(t=300, kind="click", target="l1", ua=CHROME, h=SPEAKS, **CLOUD)
+    for recipient in (Recipient(mx="eu-smtp-inbound-1.mimecast.com"), Recipient(mx_class="mimecast")):
+        said = label(Sequence(recipient=recipient, events=(hit,))).events[0]
+        assert said.verdict == "machine"
+        assert "the recipient's mail is looked at by Mimecast" in [reason.evidence for reason in said.reasons]
+    for recipient in (Recipient(), Recipient(mx="mx1.example.net"), Recipient(mx_class="google")):
+        assert label(Sequence(recipient=recipient, events=(hit,))).click == "unknown"
+    person = Hit(t=300, kind="click", target="l1", ua=CHROME, h=SPEAKS, **HOME)
+    assert label(Sequence(recipient=Recipient(mx_class="mimecast"), events=(person,))).click == "human"
+
+
+@pytest.mark.parametrize(
+    ("ua", "wanted"),
+    [
+        ("Mozilla/5.0 (compatible; SomethingNew/1.0; +https://new.example/about)", "machine"),
+        ("SomethingNew-LinkCheck/2", "machine"),
+        ("ChatProgram/3.1 iOS", "unknown"),
+        ("Lynx/2.9.0 libwww-FM/2.14", "human"),
+    ],
+)
+def test_programs_that_no_table_names(ua: str, wanted: str) -> None:
+    """Who names a page of its own is a robot; who is no browser does not become a person by following a link."""
+    hit = Hit(t=900, kind="click", target="l1", ua=ua, h=SPEAKS, **HOME)
+    assert label(Sequence(events=(hit,))).click == wanted
 
 
 def test_scanner_beside_a_person() -> None:

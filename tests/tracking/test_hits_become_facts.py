@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 
 import msgspec
@@ -98,9 +99,20 @@ def test_what_is_known_is_not_said_again() -> None:
     first = read(visited(opened), ORIGINS, now=DELIVERED + 800 * SECOND, pace=Pace())
     (row,) = first.looked.labels
     again = visited(opened, facts=Fact.OPENED.bit)
-    again = Visited(*(getattr(again, name) for name in Visited.__slots__[:-1]), known={1: (row[4], row[5])})
+    again = Visited(*(getattr(again, name) for name in Visited.__slots__[:-2]), known={1: (row[4], row[5])})
     second = read(again, ORIGINS, now=DELIVERED + 1100 * SECOND, pace=Pace())
     assert (second.steps, second.looked.labels, second.looked.again_us) == ([], [], None)
+
+
+def test_the_server_that_took_the_message_counts() -> None:
+    """A click from a cloud minutes after delivery is a machine's where a filter took the mail."""
+    cloud = {"192.0.2.1": Origin("cloud_hosting", "a cloud")}
+    seen = visited(hit(1, "click", 300, link=1))
+    found = read(seen, cloud, now=DELIVERED + 400 * SECOND, pace=Pace())
+    assert [row[4] for row in found.looked.labels] == ["unknown"]
+    filtered = dataclasses.replace(seen, exchanger="mx0a-001.pphosted.com")
+    found = read(filtered, cloud, now=DELIVERED + 400 * SECOND, pace=Pace())
+    assert [row[4] for row in found.looked.labels] == ["machine"]
 
 
 def test_a_click_from_a_home_is_a_person_s() -> None:

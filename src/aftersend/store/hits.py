@@ -55,6 +55,8 @@ class Visited:
     """By address and moment of a hit: how many other recipients it touched within a minute."""
     known: dict[int, tuple[str, str]]
     """What was thought of each hit: verdict and reasons."""
+    exchanger: str = ""
+    """The name of the server that took the message; "" if it is not known."""
 
 
 # ---- keeping -------------------------------------------------------------------------------------------------------
@@ -121,10 +123,10 @@ _HITS = query(
     "account", "delivery",
 )  # fmt: skip
 _TAKEN = query(
-    select(func.min(events.c.occurred_us)).where(
+    select(events.c.occurred_us, events.c.fact, events.c.evidence).where(
         events.c.account_id == bindparam("account"), events.c.delivery_id == bindparam("delivery"),
         events.c.fact.in_([literal_column(str(fact)) for fact in sorted(_DELIVERED)]),
-    ),
+    ).order_by(events.c.occurred_us).limit(literal_column("1")),
     "account", "delivery",
 )  # fmt: skip
 _NUMBERS = query(
@@ -170,16 +172,24 @@ def visited(connection: Connection, places: Sequence[tuple[int, int, int]], *, w
         if message not in numbers:
             numbers[message] = tuple(int(number) for (number,) in rows(connection, _NUMBERS, message))
         kept = tuple(Kept(*row) for row in rows(connection, _HITS, place))
-        delivered = rows(connection, _TAKEN, place)[0][0]
+        delivered_us, exchanger = _taken(rows(connection, _TAKEN, place))
         thought = {int(hit): (str(verdict), str(why)) for hit, verdict, why in rows(connection, _KNOWN, place)}
         found.append(
             Visited(
                 account_id, delivery_id, message_id, last_id, stream, folded, domain, int(facts),
-                None if delivered is None else int(delivered), kept, numbers[message],
-                _fanout(connection, message, kept, within_us), thought,
+                delivered_us, kept, numbers[message], _fanout(connection, message, kept, within_us), thought, exchanger,
             )
         )  # fmt: skip
     return found
+
+
+def _taken(found: Sequence[Sequence[Any]]) -> tuple[Instant | None, str]:
+    """Return when the recipient's server took the message, and its name; "" where another server stands between."""
+    if not found:
+        return None, ""
+    at_us, fact, evidence = found[0]
+    said = msgspec.json.decode(evidence) if evidence and fact == Fact.DELIVERED else {}
+    return int(at_us), str(said.get("host") or "")
 
 
 def _fanout(

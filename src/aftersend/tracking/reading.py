@@ -16,7 +16,7 @@ from aftersend.clock import MINUTE, SECOND, Instant
 from aftersend.ledger.events import key_of
 from aftersend.ledger.facts import Fact
 from aftersend.policy.hits import RULES, Hit, Label, Labels, Sequence, Verdict, label
-from aftersend.policy.hits.hit import Headers, Letter, Link
+from aftersend.policy.hits.hit import Headers, Letter, Link, Recipient
 from aftersend.store import record
 from aftersend.store.hits import Kept, Looked, Visited
 from aftersend.tracking.origins import NOWHERE, Origin
@@ -64,7 +64,7 @@ def read(visited: Visited, origins: Mapping[str, Origin], *, now: Instant, pace:
     begins = visited.delivered_us if visited.delivered_us is not None else latest + SECOND
     hits = tuple(_hit(each, visited, origins.get(each.ip, NOWHERE), begins, pace) for each in kept)
     links = tuple(Link(str(number)) for number in visited.targets)
-    labels = label(Sequence(Letter(links, "redirect"), events=hits))
+    labels = label(Sequence(Letter(links, "redirect"), Recipient(mx=visited.exchanger), events=hits))
     said = list(zip(kept, labels.events, strict=True))
     rows = [
         (visited.account_id, visited.delivery_id, hit.id, now, verdict.verdict.value, reasons, RULES)

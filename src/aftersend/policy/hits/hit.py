@@ -69,6 +69,13 @@ class Letter(msgspec.Struct, frozen=True):
     read_mode: str = "off"
 
 
+class Recipient(msgspec.Struct, frozen=True):
+    """What is known of the recipient: who takes the mail in, as a class or as the host that said 250; "" if unknown."""
+
+    mx_class: str = ""
+    mx: str = ""
+
+
 class Deed(msgspec.Struct, frozen=True):
     """Something that this recipient did earlier and that only a person can do."""
 
@@ -81,6 +88,7 @@ class Sequence(msgspec.Struct, frozen=True):
     """All hits of one message to one recipient, in any order."""
 
     message: Letter = Letter()
+    recipient: Recipient = Recipient()
     history: tuple[Deed, ...] = ()
     events: tuple[Hit, ...] = ()
 

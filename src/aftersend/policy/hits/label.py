@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from aftersend.policy.hits.company import before, is_hard, together
 from aftersend.policy.hits.hit import Hit, Label, Labels, Reason, Sequence, Verdict
-from aftersend.policy.hits.maker import agent
-from aftersend.policy.hits.signals import alone, identity
+from aftersend.policy.hits.maker import agent, exchanger
+from aftersend.policy.hits.signals import alone, filtered, identity
 
-RULES = 1
+RULES = 2
 """The version of these rules; it is written down with what they say."""
 _MACHINE_FROM, _HUMAN_TO = 3.0, -1.5
 _STRENGTH = list(Verdict)
@@ -36,7 +36,8 @@ def label(seen: Sequence) -> Labels:
 
 def _in_order(hits: list[Hit], seen: Sequence) -> list[Label]:
     clickers = frozenset(hit.ip for hit in hits if hit.kind == "click" and agent(hit.ua).kind == "bare")
-    own = [list(alone(hit, seen.message)) for hit in hits]
+    takes_in = exchanger(seen.recipient)
+    own = [[*alone(hit, seen.message), *filtered(hit, takes_in)] for hit in hits]
     hard = [is_hard(reasons) for reasons in own]
     trap = any(reason.signal == "hidden_link" for reasons in own for reason in reasons)
     labels = []

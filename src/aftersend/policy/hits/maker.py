@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from aftersend.policy.hits.hit import Hit
+from aftersend.policy.hits.hit import Hit, Recipient
 from aftersend.policy.hits.tables import Known, rows
 
 NOBODY = Known("", "")
@@ -45,11 +45,15 @@ def agent(ua: str | None) -> Known:
     for word, known in rows("agents"):
         if word in low:
             return known
+    if "http://" in low or "https://" in low:
+        return Known("crawler", "a program that names its page")
     chrome = _CHROME.search(ua)
     if chrome and int(chrome[1]) < _CHROME_OLDEST:
         return Known("outdated", f"Chrome {chrome[1]}, years old")
     if low.rstrip().endswith(_BARE_WEBKIT) or ("mobile/" in low and "version/" not in low and "iphone" in low):
         return Known("webkit", "a mail program on WebKit")
+    if "mozilla/" not in low:
+        return Known("unnamed", "a program that is no browser")
     return NOBODY
 
 
@@ -76,6 +80,12 @@ def _network(asn: int | None, as_name: str | None, rdns: str | None) -> Known:
                 return known
             least = least if least.kind else known
     return least
+
+
+def exchanger(recipient: Recipient) -> Known:
+    """Name who takes a recipient's mail in, if that is one who looks at it; NOBODY otherwise."""
+    found = _network(None, f"{recipient.mx_class} {recipient.mx}", None)
+    return found if found.kind in ("security_vendor", "microsoft") else NOBODY
 
 
 def platform(ua: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from aftersend.policy.hits.hit import Hit, Label, Letter, Reason, Verdict
 from aftersend.policy.hits.maker import agent, network, platform
+from aftersend.policy.hits.tables import Known
 
 _PROGRAMS = {"scanner": 6.0, "preview": 6.0, "automation": 6.0, "library": 6.0, "crawler": 6.0}
 _PROXIES = {"google_proxy": "google", "yahoo_proxy": "yahoo"}
@@ -16,6 +17,7 @@ _NEED_PLACE = frozenset({*_PROXIES, "google_prefetch", "bare"})
 """Programs that the network proves or refutes; where it is not known, neither."""
 _SOON = ((0.0, 4.0), (2.0, 2.5), (10.0, 1.5), (60.0, 0.5), (600.0, 0.0))
 _LATE = -1.0
+_LOOKS_UNTIL_S = 600.0
 _CROWD, _AT_DELIVERY_S = 20, 60.0
 """An image proxy that fetches for so many so early does it for itself, whoever displays the message later."""
 
@@ -68,9 +70,11 @@ def _program(hit: Hit) -> Iterator[Reason]:
         yield Reason("no_user_agent", 3.5, "no user agent")
     elif known.kind == "bare":
         yield Reason("bare_user_agent", 3.5, "Mozilla/5.0 alone, not from a privacy relay")
+    elif known.kind == "unnamed" and hit.kind in ("click", "unsub"):
+        yield Reason("no_browser", 4.0, f"{known.name}: {ua}")
     elif known.kind == "outdated":
         yield Reason("outdated_program", 1.5, f"{known.name}: {ua}")
-    elif known.kind in ("mail_program", "webkit") and hit.kind != "click":
+    elif known.kind in ("mail_program", "mail_app", "webkit") and hit.kind != "click":
         yield Reason("mail_program", -2.0, f"{known.name}: {ua}")
     named, hinted = platform(ua), (hit.h.sec_ch_ua_platform or "").strip('"')
     if named and hinted and named != hinted:
@@ -93,6 +97,14 @@ def _place(hit: Hit) -> Iterator[Reason]:
         yield Reason("access_network", -2.0, where)
     elif known.kind == "relay" and hit.kind != "open" and agent(hit.ua).kind == "":
         yield Reason("relay_with_browser", -1.0, where)
+
+
+def filtered(hit: Hit, takes_in: Known) -> Iterator[Reason]:
+    """Yield that whoever takes the recipient's mail in looks at it, where a hit comes soon, and from where such looks come."""
+    place = network(hit).kind
+    is_theirs = place in ("hosting", "microsoft") and takes_in.kind == "security_vendor" and hit.t <= _LOOKS_UNTIL_S
+    if is_theirs or (place == takes_in.kind == "microsoft" and hit.t <= _AT_DELIVERY_S):
+        yield Reason("filtered_mail", 1.0, f"the recipient's mail is looked at by {takes_in.name}")
 
 
 def _moment(t: float) -> Reason:
