@@ -6,6 +6,7 @@ the docstrings here.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import socket
 import tomllib
@@ -167,7 +168,9 @@ class TrackingSettings(Struct, frozen=True, forbid_unknown_fields=True):
         _doc("How recipients reach it, on a host name of its own, `https://t.example.com`; empty: nothing is tracked."),
     ] = ""
     listen: Annotated[tuple[str, ...], _doc("Addresses for visits, behind a proxy that speaks TLS.")] = ()
-    trusted_proxies: Annotated[tuple[str, ...], _doc("Networks of proxies whose X-Forwarded-For is believed.")] = ()
+    trusted_proxies: Annotated[
+        tuple[str, ...], _doc("Networks of proxies whose X-Forwarded-For is believed, for visits, API and console.")
+    ] = ()
     opt_out: Annotated[
         tuple[str, ...], _doc("Kinds of stream whose mail gets List-Unsubscribe with one click (RFC 8058).")
     ] = ("general", "broadcast")
@@ -284,7 +287,7 @@ def load(path: str | None = None, environment: Mapping[str, str] | None = None, 
             tree = tomllib.loads(Path(path).read_text())
         except OSError as error:
             raise SettingsError(f"The settings file {path} cannot be read: {error.strerror}.") from None
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"The settings file {path} is not TOML: {error}.") from None
     for name, section in _settings_by_name().items():
         variable = PREFIX + name.upper().replace(".", "_")
@@ -293,9 +296,27 @@ def load(path: str | None = None, environment: Mapping[str, str] | None = None, 
     for name, value in overrides.items():
         _put(tree, name.replace("__", "."), value)
     try:
-        return msgspec.convert(tree, Settings, strict=False)
+        settings = msgspec.convert(tree, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise SettingsError(f"A setting cannot be used: {error}. `aftersend config docs` lists them all.") from None
+    _check_networks(settings)
+    return settings
+
+
+_OF_NETWORKS = (
+    ("smtp", "trusted_networks"), ("webhooks", "allow_networks"), ("tracking", "trusted_proxies"), ("tracking", "networks"),
+)  # fmt: skip
+
+
+def _check_networks(settings: Settings) -> None:
+    for section, name in _OF_NETWORKS:
+        for text in getattr(getattr(settings, section), name):
+            try:
+                ipaddress.ip_network(text, strict=False)
+            except ValueError:
+                raise SettingsError(
+                    f"The setting {section}.{name} has {text[:60]!r}, which is no network; write 192.0.2.0/24 or 2001:db8::/32."
+                ) from None
 
 
 def _put(tree: dict[str, Any], name: str, value: Any) -> None:
@@ -313,7 +334,8 @@ def _from_text(text: str, kind: Any) -> Any:
         pairs = [part.strip().partition("=") for part in text.split(",") if part.strip()]
         return {key.strip(): value.strip() for key, _, value in pairs}
     if kind is bool:
-        return text.strip().lower() in {"1", "true", "yes", "on"}
+        word = text.strip().lower()
+        return {"yes": "true", "on": "true", "no": "false", "off": "false", "": "false"}.get(word, word)
     return text
 
 

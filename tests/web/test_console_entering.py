@@ -11,6 +11,7 @@ from aftersend import clock
 from aftersend.control import people as rules
 from aftersend.control import seal, totp
 from aftersend.errors import BadField
+from aftersend.policy.proxies import Proxies
 from aftersend.store import people
 from aftersend.web.console import PAGES
 
@@ -81,6 +82,20 @@ def test_a_wrong_password_is_refused_and_too_many_are_not_heard(house):
         client.post("/console/sign-in", data={"email": "ann@example.com", "password": "nonsense here"})
     last = client.post("/console/sign-in", data={"email": "ann@example.com", "password": PASSWORD})
     assert last.status_code == 429
+
+
+def test_behind_a_proxy_one_persons_tries_do_not_shut_others_out(make_house):
+    """The proxy says whose tries they are; whoever writes the field themselves is not believed."""
+    house = make_house(proxies=Proxies(["127.0.0.0/8"]))
+    person(house)
+    form = {"email": "nobody@example.com", "password": "nonsense here"}
+    guesser = browser(house, **{"x-forwarded-for": "1.2.3.4, 2001:db8::1"})
+    for number in range(12):
+        guesser.headers["x-forwarded-for"] = f"192.0.2.{number}, 2001:db8::{number + 1}"
+        answer = guesser.post("/console/sign-in", data=form | {"email": f"nobody{number}@example.com"})
+    assert answer.status_code == 429
+    ann = browser(house, **{"x-forwarded-for": "203.0.113.5"})
+    assert ann.post("/console/sign-in", data={"email": "ann@example.com", "password": PASSWORD}).status_code == 303
 
 
 def test_the_session_is_kept_as_a_digest_in_a_hidden_cookie(house):

@@ -180,6 +180,36 @@ def test_no_link_opens_another_account(house, owner):
     assert "/console/welcome/" not in answer.text
 
 
+def test_whoever_was_only_invited_cannot_be_taken_over_by_another_account(house, owner):
+    """A link opens every account of its user: none is made for somebody whom another account has invited, and none that
+    was made before opens an account that comes later.
+    """
+    other = browser(house)
+    person(house, "eve@example.com", "owner", account_id=2)
+    other = browser(house, "eve@example.com")
+    theirs = {"csrf": csrf(other.get("/console/people"))}
+    invited = {"email": "new@example.com", "name": "New", "role": "owner"}
+    assert "/console/welcome/" in other.post("/console/people", data=invited | theirs).text
+    answer = owner.post("/console/people", data=invited | {"role": "analyst", **owner.word})
+    assert answer.status_code == 422
+    assert "/console/welcome/" not in answer.text
+    assert "new@example.com" not in [user.email for user, _ in house.ask(people.of_account, 1)]
+
+    dan = person(house, "dan@example.com", "sender")
+    shown = owner.post(f"/console/people/{ids.show('usr', dan)}/link", data=owner.word)
+    token = re.search(r"/console/welcome/([\w-]+)", shown.text)[1]
+    added = {"email": "dan@example.com", "name": "Dan", "role": "analyst"}
+    assert other.post("/console/people", data=added | theirs).status_code == 303
+    assert browser(house).get(f"/console/welcome/{token}").status_code == 404
+
+
+def test_the_only_owner_stays_owner_also_when_invited_again(house, owner):
+    """There is no way around the rule that somebody owns an account."""
+    form = {"email": "ann@example.com", "name": "Ann", "role": "analyst", **owner.word}
+    assert owner.post("/console/people", data=form).status_code == 422
+    assert house.ask(people.of_account, 1)[0][1] == "owner"
+
+
 def test_people_change_their_own_password_name_and_zone(house, owner):
     """The present password is asked for; other sessions end, this one goes on; times are shown in the chosen zone."""
     other = browser(house, "ann@example.com")

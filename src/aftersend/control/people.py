@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 
 from aftersend.clock import DAY, HOUR, MINUTE, Clock, Instant
 from aftersend.control.keys import TooManyTries
-from aftersend.errors import BadField, Unauthenticated
+from aftersend.errors import BadField, Conflict, Unauthenticated
 from aftersend.mail import address
+from aftersend.policy.proxies import place_of
 from aftersend.store import Store, people
 from aftersend.store.connection import Connection
 from aftersend.store.people import Link, User
@@ -46,6 +47,8 @@ LINK_US = DAY
 PASSWORD_LEAST, PASSWORD_MOST = 10, 256
 FAILURES_ALLOWED = 10
 FAILURES_WITHIN_US = 15 * MINUTE
+FAILURES_REMEMBERED = 100_000
+"""Of so many places and users tries are counted; strangers with many addresses must not make us forget them all at once."""
 _AT_ONCE = 2
 """So many passwords are hashed at the same time; each takes 19 MiB."""
 _COMMON = frozenset({"1234567890", "password123", "qwertyuiop", "passwordpassword", "0123456789", "aftersend123"})
@@ -129,8 +132,29 @@ def invite(
         people.add(connection, user_id, email=email, name=checked_name(name or email), password=None, now=now)
     else:
         user_id = known.id
+        _check_invited(connection, account_id, known, role)
     people.join(connection, account_id, user_id, role, now=now)
     return None if known is not None and known.password else link(connection, account_id, user_id, role, now=now)
+
+
+def _check_invited(connection: Connection, account_id: int, known: User, role: str) -> None:
+    """A link opens all accounts of its user: those made for one account must not open another. Raise Conflict."""
+    if role != "owner":
+        keep_an_owner(connection, account_id, known.id)
+    is_elsewhere = any(number != account_id for number, _, _ in people.accounts_of(connection, known.id))
+    if is_elsewhere and known.password is None:
+        raise Conflict(
+            f"{known.email} has been invited to another account and has not chosen a password yet; invite them when they "
+            "have. Whoever runs this service can make them another link: aftersend user link EMAIL"
+        )
+    people.end_links(connection, known.id)
+
+
+def keep_an_owner(connection: Connection, account_id: int, leaving: int) -> None:
+    """Raise Conflict if an account would have no owner without this user."""
+    owners = [user.id for user, role in people.of_account(connection, account_id) if role == "owner"]
+    if owners == [leaving]:
+        raise Conflict("This is the only owner; make somebody else owner first.")
 
 
 def link(connection: Connection, account_id: int, user_id: int | None, role: str, *, now: Instant) -> str:
@@ -174,7 +198,7 @@ class Doorkeeper:
 
     async def check(self, email: str, password: str, peer: str) -> User:
         """Return the user with this address and password. Raise Unauthenticated, or TooManyTries."""
-        folded = email.strip().casefold()[:320]
+        folded, peer = email.strip().casefold()[:320], place_of(peer)
         self.count(f"peer {peer}", f"user {folded}")
         user = await self._store.ask(people.by_email, folded)
         kept = _NOBODYS if user is None or user.password is None else user.password
@@ -187,13 +211,14 @@ class Doorkeeper:
     def count(self, *whose: str) -> None:
         """Count a try, before it is made. Raise TooManyTries when there were too many."""
         now = self._clock()
-        if len(self._failures) > 10_000:
-            self._failures.clear()
         for each in whose:
-            recent = [at for at in self._failures.get(each, ()) if at > now - FAILURES_WITHIN_US]
-            if len(recent) >= FAILURES_ALLOWED:
+            recent = [at for at in self._failures.pop(each, ()) if at > now - FAILURES_WITHIN_US]
+            is_patient = len(recent) < FAILURES_ALLOWED
+            self._failures[each] = [*recent, now] if is_patient else recent
+            if not is_patient:
                 raise TooManyTries("Too many tries failed. Wait a quarter of an hour, then try again.")
-            self._failures[each] = [*recent, now]
+        while len(self._failures) > FAILURES_REMEMBERED:
+            del self._failures[next(iter(self._failures))]  # the one tried longest ago
 
     def forgive(self, *whose: str) -> None:
         """Forget the tries of those who got in."""

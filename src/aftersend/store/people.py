@@ -287,6 +287,11 @@ def add_link(connection: Connection, link: Link, *, now: Instant) -> None:
     )
 
 
+def end_links(connection: Connection, user_id: int) -> None:
+    """Make the links of a user useless."""
+    connection.execute(delete(links).where(links.c.user_id == user_id))
+
+
 def link(connection: Connection, digest: bytes, *, now: Instant) -> Link:
     """Return a link that still works. Raise NotFound."""
     row = connection.execute(select(links).where(links.c.digest == digest, links.c.ends_us > now)).first()

@@ -10,7 +10,6 @@ from collections import OrderedDict
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import ip_address, ip_network
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -22,6 +21,7 @@ from aftersend.ids import IdSource
 from aftersend.mail import tags
 from aftersend.mail.tracking_tokens import Kind, Token, Tokens
 from aftersend.policy.hits.maker import agent
+from aftersend.policy.proxies import Proxies
 from aftersend.store import Store, hits, personal
 from aftersend.tracking import confirming, pages
 from aftersend.tracking.http import Reply, Request
@@ -68,7 +68,7 @@ class Visits:
         self._opt_out = opt_out
         self._clock = clock
         self._ids = ids
-        self._proxies = [ip_network(each, strict=False) for each in rules.trusted_proxies]
+        self._proxies = Proxies(rules.trusted_proxies)
         self._read_after_s = max(READ_AFTER_S * rules.scale, 0.001)
         self._targets: OrderedDict[tuple[int, int], dict[int, str]] = OrderedDict()
         self._held = 0
@@ -190,25 +190,8 @@ class Visits:
 
     def peer(self, request: Request) -> str:
         """Return the visitor's address: of those that trusted proxies name, the last that is not theirs."""
-        peer = request.peer
-        if not self._proxies or b"x-forwarded-for" not in request.headers:
-            return peer
-        chain = [each.strip().decode("ascii", "replace") for each in request.headers[b"x-forwarded-for"].split(b",")]
-        for named in reversed(chain):
-            if not self._is_proxy(peer):
-                return peer
-            try:
-                peer = str(ip_address(named.strip("[]")))
-            except ValueError:
-                return peer
-        return peer
-
-    def _is_proxy(self, peer: str) -> bool:
-        try:
-            address = ip_address(peer)
-        except ValueError:
-            return False
-        return any(address in each for each in self._proxies)
+        named = request.headers.get(b"x-forwarded-for") if self._proxies else None
+        return request.peer if named is None else self._proxies.visitor(request.peer, named.decode("ascii", "replace"))
 
     def _keep(self, request: Request, token: Token, kind: str) -> bool:
         """Keep a hit. Return whether its maker is a mail program that shows for how long it has a picture open."""

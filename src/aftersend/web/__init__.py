@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from aftersend import __version__
 from aftersend.errors import SettingsError
 from aftersend.policy.counters import SuppressionRules
+from aftersend.policy.proxies import Proxies
 from aftersend.web.calls import Door
 from aftersend.web.console import console
 from aftersend.web.desk import Desk, Rules
@@ -67,6 +68,7 @@ async def start(service: Any, suppression: SuppressionRules, scorer: Any = None)
             quality_least=settings.quality.least,
             metrics_token=settings.web.metrics_token,
             is_practice=any(name.endswith("practice.test") for name in settings.delivery.routes),
+            proxies=Proxies(settings.tracking.trusted_proxies),
         ),
         store=service.store,
         engine=service.engine,

@@ -217,7 +217,7 @@ class Door:
             address=scope["path"],
             path=scope.get("path_params", {}),
             headers=headers,
-            peer=client[0] if client else "unknown",
+            peer=desk.rules.proxies.visitor(client[0] if client else "unknown", headers.get("x-forwarded-for", "")),
             origin=desk.rules.url or f"{scope.get('scheme', 'http')}://{_host(headers.get('host', ''))}",
             query_string=scope["query_string"],
         )

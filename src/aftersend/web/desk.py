@@ -13,6 +13,7 @@ from aftersend.control.keys import Keys
 from aftersend.ids import IdSource
 from aftersend.intake import Intake
 from aftersend.policy.counters import SuppressionRules
+from aftersend.policy.proxies import Proxies
 from aftersend.store import Engine, Store
 from aftersend.web.meter import Meter
 
@@ -41,6 +42,8 @@ class Rules:
     """What must be shown for metrics; "" for no metrics."""
     is_practice: bool = False
     """Whether all mail goes to the practice world."""
+    proxies: Proxies = field(default_factory=Proxies)
+    """Who is believed to say whose request it passes on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from aftersend import ids
 from aftersend.control import people as rules
-from aftersend.errors import AftersendError, Conflict, NotAllowed
+from aftersend.errors import AftersendError, NotAllowed
 from aftersend.store import people
 from aftersend.store.connection import Connection
 from aftersend.web.administration import change
@@ -71,14 +71,8 @@ async def set_role(visit: Visit) -> Answer:
 
 def _set_role(connection: Connection, account_id: int, user_id: int, role: str, *, now: int) -> None:
     if role != "owner":
-        _keep_an_owner(connection, account_id, user_id)
+        rules.keep_an_owner(connection, account_id, user_id)
     people.join(connection, account_id, user_id, role, now=now)
-
-
-def _keep_an_owner(connection: Connection, account_id: int, leaving: int) -> None:
-    owners = [user.id for user, role in people.of_account(connection, account_id) if role == "owner"]
-    if owners == [leaving]:
-        raise Conflict("This is the only owner; make somebody else owner first.")
 
 
 async def new_link(visit: Visit) -> Answer:
@@ -109,7 +103,7 @@ async def remove(visit: Visit) -> Answer:
 
 
 def _remove(connection: Connection, account_id: int, user_id: int) -> None:
-    _keep_an_owner(connection, account_id, user_id)
+    rules.keep_an_owner(connection, account_id, user_id)
     people.leave(connection, account_id, user_id)
 
 
