@@ -15,6 +15,8 @@ import msgspec
 import pytest
 
 from aftersend import clock, ids, web
+from aftersend.app.shown import shown
+from aftersend.config import load
 from aftersend.control import keys as api_keys
 from aftersend.control.domains import Place
 from aftersend.control.keys import Keys
@@ -109,6 +111,12 @@ class House:
             attempts=self.attempts,
             told=self.told,
             guard=Guard(some_names, Allowance.of(["127.0.0.0/8"])),
+            settings=shown(
+                load(
+                    environment={"AFTERSEND_WEB_METRICS_TOKEN": "seen by nobody", "AFTERSEND_RETENTION_EVENTS": "100"}
+                ),
+                {"AFTERSEND_WEB_METRICS_TOKEN", "AFTERSEND_RETENTION_EVENTS"},
+            ),
         )
         await self._refresh()
         self.server = await web.serve(web.application(self.desk), [("127.0.0.1", 0)])

@@ -242,10 +242,28 @@ def test_a_second_step_is_turned_on_with_a_code_and_off_with_the_password(house,
     assert house.ask(people.by_email, "ann@example.com").totp is None
 
 
+def test_settings_are_shown_to_those_who_run_the_installation(house, owner):
+    """What counts, from where, what it means; another account's owner does not see them, nor the line of the menu."""
+    page = owner.get("/console/settings").text
+    row = re.search(r'<tr id="retention.events">.*?</tr>', page, re.DOTALL)[0]
+    assert "<code>100</code>" in row
+    assert "environment" in row
+    assert "395" in row
+    assert "seen by nobody" not in page
+    assert "(set)" in page
+    assert 'href="/console/settings"' in page
+    person(house, "eve@example.com", account_id=2)
+    other = browser(house, "eve@example.com")
+    assert other.get("/console/settings").status_code == 403
+    assert 'href="/console/settings"' not in other.get("/console/log").text
+
+
 def test_health_and_refusals_are_shown(house, owner):
     """What is in order, and what was handed in and not taken."""
     house.client().post("/v1/messages", json={"from": "a@example.com", "to": "nonsense", "subject": "x", "text": "y"})
-    assert "In order" in owner.get("/console/health").text
+    page = owner.get("/console/health").text
+    assert "In order" in page
+    assert "Size of the database" in page
     assert owner.get("/console/refusals").status_code == 200
 
 
@@ -261,6 +279,21 @@ def test_a_webhook_is_made_paused_and_removed(house, owner):
     for verb, shown in (("pause", "Paused"), ("resume", "In order"), ("rotate", "whsec_")):
         answer = owner.post(f"{place}/{verb}", data=owner.word)
         assert shown in (answer.text if answer.status_code == 200 else owner.get(place).text), verb
+    word = {
+        "url": "https://hooks.example.com/new",
+        "name": "Till",
+        "tags": "order, invoice",
+        "batch": "20",
+        "owner": "",
+        **owner.word,
+    }
+    assert owner.post(f"{place}/change", data=word | {"event": ["delivery.opened"]}).status_code == 303
+    told = house.client().get(f"/v1/webhooks/{number}").json()
+    assert (told["url"], told["name"], told["batch"]) == ("https://hooks.example.com/new", "Till", 20)
+    assert (told["events"], told["tags"], told["owner"]) == (["delivery.opened"], ["order", "invoice"], None)
+    slip = owner.post(f"{place}/change", data=word | {"batch": "many"})
+    assert slip.status_code == 422
+    assert "whole number" in slip.text
     assert owner.post(f"{place}/explode", data=owner.word).status_code == 404
     assert owner.post(f"{place}/remove", data=owner.word).status_code == 303
     assert owner.get(place).status_code == 404

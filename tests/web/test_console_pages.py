@@ -134,6 +134,7 @@ def test_nobody_sees_another_accounts_mail(house, client):
             "/me/second-step",
             "/me/second-step/end",
             "/me/password",
+            "/settings",
         ):
             continue
         kind = page.path.split("/")[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -251,9 +252,11 @@ def _start_delivery(service: Service) -> None:
 
 async def _start_web(service: Service) -> None:
     from aftersend import web
+    from aftersend.app.shown import shown
 
     judges = scorer(service.settings, service.resolver, service.clock)
     service.closers.append(judges.close)
-    server = await web.start(service, suppression_rules(service.settings), judges)
+    told = shown(service.settings, os.environ)
+    server = await web.start(service, suppression_rules(service.settings), judges, shown=told)
     service.addresses["web"] = server.address
     service.closers.append(server.stop)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from aftersend.cli.places import config_option
 from aftersend.cli.printing import emit, json_option, say
-
-SECRETS = ("secret", "web.metrics_token")
 
 
 @click.group()
@@ -24,12 +20,12 @@ def show(config: str | None, as_json: bool) -> None:
     """Print the settings as they count now, file and variables together; secrets are left out."""
     import msgspec
 
+    from aftersend.app.shown import value_of, veiled
     from aftersend.config import docs, load
 
     tree = msgspec.to_builtins(load(config))
     for name, *_ in docs():
-        value = _value(tree, name)
-        shown = _veiled(name, value)
+        shown = veiled(name, value_of(tree, name))
         if as_json:
             emit({"name": name, "value": shown})
         else:
@@ -87,26 +83,3 @@ the name in capitals with `_` for `.`, so `smtp.listen` is `AFTERSEND_SMTP_LISTE
 
 This page is made by `aftersend config docs --markdown`.
 """
-
-
-def _value(tree: dict[str, Any], name: str) -> Any:
-    for part in name.split("."):
-        tree = tree[part]
-    return tree
-
-
-def _veiled(name: str, value: Any) -> Any:
-    """Leave out what must not be read over a shoulder: the secret, and passwords in addresses."""
-    if name in SECRETS:
-        return "(set)" if value else ""
-    if isinstance(value, dict):
-        return {key: _without_password(str(text)) for key, text in value.items()}
-    return _without_password(value) if isinstance(value, str) else value
-
-
-def _without_password(text: str) -> str:
-    head, scheme, rest = text.partition("://")
-    user, at, place = rest.rpartition("@")
-    if not scheme or not at or ":" not in user:
-        return text
-    return f"{head}://{user.partition(':')[0]}:…@{place}"

@@ -47,8 +47,10 @@ async def serve(app: ASGIApp, addresses: Sequence[tuple[str, int]]) -> WebServer
     return server
 
 
-async def start(service: Any, suppression: SuppressionRules, scorer: Any = None) -> WebServer:
-    """Start the HTTP face of a running service, as `aftersend.app` wires it."""
+async def start(
+    service: Any, suppression: SuppressionRules, scorer: Any = None, *, shown: Sequence[Any] = ()
+) -> WebServer:
+    """Start the HTTP face of a running service, as `aftersend.app` wires it; `shown` are the settings as people see them."""
     settings = service.settings
     resolver = service.resolver
     if resolver is None:
@@ -89,6 +91,7 @@ async def start(service: Any, suppression: SuppressionRules, scorer: Any = None)
         suppression=suppression,
         stopping=service.stopping,
         scorer=scorer,
+        settings=shown,
     )
     return await serve(application(desk), [_address(text) for text in settings.web.listen])
 

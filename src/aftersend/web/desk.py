@@ -79,6 +79,8 @@ class Desk:
     """What is counted of attempts to deliver, where this process delivers."""
     told: Any = None
     """What is counted of requests to webhooks, by outcome, where this process serves them."""
+    settings: Any = ()
+    """All settings, as people see them; secrets are left out."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the service stops: whoever follows what happens is let go."""
     followers: Counter[int] = field(default_factory=Counter)

@@ -54,7 +54,7 @@ async def _store_and_lease(call: Call) -> tuple[Found, Found]:
     return ("store", True, "It answers."), (
         "lease",
         left > 0,
-        f"It ends in {left} seconds." if left > 0 else "It has ended.",
+        f"Its lease ends in {left} seconds." if left > 0 else "Its lease has ended.",
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from aftersend.errors import AftersendError, NotFound
+from aftersend.errors import AftersendError, BadField, NotFound
 from aftersend.ledger.wanted import TYPES
 from aftersend.store import accounts
 from aftersend.web import webhooks
 from aftersend.web.calls import Answer
+from aftersend.web.console.rendering import said_of
 from aftersend.web.console.visits import ROOT, Visit
 
 PLACE = f"{ROOT}/webhooks"
@@ -23,7 +24,6 @@ COMMON = (
 async def show(visit: Visit, wrong: str = "", made: dict[str, Any] | None = None) -> Answer:
     """List the webhooks; the secret of a new one is shown this once."""
     rows = (await webhooks.list_all(visit.to_api())).content["data"]
-    streams = await visit.desk.store.ask(accounts.all_streams)
     typed = visit.fields() if wrong else []
     return visit.show(
         "webhooks.html",
@@ -33,39 +33,63 @@ async def show(visit: Visit, wrong: str = "", made: dict[str, Any] | None = None
         wrong=wrong,
         typed=dict(typed),
         chosen={value for name, value in typed if name == "event"},
+        at={value for name, value in typed if name == "stream"},
         common=[kind for kind in COMMON if kind in TYPES],
-        streams=sorted(name for of, name in streams if of == visit.account_id),
+        streams=await _streams(visit),
     )
+
+
+async def _streams(visit: Visit) -> list[str]:
+    streams = await visit.desk.store.ask(accounts.all_streams)
+    return sorted(name for of, name in streams if of == visit.account_id)
+
+
+def _wanted(visit: Visit) -> dict[str, Any]:
+    """Return what a form says about a webhook, as the API takes it. Raise BadField."""
+    fields = visit.fields()
+    form = dict(fields)
+    batch = form.get("batch", "").strip() or "1"
+    if not batch.isascii() or not batch.isdigit():
+        raise BadField("#/batch", "Give a whole number.")
+    return {
+        "url": form.get("url", "").strip(),
+        "name": form.get("name", "").strip(),
+        "events": [value for name, value in fields if name == "event"],
+        "streams": [value for name, value in fields if name == "stream" and value],
+        "tags": [tag.strip() for tag in form.get("tags", "").split(",") if tag.strip()],
+        "batch": int(batch[:9]),
+        "owner": form.get("owner", "").strip(),
+    }
 
 
 async def make(visit: Visit) -> Answer:
     """Make a webhook."""
-    fields = visit.fields()
-    form = dict(fields)
-    content = {
-        "url": form.get("url", "").strip(),
-        "name": form.get("name", "").strip(),
-        "events": [value for name, value in fields if name == "event"],
-        "streams": [form["stream"]] if form.get("stream") else [],
-    }
-    if form.get("owner", "").strip():
-        content["owner"] = form["owner"].strip()
     try:
-        made = await webhooks.create(visit.to_api(content))
+        wanted = _wanted(visit)
+        made = await webhooks.create(visit.to_api(wanted | {"owner": wanted["owner"] or None}))
     except AftersendError as error:
-        return await show(visit, error.detail)
+        return await show(visit, said_of(error))
     return await show(visit, made=made.content)
 
 
-async def one(visit: Visit, secret: str = "") -> Answer:
-    """Show a webhook, the latest requests to it, and what it did not take."""
-    api = visit.to_api()
-    hook = (await webhooks.one(api)).content
+async def one(visit: Visit, secret: str = "", wrong: str = "") -> Answer:
+    """Show a webhook, the latest requests to it, what it did not take, and what can be changed of it."""
+    hook = (await webhooks.one(visit.to_api())).content
     limited = visit.to_api(query=[("limit", str(ATTEMPTS))])
+    fields = visit.fields() if wrong else []
+    typed = dict(fields) if wrong else {**hook, "owner": hook["owner"] or "", "tags": ", ".join(hook["tags"])}
+    chosen = {value for name, value in fields if name == "event"} if wrong else set(hook["events"])
     return visit.show(
         "webhook.html",
+        422 if wrong else 200,
         hook=hook,
         secret=secret,
+        wrong=wrong,
+        typed=typed,
+        chosen=chosen,
+        at={value for name, value in fields if name == "stream"} if wrong else set(hook["streams"]),
+        kinds=[kind for kind in COMMON if kind in TYPES] + sorted(set(hook["events"]) - set(COMMON)),
+        streams=await _streams(visit),
         attempts=(await webhooks.attempts(limited)).content["data"],
         given_up=(await webhooks.not_taken(limited)).content["data"],
         waiting=(await webhooks.not_taken(visit.to_api(query=[("state", "waiting"), ("limit", "20")]))).content["data"],
@@ -73,8 +97,14 @@ async def one(visit: Visit, secret: str = "") -> Answer:
 
 
 async def act(visit: Visit) -> Answer:
-    """Try, pause, resume, send again, change the secret, remove."""
+    """Change, try, pause, resume, send again, change the secret, remove."""
     place, verb = f"{PLACE}/{visit.path['id']}", visit.path["verb"]
+    if verb == "change":
+        try:
+            await webhooks.alter(visit.to_api(_wanted(visit)))
+        except AftersendError as error:
+            return await one(visit, wrong=said_of(error))
+        return visit.go(place, "It is changed.")
     if verb == "test":
         told = (await webhooks.test(visit.to_api())).content
         return visit.go(place, f"The test was {'taken' if told['taken'] else 'not taken'}: {told['said']}")

@@ -55,6 +55,7 @@ KEEPING: tuple[Page, ...] = (
     Page("GET", "/audit", condition.audit, "admin"),
     Page("GET", "/refusals", condition.refusals),
     Page("GET", "/health", condition.show, "admin"),
+    Page("GET", "/settings", condition.settings, "admin"),
     Page("GET", "/me", me.show),
     Page("POST", "/me", me.save),
     Page("POST", "/me/password", me.set_password),

@@ -12,6 +12,7 @@ from aftersend.store import people
 from aftersend.store.connection import Connection
 from aftersend.web.administration import change
 from aftersend.web.calls import Answer
+from aftersend.web.console import qr
 from aftersend.web.console.visits import ROOT, Visit
 
 PLACE = f"{ROOT}/me"
@@ -21,6 +22,7 @@ async def show(visit: Visit, wrong: str = "", secret: bytes | None = None) -> An
     """Show it."""
     user = visit.someone.user
     now = visit.desk.clock()
+    otpauth = "" if secret is None else totp.address(secret, user.email, f"Aftersend {visit.desk.rules.hostname}")
     return visit.show(
         "me.html",
         422 if wrong else 200,
@@ -31,7 +33,8 @@ async def show(visit: Visit, wrong: str = "", secret: bytes | None = None) -> An
         says=rules.ROLES,
         wrong=wrong,
         secret="" if secret is None else totp.shown(secret),
-        otpauth="" if secret is None else totp.address(secret, user.email, f"Aftersend {visit.desk.rules.hostname}"),
+        otpauth=otpauth,
+        drawing=qr.drawing(otpauth, "The secret as a QR code") if otpauth else "",
     )
 
 

@@ -18,6 +18,8 @@ class Item:
     needs: str = "read"
     key: str = ""
     """The letter that leads there after a g."""
+    is_operators: bool = False
+    """Whether only the first account, which belongs to those who run the installation, has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ MENU = (
         "This service",
         (
             Item("Health", "/health", "heart", "admin"),
+            Item("Settings", "/settings", "gear", "admin", is_operators=True),
             Item("Audit", "/audit", "audit", "admin"),
             Item("Help", "/help", "book", key="h"),
         ),
@@ -82,7 +85,11 @@ def menu_of(visit: Any) -> list[tuple[str, list[tuple[Item, bool]]]]:
     path = visit.address.removeprefix("/console") or "/"
     shown = []
     for group in MENU:
-        items = [(item, _is_here(item, path)) for item in group.items if visit.may(item.needs)]
+        items = [
+            (item, _is_here(item, path))
+            for item in group.items
+            if visit.may(item.needs) and (visit.is_operator or not item.is_operators)
+        ]
         if items:
             shown.append((group.heading, items))
     return shown

@@ -55,6 +55,7 @@ def _environment() -> Environment:
         "actor": lambda name: ACTORS.get(name, name),
         "slug": slug,
         "size": size,
+        "span": lambda us: "–" if us < SECOND else _span(us),
         "url": lambda text: quote(str(text), safe=""),
     }
     made.globals |= {
@@ -238,4 +239,8 @@ def size(octets: int) -> str:
     """Return a number of bytes as people read it."""
     if octets < 1024:
         return f"{octets} bytes"
-    return f"{octets / 1024:.1f} KB" if octets < 1024 * 1024 else f"{octets / 1024 / 1024:.1f} MB"
+    amount, unit = octets / 1024, "KB"
+    for larger in ("MB", "GB", "TB"):
+        if amount >= 1024:
+            amount, unit = amount / 1024, larger
+    return f"{amount:.1f} {unit}"
