@@ -21,7 +21,7 @@ _HEADERS = frozenset(
         "in-reply-to",
     }
 )  # fmt: skip
-_OPENING = 600
+_OPENING = 500
 """Characters within which a notice says what it is."""
 _CLEAR, _DECISIVE = 9, 10
 _ENOUGH = 6
@@ -30,7 +30,7 @@ _CERTAIN = 8
 """Signs so many, before the body is read, that no word in it makes the mail anything but a notice."""
 _BOUNCED = frozenset({"failed", "delayed"})
 _ANSWERING = re.compile(r"\s*(?:re|fwd?|aw|wg|tr|rv|sv|antw)\s*:", re.IGNORECASE)
-_QUOTED = re.compile(r"^[ \t]*>.*$", re.MULTILINE)
+_QUOTED = re.compile(r"\n[ \t]*>.*")
 _REPLY_LINE = re.compile(r"[45](?<![\d.].)\d\d[ -]{1,3}(?:[45]\.\d+\.\d+|[A-Za-z<#\"])")
 
 
@@ -60,7 +60,7 @@ def kind_of(mail: Mail, words: str) -> str:
     if is_daemon or signs >= _ENOUGH - 5 or subject_says or _is_answer(mail):
         opening = words[:_OPENING]
         if ">" in opening:
-            opening = _QUOTED.sub("", opening)
+            opening = _QUOTED.sub("\n", "\n" + opening)
         by_body = strongest(notices(), flatten(without_lines_about(opening, opening.lower()))[0], ("body",))
     body_says = by_body.reason if by_body else ""
     if by_body and by_body.weight >= _DECISIVE and body_says == "other" and signs < _CERTAIN:

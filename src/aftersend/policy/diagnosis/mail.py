@@ -84,7 +84,7 @@ T = TypeVar("T")
 
 
 def forget() -> None:
-    """Forget what was remembered of texts already read, as a measurement wants it."""
+    """Forget what was remembered of texts already read, as a measurement wants it; single words stay known."""
     machines.forget()
     readings.forget()
     forget_heads()

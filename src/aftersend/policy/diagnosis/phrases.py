@@ -7,9 +7,11 @@ column, and decides nothing: it returns the strongest row that the words support
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 from typing import NamedTuple
 
 from aftersend.policy.diagnosis.tables import lines, uses
@@ -20,6 +22,11 @@ LINK_WEIGHT = 4
 
 _KEY = 5
 """Letters of a word by which rows are looked up whose words are only beginnings."""
+_BY_BITS = 2
+"""So many needs of a row are met by the words of a text at once; further ones are asked for singly."""
+_HEAVIEST = 10
+_WORDS_REMEMBERED, _WORD_REMEMBERED = 20_000, 40
+"""How many words, and of how many letters, are remembered with the rows that they speak for."""
 _COMMON_COST = 20
 """A common word is as bad to look up by as so many rare ones."""
 _GAPS = {".": 2, "..": 5, "...": 14}
@@ -38,13 +45,12 @@ class Match(NamedTuple):
 
 @dataclass(slots=True)
 class Row:
-    """One line of the table, compiled: it is looked up by its `anchor`, and cannot match without its other `needs`."""
+    """One line of the table, compiled: it cannot match without its `needs`, the rarest of which come first."""
 
     reason: str
     detail: str | None
     weight: int
     when: frozenset[str]
-    anchor: frozenset[str]
     needs: tuple[frozenset[str], ...]
     is_unspaced: bool
     """Some of its words stand in a script without spaces, so that word beginnings do not find them."""
@@ -58,45 +64,67 @@ class Row:
         return self.pattern
 
 
+class Words(dict[str, int]):
+    """The rows that each word speaks for, by itself or by its beginning; found out when a word is first met."""
+
+    def __init__(self, by_key: dict[str, int]) -> None:
+        self._by_key = by_key
+
+    def __missing__(self, word: str) -> int:
+        rows = self._by_key.get(word, 0) | self._by_key.get(word[:_KEY], 0)
+        if len(word) <= _WORD_REMEMBERED:
+            if len(self) >= _WORDS_REMEMBERED:
+                self.clear()
+            self[word] = rows
+        return rows
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
-    """All rows, strongest first, and where to look them up by a word or its beginning; sets of rows are kept as bits."""
+    """All rows, strongest first, and where to look them up by the words of a text.
+
+    Sets of rows are kept as bits: `size` bits for the rows whose first need is met, and as many above for the second.
+    """
 
     rows: tuple[Row, ...]
-    by_key: dict[str, int]
+    size: int
+    words: Words
+    simple: int
+    """The rows that have no second need, so that it is always met."""
     unspaced: int
     """Rows of scripts that write no spaces between words; they are looked for only in text that is not ASCII."""
+    always: int
+    """Rows that ask for no context."""
+    by_context: dict[str, int]
+    heavier: tuple[int, ...]
+    """By weight, the rows that weigh more."""
 
 
 def strongest(table: Table, flat: str, context: Iterable[str], *, above: int = 0) -> Match | None:
     """Return the strongest row of a table that matches the flattened text, if it weighs more than `above`."""
-    keys = set(flat.split(" "))
-    keys.update([word[:_KEY] for word in keys])
-    by_key = table.by_key
-    found = 0
-    for key in by_key.keys() & keys:
-        found |= by_key[key]
+    words = set(flat.split(" "))
+    met = reduce(or_, filter(None, map(table.words.__getitem__, words)), table.simple)
     if not flat.isascii():
-        found |= table.unspaced
+        met |= table.unspaced
+    found = met & (met >> table.size) & table.heavier[max(above, 0)]
     if not found:
         return None
-    context = frozenset(context)
+    allowed = table.always
+    for name in context:
+        allowed |= table.by_context.get(name, 0)
+    found &= allowed
+    keys: set[str] = set()
     padded = f" {flat} "
-    rows = table.rows
     while found:
         first = found & -found
         found ^= first
-        row = rows[first.bit_length() - 1]
-        if row.weight <= above:
-            return None
-        if row.when and row.when.isdisjoint(context):
-            continue
-        for need in row.needs:
-            if need.isdisjoint(keys):
-                break
-        else:
-            if match := (row.pattern or row.compiled()).search(padded):
-                return Match(row.reason, row.detail, row.weight, match[0].strip())
+        row = table.rows[first.bit_length() - 1]
+        if len(row.needs) > _BY_BITS:
+            keys = keys or words.union([word[:_KEY] for word in words])
+            if any(need.isdisjoint(keys) for need in row.needs[_BY_BITS:]):
+                continue
+        if match := (row.pattern or row.compiled()).search(padded):
+            return Match(row.reason, row.detail, row.weight, match[0].strip())
     return None
 
 
@@ -127,12 +155,26 @@ def compile_table(table: Iterable[str]) -> Table:
         except (KeyError, TypeError, ValueError) as wrong:
             raise ValueError(f"{wrong} in {line!r}") from wrong
     rows.sort(key=lambda row: -row.weight)
-    by_key: dict[str, int] = {}
+    return _table(tuple(rows))
+
+
+def _table(rows: tuple[Row, ...]) -> Table:
+    size = len(rows)
+    by_key: defaultdict[str, int] = defaultdict(int)
+    by_context: defaultdict[str, int] = defaultdict(int)
+    simple = unspaced = always = 0
     for index, row in enumerate(rows):
-        for key in row.anchor:
-            by_key[key] = by_key.get(key, 0) | 1 << index
-    unspaced = sum(1 << index for index, row in enumerate(rows) if row.is_unspaced)
-    return Table(tuple(rows), by_key, unspaced)
+        bit = 1 << index
+        for order, need in enumerate(row.needs[:_BY_BITS]):
+            for key in need:
+                by_key[key] |= bit << order * size
+        simple |= bit << size if len(row.needs) < _BY_BITS else 0
+        unspaced |= bit if row.is_unspaced else 0
+        always |= 0 if row.when else bit
+        for name in row.when:
+            by_context[name] |= bit
+    heavier = tuple((1 << sum(row.weight > weight for row in rows)) - 1 for weight in range(_HEAVIEST + 1))
+    return Table(rows, size, Words(dict(by_key)), simple, unspaced, always, dict(by_context), heavier)
 
 
 def _row(reason: str, detail: str, weight: str, when: str, words: str, *, classes: dict[str, tuple[str, ...]]) -> Row:
@@ -154,14 +196,12 @@ def _row(reason: str, detail: str, weight: str, when: str, words: str, *, classe
             needs.append(frozenset(_key(option) for option in options))
         glue = " "
     choices = [f" {pattern}(?= )"] if pattern else []
-    anchor = min(needs, key=_commonness, default=_NOTHING)
     return Row(
         reason,
         None if detail == "-" else detail,
         int(weight),
         _NOTHING if when == "-" else frozenset(when.split(",")),
-        anchor,
-        () if unspaced else tuple(need for need in needs if need is not anchor),
+        tuple(sorted(needs, key=_commonness)),
         bool(unspaced),
         "|".join(choices + [re.escape(option) for option in unspaced]),
     )

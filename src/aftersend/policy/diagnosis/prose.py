@@ -34,7 +34,7 @@ _WITHIN = re.compile(
     re.IGNORECASE,
 )
 _RCPT = re.compile(rf"RCPT TO:[ ]?<?({ADDRESS})?", re.IGNORECASE)
-_CODED = re.compile(rf"^[ \t]*[45]\d\d[ -](?:[45]\.\d+\.\d+ )?[<\"]?({ADDRESS})[>\"]?(?:\.\.\.|:)", re.MULTILINE)
+_CODED = re.compile(rf"\n[ \t]*[45]\d\d[ -](?:[45]\.\d+\.\d+ )?[<\"]?({ADDRESS})[>\"]?(?:\.\.\.|:)")
 _HEADER_LINE = (
     r"(?:received|return-path|dkim-signature|x-received|delivered-to|message-id|mime-version|x-google-\S+):[ \t]*\S"
 )
@@ -99,9 +99,10 @@ def recipients_said(words: str, own: frozenset[str]) -> list[Said]:
     places = _leading(words)
     found = _kept(places, own) or _kept(places, _NOBODY)
     if not found:
-        coded = [(match.start(), match[1]) for match in _CODED.finditer(words)]
-        named = [(match.start(), match[1]) for match in _RCPT.finditer(words) if match[1]]
-        found = _kept(coded or named, own)
+        places = [(match.start(), match[1]) for match in _CODED.finditer("\n" + words)]
+        if not places and "rcpt to:" in words.lower():
+            places = [(match.start(), match[1]) for match in _RCPT.finditer(words) if match[1]]
+        found = _kept(places, own)
     if not found:
         found = _kept([(match.start(), match[1]) for match in _WITHIN.finditer(words)], own)[:1]
         return [Said(address, words) for _, address in found]

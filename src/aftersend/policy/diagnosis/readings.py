@@ -39,8 +39,8 @@ _IN_REPLY = re.compile(
 )
 _SUBJECTS = ("subject", "betreff", "objet", "asunto", "assunto", "oggetto", "onderwerp")
 _ABOUT_MESSAGE = re.compile(
-    rf"^[ \t]*(?:the )?(?:{'|'.join(_SUBJECTS)}|to|cc|sent|date|from|message-id)(?: of the message is)?[ \t]*:.*$",
-    re.MULTILINE | re.IGNORECASE,
+    rf"\n[ \t]*(?:the )?(?:{'|'.join(_SUBJECTS)}|to|cc|sent|date|from|message-id)(?: of the message is)?[ \t]*:.*",
+    re.IGNORECASE,
 )
 
 
@@ -92,7 +92,7 @@ def without_lines_about(text: str, low: str) -> str:
     lower case."""
     for name in _SUBJECTS:
         if name in low:
-            return _ABOUT_MESSAGE.sub("", text)
+            return _ABOUT_MESSAGE.sub("\n", "\n" + text)[1:]
     return text
 
 

@@ -57,19 +57,34 @@ def read_report(text: str) -> StatusReport:
     about_message: dict[str, str] = {}
     groups: list[dict[str, str]] = []
     for block in _BLANK.split(text):
-        group: dict[str, str] = {}
-        for name, value in _FIELD.findall("\n" + block):
-            name = name.lower()
-            if name in group and name in _NAMES_RECIPIENT:
-                groups.append(group)
-                group = {}
-            group.setdefault(name, " ".join(value.split()))
+        fields = _FIELD.findall("\n" + block)
+        group = {name.lower(): value for name, value in reversed(fields)}
         if _OPENS_GROUP.isdisjoint(group):
-            about_message |= {name: value for name, value in group.items() if name not in about_message}
-        else:
+            about_message |= {
+                name: _unfolded(value) for name, value in reversed(group.items()) if name not in about_message
+            }
+        elif len(group) == len(fields):
             groups.append(group)
+        else:
+            groups += _parted(fields)
     reports = [_recipient(group) for group in groups[:RECIPIENT_LIMIT]]
     return StatusReport(about_message, tuple(report for report in reports if report))
+
+
+def _parted(fields: list[tuple[str, str]]) -> list[dict[str, str]]:
+    """Part the fields of a block in which a recipient may be named again; of any other field the first counts."""
+    groups: list[dict[str, str]] = [{}]
+    for name, value in fields:
+        name = name.lower()
+        if name in groups[-1] and name in _NAMES_RECIPIENT:
+            groups.append({})
+        groups[-1].setdefault(name, value)
+    return [group for group in groups if not _OPENS_GROUP.isdisjoint(group)]
+
+
+def _unfolded(value: str) -> str:
+    """Return a value with one space wherever it has several, or a fold."""
+    return " ".join(value.split()) if "\n" in value or "  " in value or "\t" in value else value.strip()
 
 
 def _recipient(group: dict[str, str]) -> RecipientReport | None:
@@ -88,7 +103,7 @@ def _recipient(group: dict[str, str]) -> RecipientReport | None:
     final = address_of(group.get("final-recipient", ""))
     original = address_of(group.get("original-recipient", "")) or address_of(group.get("x-original-to", ""))
     recipient = original or final or address_of(group.get("x-actual-recipient", ""))
-    diagnostic = group.get("diagnostic-code", "")
+    diagnostic = _unfolded(group.get("diagnostic-code", ""))
     return RecipientReport(recipient, final, action, said, status[0] if status else "", diagnostic)
 
 

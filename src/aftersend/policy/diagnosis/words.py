@@ -43,7 +43,7 @@ def flatten(text: str) -> tuple[str, str]:
         text = text.replace("’", "'")
     if "'" in text:
         text = _QUOTE.sub(" ", text)
-        if "'" in text:
+        if "'" in text and _elision().search(text):
             text = _elided().sub(" ", text)
     links = ""
     if "://" in text or "www." in text:
@@ -132,6 +132,12 @@ def _read_as() -> dict[str, str]:
 @cache
 def _elided() -> re.Pattern[str]:
     return re.compile(rf"(?<![^\W_])(?:{'|'.join(uses('words.tsv')['elided'])})")
+
+
+@cache
+def _elision() -> re.Pattern[str]:
+    """Return by what it is told in a moment that a text has none of them: most have none, and their apostrophes are few."""
+    return re.compile("'(?:" + "|".join(rf"(?<=(?<![^\W_]){word})" for word in uses("words.tsv")["elided"]) + ")")
 
 
 @cache
