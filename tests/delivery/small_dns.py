@@ -23,6 +23,7 @@ class SmallDns(asyncio.DatagramProtocol):
         self.ttl = 300
         self.asked: Counter[tuple[str, str]] = Counter()
         self.address = ("", 0)
+        self.ports: set[int] = set()
 
     async def start(self) -> None:
         """Open a port on loopback."""
@@ -40,6 +41,7 @@ class SmallDns(asyncio.DatagramProtocol):
         (question,) = query.question
         name, kind = question.name.to_text(omit_final_dot=True).lower(), dns.rdatatype.to_text(question.rdtype)
         self.asked[name, kind] += 1
+        self.ports.add(peer[1])
         found = self.zone.get((name, kind), self.zone.get((name, "*"), []))
         if found == SILENT:
             return

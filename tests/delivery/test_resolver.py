@@ -205,6 +205,24 @@ async def test_who_stops_waiting_stops_nobody_else(resolver: Resolver, dns_serve
     assert (await second).hosts
 
 
+async def test_who_looks_up_and_is_stopped_is_followed_by_another(resolver: Resolver, dns_server: SmallDns) -> None:
+    """`find` does the work in the caller's task; when that one is cancelled, one of those who wait goes on."""
+    dns_server.zone["example.test", "MX"] = ["10 mx1.test."]
+    first = asyncio.ensure_future(resolver.find("example.test"))
+    others = [asyncio.ensure_future(resolver.find("example.test")) for _ in range(3)]
+    await asyncio.sleep(0)
+    first.cancel()
+    assert len({id(found) for found in await asyncio.gather(*others)}) == 1
+    assert dns_server.asked["example.test", "MX"] <= 2
+
+
+async def test_many_questions_need_few_ports(resolver: Resolver, dns_server: SmallDns) -> None:
+    """A port serves one question after the other, and is left after fifty: its number would become a constant."""
+    for number in range(120):
+        await resolver.texts(f"n{number}.test")
+    assert 3 <= len(dns_server.ports) <= 6
+
+
 async def test_a_named_host_is_looked_up_too(resolver: Resolver) -> None:
     """For smart hosts: the addresses of a name, an address as it is, none for what does not exist."""
     found = await resolver.addresses("mx2.test")

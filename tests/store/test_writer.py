@@ -336,3 +336,22 @@ async def test_what_is_done_before_the_commit_is_part_of_it(store: Store, engine
     await store.run(ask)
     assert acted == ["acted"]
     assert kept(engine) == {"acted"}
+
+
+async def test_what_fails_before_the_commit_harms_no_other(store: Store, engine: Engine) -> None:
+    """When what is left for the end of a transaction fails, its members are tried one by one."""
+
+    def act(connection: Connection) -> None:
+        raise ValueError("a bad end")
+
+    def keep_with_ends(connection: Connection, items: Sequence[str]) -> list[int]:
+        found = keep(connection, items)
+        if "one" in items:
+            engines.before_commit(connection, "ends", act)
+        return found
+
+    one, two = store.join(keep_with_ends, "one"), store.join(keep_with_ends, "two")
+    with pytest.raises(ValueError, match="a bad end"):
+        await one
+    await two
+    assert kept(engine) == {"two"}

@@ -77,17 +77,15 @@ async def connect(courier: Office, lane: Lane) -> None:
             connection = Connection(courier, lane, host.name, place, in_clear=in_clear)
             context = courier.tls.strict() if route.tls == "implicit" else None
             try:
-                await asyncio.wait_for(
-                    loop.create_connection(
+                async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                    await loop.create_connection(
                         lambda connection=connection: connection,
                         place,
                         route.port,
                         ssl=context,
                         server_hostname=host.name if context else None,
                         local_addr=_local(sources, place),
-                    ),
-                    CONNECT_TIMEOUT_S,
-                )
+                    )
             except TimeoutError:
                 timed_out = True
                 tried.append(f"{host.name}[{place}]:{route.port} did not answer")

@@ -315,7 +315,7 @@ class Courier:
                     trouble="no_answer", explanation=f"The smart host {route.host} has no address."
                 )  # fmt: skip
             else:
-                servers = await self._resolver.servers(domain)
+                servers = await self._resolver.find(domain)
         except Exception as error:
             log.exception("resolve_failed", domain=domain)
             servers = MailServers(trouble="no_answer", explanation=f"The look-up failed: {error}")

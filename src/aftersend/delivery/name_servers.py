@@ -1,7 +1,7 @@
 """Ask name servers: over UDP, each question from a port and with a number that nobody can guess, over TCP what is too long.
 
-A port is open only while answers are awaited on it, serves a limited number of questions, and hears only the server that
-was asked (RFC 5452 §9.2). Servers are asked one after the other, each again with more patience.
+A port is open while answers are awaited on it and a moment longer, serves a limited number of questions, and hears only
+the server that was asked (RFC 5452 §9.2). Servers are asked one after the other, each again with more patience.
 """
 
 from __future__ import annotations
@@ -19,7 +19,11 @@ from aftersend.delivery.dns_packet import Answer, Truncated, Unusable
 PATIENCE = (0.4, 0.6, 1.0)
 """How long an answer is awaited in each round, in parts of the time limit."""
 QUESTIONS_A_PORT = 50
+QUIET_S = 0.25
+"""So long a port waits for another question: to open one costs more than to ask."""
 READ_AT_ONCE = 64
+ANSWER_MOST = 4096
+"""More than we say that we take; what is longer is broken anyway."""
 RANDOM_AT_ONCE = 512
 SERVERS_ASKED = 3
 RESOLV_CONF = Path("/etc/resolv.conf")
@@ -72,24 +76,27 @@ class NameServers:
     async def _ask(self, server: Server, section: bytes, patience: float) -> Answer:
         """Ask one server. Raise Unusable, TimeoutError or OSError."""
         is_extended = server not in self._old
-        async with asyncio.timeout(patience):
-            try:
-                return await self._over_udp(server, section, is_extended=is_extended)
-            except Truncated:
+        end = asyncio.get_running_loop().time() + patience
+        try:
+            return await self._over_udp(server, section, end, is_extended=is_extended)
+        except Truncated:
+            async with asyncio.timeout_at(end):
                 return await self._over_tcp(server, section, is_extended=is_extended)
-            except Unusable as error:
-                if error.code not in _KNOWS_NO_EXTENSION or not is_extended:
-                    raise
-                self._old.add(server)
-                return await self._over_udp(server, section, is_extended=False)
+        except Unusable as error:
+            if error.code not in _KNOWS_NO_EXTENSION or not is_extended:
+                raise
+            self._old.add(server)
+            return await self._over_udp(server, section, end, is_extended=False)
 
-    async def _over_udp(self, server: Server, section: bytes, *, is_extended: bool) -> Answer:
+    async def _over_udp(self, server: Server, section: bytes, end: float, *, is_extended: bool) -> Answer:
         port = self._ports.get(server)
         if port is None or port.is_used_up:
             port = self._ports[server] = _Port(server)
-        number = port.free_number(self._numbers)
+        number = next(self._numbers)
+        while number in port.waiting:
+            number = next(self._numbers)
         try:
-            packet = await port.send(packets.question(section, number, extended=is_extended), section, number)
+            packet = await port.send(packets.question(section, number, extended=is_extended), section, number, end)
         finally:
             port.forget(number)
         return packets.read(packet, section)
@@ -117,71 +124,105 @@ class NameServers:
 
 
 class _Port:
-    """One port of ours toward one server; closes when the last answer that it waits for is there, or no longer awaited."""
+    """One port of ours toward one server. It closes when it is used up and the last answer is there, or after a quiet moment.
+
+    One timer looks after all that is awaited on it; a timer for each question costs as much as the question.
+    """
 
     def __init__(self, server: Server) -> None:
+        self._handle = -1
         self._loop = asyncio.get_running_loop()
-        self._waiting: dict[int, tuple[bytes, asyncio.Future[bytes]]] = {}
+        self.waiting: dict[int, tuple[bytes, asyncio.Future[bytes], float]] = {}
+        """The question, who awaits the answer, and until when, by number."""
         self._asked = 0
+        self._used_at = 0.0
+        self._look_at = 0.0
+        self._timer: asyncio.TimerHandle | None = None
         family, _, _, _, place = socket.getaddrinfo(*server, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)[0]
-        self._socket = socket.socket(family, socket.SOCK_DGRAM)
-        try:
-            self._socket.setblocking(False)
-            self._socket.connect(place)
-            self._loop.add_reader(self._socket.fileno(), self._read)
-        except BaseException:
-            self._socket.close()
-            raise
+        with socket.socket(family, socket.SOCK_DGRAM) as opened:
+            opened.setblocking(False)
+            opened.connect(place)
+            self._handle = opened.detach()
+        self._loop.add_reader(self._handle, self._read)
+
+    def __del__(self) -> None:
+        if self._handle >= 0:  # its loop has gone without it
+            os.close(self._handle)
 
     @property
     def is_used_up(self) -> bool:
         """Whether no more questions should be asked from it."""
-        return self._asked >= QUESTIONS_A_PORT or self.is_closed
+        return self._asked >= QUESTIONS_A_PORT or self._handle < 0
 
-    @property
-    def is_closed(self) -> bool:
-        """Whether it is gone."""
-        return self._socket.fileno() < 0
-
-    def free_number(self, numbers: Iterator[int]) -> int:
-        """Return a number that no question on this port has."""
-        return next(number for number in numbers if number not in self._waiting)
-
-    def send(self, packet: bytes, section: bytes, number: int) -> asyncio.Future[bytes]:
-        """Ask; the future has the packet that answers. Raise OSError; `forget` the number in any case."""
+    def send(self, packet: bytes, section: bytes, number: int, end: float) -> asyncio.Future[bytes]:
+        """Ask; the future has the packet that answers, or TimeoutError at the time `end` of the loop. Raise OSError;
+        `forget` the number in any case."""
         self._asked += 1
         answered = self._loop.create_future()
-        self._waiting[number] = (section, answered)
+        self.waiting[number] = (section, answered, end)
+        if self._timer is None or end < self._look_at:
+            self._look_in(end)
         with contextlib.suppress(BlockingIOError):  # as if it had been lost on the way
-            self._socket.send(packet)
+            os.write(self._handle, packet)
         return answered
 
     def forget(self, number: int) -> None:
         """Await no answer with this number any more."""
-        self._waiting.pop(number, None)
-        if not self._waiting:
-            self._loop.call_soon(self._close_if_quiet)  # whoever got this answer may ask the next question right away
+        self.waiting.pop(number, None)
+        if not self.waiting:
+            self._used_at = self._loop.time()
+            if self.is_used_up:
+                self._close()
+            elif self._look_at > self._used_at + QUIET_S:
+                self._look_in(self._used_at + QUIET_S)
 
-    def _close_if_quiet(self) -> None:
-        if not self._waiting and not self.is_closed:
-            self._loop.remove_reader(self._socket.fileno())
-            self._socket.close()
+    def _look_in(self, at: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._look_at = at
+        self._timer = self._loop.call_at(at, self._look)
+
+    def _look(self) -> None:
+        """End what has been awaited for long enough; close if nobody has asked for a while."""
+        self._timer = None
+        now = self._loop.time()
+        for _, answered, end in self.waiting.values():
+            if end <= now and not answered.done():
+                answered.set_exception(TimeoutError())
+        if self.waiting:
+            self._look_in(max(min(end for _, _, end in self.waiting.values()), now + 0.001))
+        elif self._used_at + QUIET_S <= now:
+            self._close()
+        else:
+            self._look_in(self._used_at + QUIET_S)
+
+    def _close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._handle >= 0:
+            self._loop.remove_reader(self._handle)
+            os.close(self._handle)
+            self._handle = -1
 
     def _read(self) -> None:
         for _ in range(READ_AT_ONCE):
             try:
-                packet = self._socket.recv(65535)
+                packet = os.read(self._handle, ANSWER_MOST)
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as error:  # nobody listens there
-                for _, answered in self._waiting.values():
+                for _, answered, _ in self.waiting.values():
                     if not answered.done():
                         answered.set_exception(OSError(error.errno, error.strerror))
                 return
             number = int.from_bytes(packet[:2], "big")
-            section, waiting = self._waiting.get(number, (b"", None))
-            if waiting is not None and not waiting.done() and packets.is_answer_to(packet, section, number):
-                waiting.set_result(packet)
+            awaited = self.waiting.get(number)
+            if awaited is None or awaited[1].done() or not packets.is_answer_to(packet, awaited[0], number):
+                continue
+            awaited[1].set_result(packet)
+            if len(self.waiting) == 1:
+                return
 
 
 def _numbers() -> Iterator[int]:

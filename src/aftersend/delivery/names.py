@@ -59,7 +59,8 @@ class _Memory(Generic[T]):
         self._clock = clock
         self._look_up = look_up
         self._kept: OrderedDict[str, tuple[T, Instant]] = OrderedDict()
-        self._running: dict[str, asyncio.Task[T]] = {}
+        self._running: dict[str, asyncio.Future[T]] = {}
+        self._tasks: set[asyncio.Task[T]] = set()
 
     def known(self, name: str) -> T | None:
         """Return what still holds, or None."""
@@ -71,18 +72,43 @@ class _Memory(Generic[T]):
         known = self.known(name)
         if known is not None:
             return known
-        task = self._running.get(name)
-        if task is None:
-            task = self._running[name] = asyncio.ensure_future(self._learn(name))
-            task.add_done_callback(lambda _: self._running.pop(name, None))
+        task = asyncio.ensure_future(self.find(name))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         return await asyncio.shield(task)
 
+    async def find(self, name: str) -> T:
+        """As `get`, for who is not cancelled while others wait: it does the looking up itself, which saves a task."""
+        while True:
+            known = self.known(name)
+            if known is not None:
+                return known
+            running = self._running.get(name)
+            if running is None:
+                return await self._learn(name)
+            await asyncio.wait((running,))
+            if not running.cancelled():
+                return running.result()
+
     async def _learn(self, name: str) -> T:
-        found, ttl_s = await self._look_up(name)
+        told: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._running[name] = told
+        try:
+            found, ttl_s = await self._look_up(name)
+        except asyncio.CancelledError:
+            told.cancel()  # one of those who wait goes on in its place
+            raise
+        except BaseException as error:
+            told.set_exception(error)
+            told.exception()  # it is raised here; nobody else need have waited
+            raise
+        finally:
+            del self._running[name]
         while len(self._kept) >= CACHE_SIZE:
             self._kept.popitem(last=False)
         self._kept.pop(name, None)
         self._kept[name] = found, self._clock() + int(min(max(ttl_s, LEAST_TTL_S), MOST_TTL_S) * SECOND)
+        told.set_result(found)
         return found
 
 
@@ -114,6 +140,10 @@ class Resolver:
     async def servers(self, domain: str) -> MailServers:
         """Return the servers that take mail for a domain (an A-label)."""
         return await self._domains.get(domain)
+
+    async def find(self, domain: str) -> MailServers:
+        """As `servers`, in a task that nobody cancels while others may wait for the same domain."""
+        return await self._domains.find(domain)
 
     async def addresses(self, host: str) -> Host:
         """Return a host with its addresses (none if it has none), for routes that name a server."""
@@ -190,7 +220,7 @@ class Resolver:
         )
 
     async def _addresses(self, host: str) -> _Addresses:
-        return _Addresses((host,)) if _is_address(host) else await self._hosts.get(host)
+        return _Addresses((host,)) if _is_address(host) else await self._hosts.find(host)
 
     async def _look_up_host(self, host: str) -> tuple[_Addresses, float]:
         answers: Sequence[Answer | None]

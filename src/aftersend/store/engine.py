@@ -426,12 +426,17 @@ def never_wait(connection: Connection) -> None:
 
 def commit(connection: Connection) -> None:
     """Make the transaction durable: when this returns, it survives the loss of power."""
-    for act in connection.info.pop("before_commit", {}).values():
-        act(connection)
+    complete(connection)
     if connection.dialect.name == "sqlite":
         connection.connection.cursor().execute("COMMIT")
     else:
         connection.commit()
+
+
+def complete(connection: Connection) -> None:
+    """Write what was left for the end of the transaction (`before_commit`)."""
+    for act in connection.info.pop("before_commit", {}).values():
+        act(connection)
 
 
 def rollback(connection: Connection) -> None:

@@ -241,7 +241,9 @@ class Store:
             try:
                 connection = self._writing()
                 if engines.begin(connection, wait=False):
-                    outcome = [function(connection, items) for function, (items, _) in group.batches.items()]
+                    done = [function(connection, items) for function, (items, _) in group.batches.items()]
+                    engines.complete(connection)
+                    outcome = done
             except Exception:
                 self._undo()
         if outcome is not None and self._is_short(group):
