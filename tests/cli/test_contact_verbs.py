@@ -87,3 +87,18 @@ def test_what_somebody_said_is_kept(verb: Run) -> None:
     asked = verb("contact", "opt-in", made, "--from", "shop@example.com", "--text", "{{ confirm_url }}")
     assert asked.status == DONE or "tracking.url" in asked.err
     assert verb("contact", "remove", made).status == DONE
+
+
+def test_a_long_file_comes_in(verb: Run, tmp_path: Path) -> None:
+    """Looked at, refused and kept; with every row that is wrong."""
+    file, faults = tmp_path / "long.csv", tmp_path / "faults.csv"
+    file.write_text("email\n" + "".join(f"long{i}@example.net\n" if i % 1000 else f"nobody{i}\n" for i in range(2500)))
+    said = verb("contact", "import", str(file), "--preview")
+    assert (said.status, "Nothing is written down. 2497 new" in said.out) == (FAILED, True), said.err
+    said = verb("contact", "import", str(file), "--strict")
+    assert (said.status, "Nothing is written down" in said.out) == (FAILED, True), said.err
+    said = verb("contact", "import", str(file), "--faults", str(faults))
+    assert (said.status, "2497 new, 0 known, 3 rows left out" in said.out) == (PARTLY, True), said.err
+    assert [line.split(",")[0] for line in faults.read_text().splitlines()] == ["line", "2", "1002", "2002"]
+    file.write_text("name\n" + "x\n" * 2500)
+    assert verb("contact", "import", str(file)).status == USAGE

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import html
+import re
 
 import pytest
 from test_console_entering import browser, csrf, person
+from test_web_contacts import taken_in
 
 from aftersend.web.console import templated
 
@@ -36,6 +38,32 @@ def test_a_file_is_looked_at_before_it_is_kept_and_wrong_rows_are_named(house, c
     assert "Bob &lt;b&gt;" in page
     fine = client.post("/console/contacts/import", data={"csrf": word, "csv": "email\nc@example.net\n", "do": "keep"})
     assert fine.status_code == 303
+
+
+def test_a_long_file_has_a_page_of_its_own(house, client):
+    """It is read beside everything else and kept when one says so; the rows left out come as a file without formulas."""
+    rows = "".join(f"p{i}@example.net\n" if i else "=cmd,\n" for i in range(2500))
+    word = csrf(client.get("/console/contacts/import"))
+    asked = client.post("/console/contacts/import", data={"csrf": word, "csv": f"email\n{rows}", "list": "letter"})
+    place = asked.headers["location"]
+    page = client.get(place).text
+    assert re.search(r"0 of about 2\W500 rows read", page)
+    assert f'hx-get="{place}/moving"' in page
+    person(house, "eve@example.com", account_id=2)
+    for theirs in (place, f"{place}/moving", f"{place}/wrong.csv"):
+        assert browser(house, "eve@example.com").get(theirs).status_code == 404
+    taken_in(house)
+    page = client.get(place).text
+    assert re.search(r"Keep 2\W?499 people", page)
+    assert "hx-get" not in client.get(f"{place}/moving").text
+    wrong = client.get(f"{place}/wrong.csv")
+    assert wrong.text.splitlines()[1].startswith("2,")
+    assert client.post(f"{place}/keep", data={"csrf": csrf(client.get(place))}).status_code == 303
+    taken_in(house)
+    assert "Done" in client.get(place).text
+    assert house.client().get("/v1/lists").json()["data"][0]["members"] == 2499
+    assert client.post(f"{place}/forget", data={"csrf": word}).status_code == 303
+    assert client.get(place).status_code == 404
 
 
 @pytest.mark.parametrize("text", ["", "name\nAnn\n", "\0", '"open'])

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
+from aftersend import clock
+from aftersend.broadcasts import files
 from aftersend.web import contacts_shapes
 
 ANN = {"name": "Ann", "addresses": [{"address": "ann@example.net", "types": ["news"]}], "attributes": {"city": "Wien"}}
@@ -87,3 +91,51 @@ def test_a_file_that_cannot_be_used_is_refused(house, query, content, status):
     answer = client.post(f"/v1/contacts/import{query}", content=content, headers=CSV)
     assert answer.status_code == status, answer.text
     assert client.get("/v1/contacts").json()["data"] == []
+
+
+def taken_in(house: Any) -> None:
+    """Let files that wait be taken in."""
+    taker = files.Taker(house.store, clock.now, node=1, new_id=house.ids)
+
+    async def work() -> None:
+        for _ in range(20):
+            await taker.run_due()
+
+    house.call(work())
+
+
+def test_a_long_file_is_taken_in_beside_everything_else(house):
+    """The answer comes at once; it says how far it has come, and names every row that was left out."""
+    client = house.client()
+    rows = "".join(f"p{i}@example.net,Wien\n" if i else "nobody,\n" for i in range(3000))
+    place = "/v1/imports?preview=true&column=Stadt%3Dcity"
+    asked = client.post(place, content=f"email,Stadt\n{rows}".encode(), headers=CSV)
+    told = asked.json()
+    assert (asked.status_code, told["state"], told["total"], told["is_over"]) == (202, "waiting", 3000, False)
+    place = asked.headers["location"]
+    assert client.post(f"{place}/keep").json()["type"].endswith("/p/import-state")
+    taken_in(house)
+    told = client.get(place).json()
+    assert (told["state"], told["rows"], told["created"], told["wrong"]) == ("ready", 3000, 2999, 1)
+    assert client.get("/v1/contacts").json()["data"] == []
+    assert client.post(f"{place}/keep").status_code == 202
+    taken_in(house)
+    told = client.get(place).json()
+    assert (told["state"], told["is_over"], client.get("/v1/imports").json()["data"]) == ("done", True, [told])
+    assert client.get("/v1/contacts/count", params={"where": "city = wien"}).json() == {"people": 2999}
+    faults = client.get(f"{place}/faults").json()
+    assert [(each["line"], each["row"]) for each in faults["data"]] == [(2, "nobody, ")]
+    assert client.delete(place).status_code == 204
+    assert client.get(f"{place}/faults").status_code == 404
+
+
+def test_a_long_file_that_cannot_be_used_is_refused_at_once(house):
+    """Where that shows in its first line, or in what is asked."""
+    client = house.client()
+    for query, content in (
+        ("", b"name\nAnn\n"),
+        ("?list=none", b"email\na@b.cc\n"),
+        ("?column=x%3Dy", b"email\na@b.cc\n"),
+    ):
+        assert client.post(f"/v1/imports{query}", content=content, headers=CSV).status_code == 422
+    assert client.get("/v1/imports").json()["data"] == []

@@ -32,6 +32,9 @@ def test_nothing_of_another_account_is_seen_or_changed(house, route):
         owner.post("/v1/lists", json={"name": "secret.example"})
         made = {"addresses": [{"address": "ann@secret.example"}], "lists": ["secret.example"]}
         contact = owner.post("/v1/contacts", json=made).json()["id"]
+    if "/imports" in route.path:
+        asked = {"content": b"email\nann@secret.example\n", "headers": {"content-type": "text/csv"}}
+        import_id = owner.post("/v1/imports", **asked).json()["id"]
     if "/templates" in route.path:
         owner.put("/v1/templates/secret.example", json={"subject": "secret", "source": "secret"})
     if "/broadcasts" in route.path:
@@ -66,6 +69,8 @@ def test_nothing_of_another_account_is_seen_or_changed(house, route):
         if "/contacts/" in route.path
         else broadcast
         if "/broadcasts/" in route.path
+        else import_id
+        if "/imports/" in route.path
         else returned_id
         if "/returns/" in route.path
         else webhook_id
@@ -87,6 +92,7 @@ def test_nothing_of_another_account_is_seen_or_changed(house, route):
             "/v1/returns",
             "/v1/broadcasts",
             "/v1/webhooks",
+            "/v1/imports",
         )
         found = [owner.get(place).json() for place in places]
         for each in found[1]["data"]:

@@ -13,7 +13,19 @@ from aftersend.app.service import Service
 from aftersend.config import Settings
 from aftersend.errors import AftersendError, TryLater
 from aftersend.logs import Logger
-from aftersend.store import consents, feed, hits, hooks, moderation, nodes, retention, returned, sites, standings
+from aftersend.store import (
+    consents,
+    feed,
+    hits,
+    hooks,
+    imports,
+    moderation,
+    nodes,
+    retention,
+    returned,
+    sites,
+    standings,
+)
 
 log = Logger("app")
 
@@ -23,6 +35,7 @@ PRUNE_EVERY_S = 600.0
 LEARN_EVERY_S = 3600.0
 STREAKS_KEPT_DAYS = 400
 """For so long an address is remembered of which nothing was heard any more."""
+IMPORTS_KEPT_DAYS = 7
 LOOK_AROUND_S = 0.02
 LOOK_AROUND_ALONE_S = 0.25
 """The command line works on the same file too."""
@@ -195,6 +208,9 @@ async def prune(service: Service) -> None:
                 )
                 went["given_up"] = await service.store.run(
                     hooks.prune_given_up, before=service.clock() - kept.events * clock.DAY
+                )
+                went["imports"] = await service.store.run(
+                    imports.prune, before=service.clock() - IMPORTS_KEPT_DAYS * clock.DAY
                 )
                 went["opt_ins"] = await service.store.run(consents.prune, before=service.clock())
                 went["moderation"] = await service.store.run(

@@ -146,9 +146,10 @@ def suppression_rules(settings: Settings) -> Any:
 
 def _start_broadcasts(service: Service) -> None:
     """Write audiences down, and let what waits follow a pause or an end."""
-    from aftersend.broadcasts import running
+    from aftersend.broadcasts import files, running
     from aftersend.control import queue_verbs
     from aftersend.intake import Recipient
+    from aftersend.store import imports
     from aftersend.store.broadcasts import BELL
 
     by = queue_verbs.Actor("its broadcast")
@@ -161,6 +162,8 @@ def _start_broadcasts(service: Service) -> None:
 
     runner = running.Runner(service.store, service.clock, node=service.node, enter=enter, act=act)
     service.spawn(running.run(runner, service.store.bell(BELL), service.stopping, service.clock))
+    taker = files.Taker(service.store, service.clock, node=service.node, new_id=service.ids)
+    service.spawn(running.run(taker, service.store.bell(imports.BELL), service.stopping, service.clock))
 
 
 def scorer(settings: Settings, names: Any, time: clock.Clock) -> Any:

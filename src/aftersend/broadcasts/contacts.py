@@ -13,6 +13,7 @@ from aftersend.clock import iso
 from aftersend.errors import BadField, BadFields
 from aftersend.mail import address
 from aftersend.store.contacts import Person, Spot
+from aftersend.store.imports import OVER, STATES, Import
 
 ADDRESSES_MOST = 20
 NAME_MOST = 200
@@ -116,4 +117,26 @@ def told_list(row: Mapping[str, Any]) -> dict[str, Any]:
         "about": row["about"],
         "members": row["members"],
         "created_at": iso(row["created_us"]),
+    }
+
+
+def told_import(found: Import) -> dict[str, Any]:
+    """Tell of a file that is taken in as the API does."""
+    return {
+        "id": ids.show("imp", found.id),
+        "state": found.state,
+        "about": STATES[found.state],
+        "why": found.why,
+        "list": found.wanted.lists[0] if found.wanted.lists else None,
+        "strict": found.wanted.strict,
+        "preview": found.wanted.preview,
+        "total": max(found.total, found.rows),
+        "rows": found.rows,
+        "created": found.created,
+        "changed": found.changed,
+        "wrong": found.wrong,
+        "is_over": found.state in OVER,
+        "who": found.who,
+        "created_at": iso(found.created_us),
+        "ended_at": None if found.ended_us is None else iso(found.ended_us),
     }

@@ -17,7 +17,9 @@ from aftersend.errors import BadField
 from aftersend.store.contacts import Row, Spot
 
 ROWS_MOST = 50_000
-"""In one file."""
+"""In one file that is taken in while one waits."""
+AT_ONCE_MOST = 2_000
+"""Longer files are better taken in beside everything else, with progress."""
 SHOWN_MOST = 500
 """Characters of a faulty row that are shown."""
 ADDRESS, NAME, LEFT_OUT = "email", "name", "-"
@@ -87,10 +89,15 @@ def read(content: bytes, wanted: Mapping[str, str], new_id: Callable[[], int]) -
     text = text_of(content)
     found = Read()
     try:
-        _into(found, rows(text), wanted, new_id)
+        _into(found, walk(rows(text), wanted, new_id))
     except csv.Error as error:
-        raise BadField("", f"The file cannot be read as CSV (RFC 4180): {error}.", code="invalid-file") from None
+        raise not_csv(error) from None
     return found
+
+
+def not_csv(error: csv.Error) -> BadField:
+    """Return what a file is refused with that cannot be read."""
+    return BadField("", f"The file cannot be read as CSV (RFC 4180): {error}.", code="invalid-file")
 
 
 def text_of(content: bytes) -> str:
@@ -119,24 +126,35 @@ def _bare(cell: str) -> str:
     return cell[1:] if cell[:1] == "'" and cell[1:2] in ("=", "+", "-", "@") else cell
 
 
-def _into(
-    found: Read, lines: Iterator[tuple[int, list[str]]], wanted: Mapping[str, str], new_id: Callable[[], int]
-) -> None:
+def walk(
+    lines: Iterator[tuple[int, list[str]]], wanted: Mapping[str, str], new_id: Callable[[], int]
+) -> Iterator[Row | Fault]:
+    """Return each row of a file as somebody, or as what is wrong with it. Raise BadField when the columns cannot be told,
+    csv.Error when it is no CSV.
+    """
     names = fields(next(lines, (1, []))[1], wanted)
     met: dict[str, int] = {}
     for line, cells in lines:
-        found.lines += 1
-        if found.lines > ROWS_MOST:
-            raise BadField("", f"A file has {ROWS_MOST} rows at most; cut it into several.", code="invalid-file")
         try:
             spot, name, attributes = _person(names, cells)
             if spot.folded in met:
                 raise BadField("", f"the address stands in line {met[spot.folded]} already")
         except BadField as error:
-            found.faults.append(Fault(line, ", ".join(cells)[:SHOWN_MOST], error.detail))
+            yield Fault(line, ", ".join(cells)[:SHOWN_MOST], error.detail)
             continue
         met[spot.folded] = line
-        found.people.append(Row(new_id(), spot, name, attributes))
+        yield Row(new_id(), spot, name, attributes)
+
+
+def _into(found: Read, given: Iterator[Row | Fault]) -> None:
+    for each in given:
+        found.lines += 1
+        if found.lines > ROWS_MOST:
+            raise BadField("", f"A file has {ROWS_MOST} rows at most; cut it into several.", code="invalid-file")
+        if isinstance(each, Fault):
+            found.faults.append(each)
+        else:
+            found.people.append(each)
 
 
 def fields(headers: Sequence[str], wanted: Mapping[str, str]) -> list[str]:

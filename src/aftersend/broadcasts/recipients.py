@@ -36,7 +36,7 @@ def read(content: bytes, wanted: Mapping[str, str]) -> list[tuple[str, dict[str,
             if len(found) > MOST or len(wrong) >= FAULTS_SHOWN:
                 break
     except csv.Error as error:
-        raise BadField("", f"The file cannot be read as CSV (RFC 4180): {error}.", code="invalid-file") from None
+        raise importing.not_csv(error) from None
     if wrong:
         raise BadFields(wrong)
     return found

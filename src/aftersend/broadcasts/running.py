@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from aftersend import ids
 from aftersend.broadcasts import audience, steering
@@ -171,8 +171,15 @@ def sweep(
     return False
 
 
-async def run(runner: Runner, bell: asyncio.Event, stopping: asyncio.Event, clock: Clock) -> None:
-    """Work on broadcasts until the service stops."""
+class Works(Protocol):
+    """What works on something that is due."""
+
+    async def run_due(self) -> Instant | None:
+        """Make one pass over it; return when something is next, None for no time known."""
+
+
+async def run(runner: Works, bell: asyncio.Event, stopping: asyncio.Event, clock: Clock) -> None:
+    """Work on what is due until the service stops."""
     while not stopping.is_set():
         bell.clear()
         try:

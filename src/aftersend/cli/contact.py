@@ -224,7 +224,10 @@ def import_(
 
     Whoever is known by the address is changed, the others are new. All usable rows are written down at once.
     """
-    told = place.import_contacts(file.read(), columns, list_name=list_name, strict=strict, preview=preview)
+    with _Bar() as bar:
+        told = place.import_contacts(
+            file.read(), columns, list_name=list_name, strict=strict, preview=preview, on_rows=bar.move
+        )
     if faults is not None:
         writer = csv.writer(faults)
         writer.writerow(("line", "row", "why"))
@@ -256,6 +259,28 @@ def export(place: Any, list_name: str | None, where: str | None) -> None:
         for spot in person["addresses"]:
             cells = (spot["address"], person["name"], *(person["attributes"].get(name) for name in names))
             writer.writerow([safe_cell(cell) for cell in cells])
+
+
+class _Bar:
+    """Shows how far a long file has been read, to people only."""
+
+    def __init__(self) -> None:
+        self._is_shown = False
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def move(self, rows: int, total: int) -> None:
+        """Show so many rows of so many."""
+        if not sys.stderr.isatty():
+            return
+        filled = 30 * min(rows, total) // max(total, 1)
+        click.echo(f"\r[{'#' * filled:<30}] {rows} of {total} rows read", err=True, nl=False)
+        self._is_shown = True
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_shown:
+            click.echo(err=True)
 
 
 @click.group("list")

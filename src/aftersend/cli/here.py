@@ -796,14 +796,18 @@ class Here:
         self.audit("removed a contact", shown)
 
     def import_contacts(
-        self, content: bytes, columns: Sequence[str], *, list_name: str | None, strict: bool, preview: bool
-    ) -> dict[str, Any]:
-        """Take contacts from a CSV file, all that can be used in one transaction."""
+        self, content: bytes, columns: Sequence[str], *, list_name: str | None, strict: bool, preview: bool,
+        on_rows: Callable[[int, int], None] = lambda rows, total: None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Take contacts from a CSV file, all that can be used in one transaction; `on_rows` is told how many of how many rows
+        were read.
+        """
         from aftersend.broadcasts import importing
         from aftersend.store import contacts
 
         self.prepare_once()
         found = importing.read(content, importing.columns(columns), self.ids)
+        on_rows(found.lines, found.lines)
         lists = [list_name] if list_name else []
         is_kept = found.may_be_kept(strict=strict, preview=preview)
         if is_kept:

@@ -35,7 +35,7 @@ def read(content: bytes) -> Rows:
     try:
         found = [cells for _, cells in importing.rows(importing.text_of(content))]
     except csv.Error as error:
-        raise BadField("", f"The file cannot be read as CSV (RFC 4180): {error}.", code="invalid-file") from None
+        raise importing.not_csv(error) from None
     if not found:
         raise BadField("", "The file is empty.", code="invalid-file")
     if any("@" in cell for cell in found[0]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -26,6 +27,9 @@ from aftersend.errors import (
 )
 
 TIMEOUT_S = 60.0
+TAKEN_AT_ONCE = 2_000
+"""A file of contacts with more rows is taken in beside everything else."""
+LOOK_EVERY_S = 0.2
 ACTED_AT_ONCE = 5000
 """So many deliveries a request acts on."""
 ANSWER_MOST = 64 * 1024 * 1024
@@ -462,15 +466,41 @@ class There:
         self.ask("DELETE", f"/v1/contacts/{quote(shown, safe='')}")
 
     def import_contacts(
-        self, content: bytes, columns: Sequence[str], *, list_name: str | None, strict: bool, preview: bool
-    ) -> dict[str, Any]:
-        """Take contacts from a CSV file, all that can be used in one transaction."""
+        self, content: bytes, columns: Sequence[str], *, list_name: str | None, strict: bool, preview: bool,
+        on_rows: Callable[[int, int], None] = lambda rows, total: None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Take contacts from a CSV file, all that can be used in one transaction; `on_rows` is told how many of how many rows
+        were read.
+        """
         words = [("column", column) for column in columns]
         words += [("list", list_name)] if list_name else []
         words += [(name, "true") for name, wanted in (("strict", strict), ("preview", preview)) if wanted]
         headers = {"Content-Type": "text/csv"}
-        told: dict[str, Any] = self.ask("POST", "/v1/contacts/import", words=words, body=content, headers=headers)
+        if content.count(b"\n") <= TAKEN_AT_ONCE:
+            told: dict[str, Any] = self.ask("POST", "/v1/contacts/import", words=words, body=content, headers=headers)
+            return told
+        found = self.ask("POST", "/v1/imports", words=words, body=content, headers=headers)
+        place = f"/v1/imports/{found['id']}"
+        while not found["is_over"] and found["state"] != "ready":
+            time.sleep(LOOK_EVERY_S)
+            found = self.ask("GET", place)
+            on_rows(found["rows"], found["total"])
+        if found["state"] == "failed" and not found["wrong"]:
+            raise BadField("", found["why"], code="invalid-file")
+        told = {name: found[name] for name in ("rows", "created", "changed", "wrong")}
+        told |= {"is_kept": found["state"] == "done", "faults": list(self._faults(place))}
+        if preview:
+            self.ask("DELETE", place)
         return told
+
+    def _faults(self, place: str) -> Iterator[dict[str, Any]]:
+        after: list[tuple[str, Any]] = []
+        while True:
+            page = self.ask("GET", f"{place}/faults", words=[("limit", 100), *after])
+            yield from page["data"]
+            if not page["has_more"]:
+                return
+            after = [("after", page["data"][-1]["line"])]
 
     def mailing_lists(self) -> list[dict[str, Any]]:
         """Return the lists."""

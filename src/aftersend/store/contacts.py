@@ -154,7 +154,7 @@ def take_in(
         )
     known = [(owners[row.spot.folded], row) for row in people if row.spot.folded in owners]
     if known:
-        _add_to(connection, account_id, known, now)
+        add_to(connection, account_id, known, now)
     everybody = [row.contact_id for row in new] + [contact_id for contact_id, _ in known]
     _join(connection, account_id, everybody, list_ids, now)
     return len(new), len(known)
@@ -293,7 +293,7 @@ def _whole(connection: Connection, account_id: int, found: Sequence[Any]) -> lis
     return list(people.values())
 
 
-def _add_to(connection: Connection, account_id: int, known: Sequence[tuple[int, Row]], now: Instant) -> None:
+def add_to(connection: Connection, account_id: int, known: Sequence[tuple[int, Row]], now: Instant) -> None:
     given = (account_id, packed(connection, list({contact_id for contact_id, _ in known})))
     people = {
         contact_id: (name, msgspec.json.decode(attributes))

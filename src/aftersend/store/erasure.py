@@ -195,6 +195,13 @@ def from_the_rest(connection: Connection, account_id: int, folded: Sequence[str]
             .where(tries.c.account_id == account_id, _names(tries.c.request, each) | _names(tries.c.answer, each))
             .values(request=None, answer=None)
         )
+        read, left_out = audience.import_rows, audience.import_faults
+        connection.execute(delete(read).where(read.c.account_id == account_id, read.c.folded == each))
+        connection.execute(
+            update(left_out)
+            .where(left_out.c.account_id == account_id, _names(left_out.c.row, each) | _names(left_out.c.why, each))
+            .values(row=ERASED, why=ERASED)
+        )
         rows = audience.broadcast_rows
         connection.execute(
             update(rows)

@@ -7,7 +7,7 @@ from aftersend.broadcasts import choosing, importing
 from aftersend.broadcasts import contacts as contents
 from aftersend.control import erasing
 from aftersend.errors import BadField
-from aftersend.store import contacts, mailing_lists
+from aftersend.store import contacts, imports, mailing_lists
 from aftersend.store.contacts import Person
 from aftersend.web import lists, reading
 from aftersend.web.administration import change
@@ -21,6 +21,7 @@ FILTER = (
     Parameter("q", "Those with an address that contains this."),
     Parameter("where", "Those of whom this is true.", example="city = Vienna and opened since 90d"),
 )
+BY_LINE = (lists.PAGE[0], Parameter("after", "Rows behind this line."))
 COUNT = (FILTER[0], FILTER[2])
 IMPORT = (
     Parameter("list", "Put everybody on this list too."),
@@ -123,6 +124,77 @@ async def take_in(call: Call) -> Answer:
     else:
         created, changed = await call.desk.store.ask(contacts.would_take_in, call.account_id, found.people, wanted)
     return Answer(found.told(created, changed, is_kept=is_kept))
+
+
+# ---- long files ------------------------------------------------------------------------------------------------------
+
+
+async def take_file(call: Call) -> Answer:
+    """Keep a file that is taken in beside everything else."""
+    single, pairs = _import_words(call)
+    if not call.body.strip():
+        raise BadRequest("The body is empty; send the file.")
+    columns = importing.columns(pairs)
+    head = importing.text_of(call.body).lstrip("\r\n").partition("\n")[0]
+    importing.fields(next(importing.rows(head), (1, [head]))[1], columns)
+    wanted = imports.Wanted(
+        [single["list"]] if "list" in single else [],
+        columns,
+        *(reading.truth(single.get(name, "false"), name) for name in ("strict", "preview")),
+    )
+    import_id = call.desk.ids()
+    shown = ids.show("imp", import_id)
+    await change(
+        call, "began to import contacts", shown, imports.add, import_id, call.body, wanted, who=call.who,
+        now=call.desk.clock(),
+    )  # fmt: skip
+    answer = await _told_import(call, import_id, 202)
+    return Answer(answer.content, 202, {"location": f"/v1/imports/{shown}"})
+
+
+async def import_page(call: Call) -> Answer:
+    """List imports, the newest first."""
+    found = lists.taken(call)
+    limit = lists.limit_of(found)
+    after = ids.read("imp", found["after"]) if "after" in found else None
+    rows = await call.desk.store.ask(imports.page, call.account_id, limit=limit + 1, after=after)
+    has_more, rows = len(rows) > limit, rows[:limit]
+    last = ids.show("imp", rows[-1].id) if has_more else None
+    return lists.page(call, [contents.told_import(row) for row in rows], has_more=has_more, after=last)
+
+
+async def one_import(call: Call) -> Answer:
+    """Return an import and how far it has come."""
+    return await _told_import(call, ids.read("imp", call.path["id"]))
+
+
+async def faults_of_import(call: Call) -> Answer:
+    """List the rows that were left out, in the order of the file."""
+    found = lists.taken(call)
+    limit = lists.limit_of(found)
+    after = reading.whole_number(found["after"], "after", least=0, most=1 << 62) if "after" in found else 0
+    import_id = ids.read("imp", call.path["id"])
+    rows = await call.desk.store.ask(imports.faults, call.account_id, import_id, limit=limit + 1, after=after)
+    has_more, rows = len(rows) > limit, rows[:limit]
+    return lists.page(call, rows, has_more=has_more, after=str(rows[-1]["line"]) if has_more else None)
+
+
+async def keep_import(call: Call) -> Answer:
+    """Let what was looked at be kept."""
+    import_id = ids.read("imp", call.path["id"])
+    await change(call, "kept an import", call.path["id"], imports.go_on, import_id, now=call.desk.clock())
+    return await _told_import(call, import_id, 202)
+
+
+async def remove_import(call: Call) -> Answer:
+    """Forget an import; what was kept stays."""
+    await change(call, "removed an import", call.path["id"], imports.remove, ids.read("imp", call.path["id"]))
+    return Answer(None, 204)
+
+
+async def _told_import(call: Call, import_id: int, status: int = 200) -> Answer:
+    found = await call.desk.store.ask(imports.one, call.account_id, import_id)
+    return Answer(contents.told_import(found), status)
 
 
 async def every_list(call: Call) -> Answer:

@@ -163,6 +163,27 @@ class Imported(Out):
     faults: list[ImportFault]
 
 
+class ImportOut(Out):
+    """A file of contacts that is taken in beside everything else, and how far that has come."""
+
+    id: Annotated[str, Meta(description="The id.", examples=["imp_01j9z3k8m4q2w"])]
+    state: Annotated[str, Meta(description="waiting, reading, ready, keeping, done or failed.")]
+    about: str
+    why: Annotated[str | None, Meta(description="Why it failed.")]
+    list: Annotated[str | None, Meta(description="The list that everybody is put on.")]
+    strict: bool
+    preview: Annotated[bool, Meta(description="Whether it waits to be told before anything is kept.")]
+    total: Annotated[int, Meta(description="How many rows the file has, about, until it was read.")]
+    rows: Annotated[int, Meta(description="How many were read.")]
+    created: Annotated[int, Meta(description="How many people are new, once it was read.")]
+    changed: Annotated[int, Meta(description="How many were known.")]
+    wrong: Annotated[int, Meta(description="How many rows were left out.")]
+    is_over: bool
+    who: str
+    created_at: str
+    ended_at: str | None
+
+
 class ListAccepted(Accepted):
     """A message to a list that was taken and written down: members = deliveries + those who have chosen no address for it."""
 
@@ -188,5 +209,7 @@ class ListOut(Out):
     created_at: str
 
 
+ImportPage = page_of(ImportOut)
+FaultPage = page_of(ImportFault)
 ContactPage = page_of(Contact)
 ListPage = page_of(ListOut)

@@ -34,6 +34,7 @@ _IDS = {
     "key": "keys",
     "con": "contacts",
     "brd": "broadcasts",
+    "imp": "imports",
     "whk": "webhooks",
 }
 

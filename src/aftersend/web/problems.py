@@ -308,6 +308,11 @@ KINDS: dict[str, Kind] = {
         "Only a draft can be changed or started, only what is under way can be paused or cancelled.",
         "Look at its `state`.",
     ),
+    "import-state": Kind(
+        "The import is in another state",
+        "Only a file that was looked at with `preview`, and that was read to its end, waits to be kept.",
+        "Look at its `state`.",
+    ),
     "not-good-enough": Kind(
         "The broadcast is not good enough to be started",
         "This installation wants a quality score, and it is too low, or the broadcast was not scored since it was changed.",

@@ -56,6 +56,57 @@ list_members = table(
     clustered=True,
 )
 
+imports = table(
+    "imports",
+    integer("account_id"),
+    integer("id"),
+    words("who", nullable=False),
+    words("wanted", nullable=False),
+    words("state", nullable=False),
+    words("why"),
+    Column("file", LargeBinary, nullable=True),
+    integer("total"),
+    integer("rows"),
+    integer("wrong"),
+    integer("created"),
+    integer("changed"),
+    integer("holder"),
+    integer("look_us", nullable=True),
+    integer("created_us"),
+    integer("ended_us", nullable=True),
+    PrimaryKeyConstraint("account_id", "id"),
+    Index(None, "look_us"),
+)
+"""Files of contacts that are taken in beside everything else. `wanted` (JSON) says how, `file` is there until it was read;
+`total` is the number of its lines, `rows` how many were read. `look_us` and `holder` as in `broadcasts`."""
+
+import_rows = table(
+    "import_rows",
+    integer("account_id"),
+    integer("import_id"),
+    words("folded", nullable=False),
+    words("address", nullable=False),
+    integer("contact_id"),
+    integer("known_id", nullable=True),
+    words("name", nullable=False),
+    words("attributes", nullable=False),
+    PrimaryKeyConstraint("account_id", "import_id", "folded"),
+    clustered=True,
+)
+"""People of a file that are not contacts yet: all of them become it in one transaction. `known_id` is whose an address is."""
+
+import_faults = table(
+    "import_faults",
+    integer("account_id"),
+    integer("import_id"),
+    integer("line"),
+    words("row", nullable=False),
+    words("why", nullable=False),
+    PrimaryKeyConstraint("account_id", "import_id", "line"),
+    clustered=True,
+)
+"""Rows of a file that were left out."""
+
 consents = table(
     "consents",
     integer("account_id"),

@@ -10,11 +10,11 @@ from typing import Any
 from urllib.parse import quote
 
 from aftersend import ids
-from aftersend.broadcasts import choosing
+from aftersend.broadcasts import choosing, importing
 from aftersend.broadcasts import contacts as contents
 from aftersend.clock import Instant
 from aftersend.errors import AftersendError, BadField, NotFound
-from aftersend.store import mailing_lists
+from aftersend.store import imports, mailing_lists
 from aftersend.store.connection import Connection
 from aftersend.web import contacts as api
 from aftersend.web.calls import Answer
@@ -165,6 +165,8 @@ async def take_in(visit: Visit) -> Answer:
     form = visit.form()
     values = {"csv": form.get("csv", ""), "list": form.get("list", "")}
     is_sure = form.get("do") == "keep"
+    if values["csv"].count("\n") > importing.AT_ONCE_MOST:
+        return await _take_long(visit, values)
     query = [("preview", "false" if is_sure else "true"), *([("list", values["list"])] if values["list"] else [])]
     asked = visit.to_api(query=query)
     asked.body = values["csv"].encode("utf-8", "replace")
@@ -186,6 +188,57 @@ async def _import(visit: Visit, values: dict[str, str], came: dict[str, Any] | N
         faults=came["faults"][:_SHOWN_FAULTS] if came else [],
         faults_as_csv=_faults(came["faults"]) if came else "",
     )  # fmt: skip
+
+
+async def _take_long(visit: Visit, values: dict[str, str]) -> Answer:
+    """Let a long file be read beside everything else; a page of its own shows how far it has come."""
+    asked = visit.to_api(query=[("preview", "true"), *([("list", values["list"])] if values["list"] else [])])
+    asked.body = values["csv"].encode("utf-8", "replace")
+    asked.headers = {**asked.headers, "content-type": api.CSV}
+    try:
+        found = (await api.take_file(asked)).content
+    except AftersendError as error:
+        return await _import(visit, values, None, said_of(error))
+    return visit.go(f"{ROOT}/contacts/imports/{found['id']}")
+
+
+async def long_import(visit: Visit) -> Answer:
+    """Show how far a long file has come, and what would come of it."""
+    return await _show_import(visit, "import.html")
+
+
+async def long_import_moving(visit: Visit) -> Answer:
+    """Show only what moves, for a page that is open while a file is read."""
+    return await _show_import(visit, "import_moving.html")
+
+
+async def _show_import(visit: Visit, template: str) -> Answer:
+    told = (await api.one_import(visit.to_api())).content
+    number = ids.read("imp", visit.path["id"])
+    wrong = await visit.desk.store.ask(imports.faults, visit.account_id, number, limit=_SHOWN_FAULTS)
+    return visit.show(template, told=told, faults=wrong)
+
+
+async def long_import_act(visit: Visit) -> Answer:
+    """Keep a long file that was looked at, or forget it."""
+    if visit.path["verb"] == "keep":
+        await api.keep_import(visit.to_api())
+        return visit.go(f"{ROOT}/contacts/imports/{visit.path['id']}")
+    if visit.path["verb"] != "forget":
+        raise NotFound("There is no such action.")
+    await api.remove_import(visit.to_api())
+    return visit.go(f"{ROOT}/contacts/import", "The file is forgotten.")
+
+
+async def wrong_rows(visit: Visit) -> Answer:
+    """Give the rows of a long file that were left out, as a file that can be mended and taken in again."""
+    number, after = ids.read("imp", visit.path["id"]), 0
+    faults: list[dict[str, Any]] = []
+    while some := await visit.desk.store.ask(imports.faults, visit.account_id, number, limit=1000, after=after):
+        faults += some
+        after = some[-1]["line"]
+    head = {"content-disposition": f'attachment; filename="wrong-rows-{visit.path["id"]}.csv"'}
+    return Answer(_faults(faults).encode("utf-8", "replace"), 200, head, "text/csv; charset=utf-8")
 
 
 def _faults(faults: list[dict[str, Any]]) -> str:
