@@ -59,7 +59,7 @@ async def erase(
 
     Done in slices, each durable by itself; a call that was cut short is simply made again.
     """
-    folded = [address.parse(text.strip(), pointer="#/address").folded] if text else []
+    folded = [address.parse(text.strip(), pointer="#/address").folded] if text or contact_id is None else []
     number, folded = await store.ask(_addresses, account_id, folded, contact_id)
     told = Erased(addresses=len(folded))
     if number is not None:

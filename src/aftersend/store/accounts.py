@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, delete, insert, select, update
 
+from aftersend import ids
 from aftersend.clock import DAY, HOUR, SECOND, Instant
 from aftersend.errors import Conflict, NotFound
 from aftersend.store.schema import accounts, audit, dkim_keys, domains, keys, streams
@@ -93,7 +94,8 @@ def listed(connection: Connection) -> list[dict[str, Any]]:
 
 def named(connection: Connection, name: str) -> int:
     """Return the id of the account with this name or number. Raise NotFound."""
-    condition = accounts.c.id == int(name) if name.isdigit() else accounts.c.name == name
+    is_number = name.isascii() and name.isdigit() and len(name) <= 19 and int(name) <= ids.MOST
+    condition = accounts.c.id == int(name) if is_number else accounts.c.name == name.replace("\0", " ")
     found = connection.execute(select(accounts.c.id).where(condition)).scalar()
     if found is None:
         raise NotFound(f"There is no account {name!r}.")

@@ -142,8 +142,10 @@ def _for_one(found: Any) -> Any:
     recipients = found.get("recipients") if isinstance(found, dict) else None
     if not isinstance(recipients, list) or not recipients or not isinstance(recipients[0], dict):
         return found
-    first = recipients[0]
-    shared = found.get("data")
-    data = {**(shared if isinstance(shared, dict) else {}), **(first.get("data") or {})}
+    first, shared = recipients[0], found.get("data")
+    own = first.get("data") or {}
+    if not isinstance(own, dict):
+        return found  # whoever checks the message says what is wrong with it
+    data = {**(shared if isinstance(shared, dict) else {}), **own}
     rest = {name: value for name, value in found.items() if name not in ("recipients", "to", "cc", "bcc", "data")}
     return {**rest, "to": first.get("to"), "data": data}

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
+from aftersend import ids
 from aftersend.web.shapes import In, Out, page_of
 
 _EVENTS = Meta(description="Types of events, such as delivery.bounced; empty for all.", examples=[["delivery.bounced"]])
@@ -62,7 +63,9 @@ class RotateIn(In):
 class ReplayIn(In):
     """What is to be sent again: one of `sequence`, `since` (with or without `until`), `failed`."""
 
-    sequence: Annotated[int | None, Meta(description="The sequence of one event.")] = None
+    sequence: Annotated[
+        Annotated[int, Meta(ge=1, le=ids.MOST)] | None, Meta(description="The sequence of one event.")
+    ] = None
     since: Annotated[str | None, Meta(description="All from this time on: RFC 3339, or 24h for a day ago.")] = None
     until: Annotated[str | None, Meta(description="Up to this time.")] = None
     failed: Annotated[bool, Meta(description="All that was given up.")] = False

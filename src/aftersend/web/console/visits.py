@@ -106,11 +106,14 @@ class Visit(Call):
     def fields(self) -> list[tuple[str, str]]:
         """Return the fields of the form that was sent, in order. Raise BadRequest."""
         try:
-            return parse_qsl(
+            found = parse_qsl(
                 self.body.decode("ascii"), keep_blank_values=True, max_num_fields=FIELDS_MOST, errors="strict"
             )
         except ValueError:
             raise BadRequest("The form cannot be read; go back and send it again.") from None
+        if any("\0" in name or "\0" in value for name, value in found):
+            raise BadRequest("There is a NUL in the form; no text has one.")
+        return found
 
     def asked(self, name: str, default: str = "") -> str:
         """Return one parameter behind the question mark."""
