@@ -23,6 +23,17 @@ SIZES = {"desk": (1360, 900), "phone": (390, 844)}
 PAGES = {
     "dashboard": "/console/?span=24h",
     "bounces": "/console/bounces",
+    "reading": "/console/reading",
+    "broadcasts": "/console/broadcasts",
+    "broadcast-new": "/console/broadcasts/new",
+    "contacts": "/console/contacts",
+    "contacts-import": "/console/contacts/import",
+    "contact-new": "/console/contacts/new",
+    "templates": "/console/templates",
+    "template-new": "/console/templates/new",
+    "template": "/console/templates/autumn",
+    "moderation": "/console/moderation",
+    "credits": "/console/credits",
     "bounces-soft": "/console/bounces?category=Soft&since=7d",
     "log": "/console/log",
     "log-bounced": "/console/log?status=results%3ABounced&since=24h",
@@ -34,12 +45,14 @@ PAGES = {
     "refusals": "/console/refusals",
     "domains": "/console/domains",
     "domain": "/console/domains/paper-and-ink.example",
+    "domain-quality": "/console/domains/paper-and-ink.example/quality",
     "streams": "/console/streams",
     "keys": "/console/keys",
     "webhooks": "/console/webhooks",
     "people": "/console/people",
     "me": "/console/me",
     "health": "/console/health",
+    "settings": "/console/settings",
     "audit": "/console/audit",
     "not-here": "/console/nowhere",
 }
@@ -130,6 +143,36 @@ def fill(service: Service) -> None:
     service.ask("POST", "/v1/domains", {"name": "paper-and-ink.example"})
 
 
+def write(service: Service) -> dict[str, str]:
+    """Keep people, a template and broadcasts of every kind; return the pages of single ones."""
+    service.ask("POST", "/v1/lists", {"name": "readers", "about": "Whoever asked for our letter"})
+    made = ""
+    for who in (*PEOPLE, "unknown", "full-then-ok", "spam", "complaint", "reader"):
+        name = who.partition(".")[0].capitalize()
+        person = {
+            "name": name,
+            "addresses": [{"address": f"{who}@two.practice.test"}],
+            "lists": ["readers"],
+            "attributes": {"name": name, "city": "Vienna" if len(who) % 2 else "Lisbon"},
+        }
+        made = service.ask("POST", "/v1/contacts", person)["id"]
+    source = HTML.replace("{name}", "{{ name }}")
+    service.ask("PUT", "/v1/templates/autumn", {"source": source, "subject": "Autumn letter for {{ name }}"})
+    said = {"from": "Paper & Ink <letter@example.com>", "subject": "Autumn letter for {{ name }}", "html": source}
+    news = {"name": "Autumn letter", "message": said, "lists": ["readers"]}
+    begun, draft = (service.ask("POST", "/v1/broadcasts", news)["id"] for _ in range(2))
+    service.ask("POST", f"/v1/broadcasts/{begun}/start")
+    hook = service.ask("POST", "/v1/webhooks", {"url": "http://127.0.0.1:9/mail", "name": "Web shop"})["id"]
+    return {
+        "contact": f"/console/contacts/{made}",
+        "broadcast": f"/console/broadcasts/{begun}",
+        "broadcast-draft": f"/console/broadcasts/{draft}",
+        "broadcast-change": f"/console/broadcasts/{draft}/change",
+        "broadcast-quality": f"/console/broadcasts/{begun}/quality",
+        "webhook": f"/console/webhooks/{hook}",
+    }
+
+
 def settle(service: Service, seconds: float) -> None:
     """Wait until hardly anything is under way."""
     until = time.monotonic() + seconds
@@ -178,6 +221,7 @@ def main(folder: str, words: list[str]) -> int:
         service = Service(data)
         try:
             fill(service)
+            single = write(service)
             settle(service, float(os.environ.get("SETTLE_S", "25")))
             browser = play.chromium.launch(
                 executable_path=shutil.which("chromium"),
@@ -197,15 +241,15 @@ def main(folder: str, words: list[str]) -> int:
             page.goto(f"{service.url}/console/sign-in")
             page.screenshot(path=target / "sign-in-desk-light.png")
             come_in(page, service)
-            for name, path in places(service).items():
+            for name, path in (places(service) | single).items():
                 if words and not any(word in name for word in words):
                     continue
                 for size, (width, height) in SIZES.items():
                     page.set_viewport_size({"width": width, "height": height})
                     for scheme in ("light", "dark"):
                         page.emulate_media(color_scheme=scheme)
-                        page.goto(service.url + path)
-                        page.wait_for_timeout(150)
+                        page.goto(service.url + path, wait_until="load")
+                        page.wait_for_timeout(400 if "iframe" in page.content() else 150)
                         page.screenshot(path=target / f"{name}-{size}-{scheme}.png", full_page=True)
                         wide = page.evaluate("document.documentElement.scrollWidth")
                         if wide > width:

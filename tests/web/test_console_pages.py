@@ -40,6 +40,20 @@ def send(house, account_id=1, **fields):
     return answer.json()["deliveries"][0]["id"]
 
 
+def test_every_page_can_be_opened(house, client):
+    """By an owner who has nothing yet, and by one who has a template, a list, a stream and a webhook."""
+    for _ in range(2):
+        for page in PAGES:
+            if page.method == "GET" and "{" not in page.path and page.path != "/log/live":
+                answer = client.get(f"/console{page.path}")
+                assert answer.status_code in (200, 303), page.path
+        api = house.client()
+        api.post("/v1/lists", json={"name": "letter"})
+        api.put("/v1/templates/march", json={"source": "<p>Dear {{ name }}</p>", "subject": "For {{ name }}"})
+        api.post("/v1/webhooks", json={"url": "https://hooks.example.com/s"})
+        send(house)
+
+
 def test_what_is_foreign_is_escaped_everywhere(house, client):
     """A hostile subject, name, tag, metadata, file name and SMTP reply are shown as text."""
     attached = {"filename": f"{HOSTILE}.txt", "content": "SGk=", "content_type": "text/plain"}

@@ -173,7 +173,7 @@ def _sides(connection: Connection, account_id: int, words: Words, now: int) -> d
 
 def _by_day(days: list[tuple[str, int]]) -> Any:
     series = [charts.Series("Bounces", "bad", [number for _, number in days])]
-    return charts.columns(series, [word[5:] for word, _ in days], "Bounces by day", width=charts.HALF)
+    return charts.columns(series, [charts.day_label(word) for word, _ in days], "Bounces by day", width=charts.HALF)
 
 
 def _words_with(words: Words, name: str, value: str) -> Words:

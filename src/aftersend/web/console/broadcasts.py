@@ -26,7 +26,7 @@ from aftersend.web import quality as quality_api
 from aftersend.web import score as score_api
 from aftersend.web import templates as templates_api
 from aftersend.web.calls import Answer
-from aftersend.web.console import opened, previews
+from aftersend.web.console import opened, previews, rendering
 from aftersend.web.console.rendering import address, said_of
 from aftersend.web.console.tones import Look, look
 from aftersend.web.console.visits import ROOT, Visit
@@ -198,7 +198,7 @@ async def _draft(visit: Visit, told: dict[str, Any], wrong: str = "", score: Any
 
 async def ask_new(visit: Visit) -> Answer:
     """Show an empty form."""
-    values = dict.fromkeys(_FIELDS, "") | {"from": visit.someone.user.email}
+    values = dict.fromkeys((*_FIELDS, "agreed"), "") | {"from": visit.someone.user.email}
     return await _form(visit, values, [], "/broadcasts/new")
 
 
@@ -314,7 +314,7 @@ async def act(visit: Visit) -> Answer:
 async def _do(visit: Visit, verb: str, form: dict[str, str]) -> str:
     if verb == "start":
         at = form.get("at", "").strip()
-        await api.start(visit.to_api({"scheduled_at": _moment(at)} if at else {}))
+        await api.start(visit.to_api({"scheduled_at": rendering.moment_of(at, visit.zone)} if at else {}))
         return "It begins at its time." if at else _SAID[verb]
     if verb == "test":
         await api.test(visit.to_api({"to": [each for each in form.get("to", "").replace(",", " ").split() if each]}))
@@ -334,11 +334,6 @@ async def _do(visit: Visit, verb: str, form: dict[str, str]) -> str:
     }
     await does[verb](visit.to_api())
     return _SAID[verb]
-
-
-def _moment(text: str) -> str:
-    """Return what a browser's field for a time gives as RFC 3339, in UTC."""
-    return f"{text}:00Z" if len(text) == 16 else text
 
 
 async def _score(visit: Visit) -> Answer:

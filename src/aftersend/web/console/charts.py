@@ -134,6 +134,14 @@ def bar(parts: Sequence[tuple[str, int]], title: str) -> Markup:
     ).format(title, Markup("").join(drawn))
 
 
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def day_label(day: str) -> str:
+    """Write a day, `2026-11-25` or a time on it, as it stands beneath a column: 25 Nov."""
+    return f"{int(day[8:10])} {_MONTHS[int(day[5:7]) - 1]}"
+
+
 def short(number: int) -> str:
     """Write a number for an axis."""
     for scale, letter in ((1_000_000, "M"), (1_000, "k")):

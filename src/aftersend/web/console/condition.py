@@ -62,9 +62,12 @@ async def settings(visit: Visit) -> Answer:
     if not visit.is_operator:
         raise NotAllowed("Settings are seen from the first account, which belongs to those who run this installation.")
     sections: dict[str, list[Any]] = {}
+    is_set_only = visit.asked("only") == "set"
     for setting in visit.desk.settings:
+        if is_set_only and setting.origin == "default":
+            continue
         sections.setdefault(setting.name.rpartition(".")[0], []).append(setting)
-    return visit.show("settings.html", sections=list(sections.items()), origins=ORIGINS)
+    return visit.show("settings.html", sections=list(sections.items()), origins=ORIGINS, is_set_only=is_set_only)
 
 
 async def audit(visit: Visit) -> Answer:

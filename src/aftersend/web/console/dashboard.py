@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from aftersend.clock import DAY, HOUR, Instant, iso
+from aftersend.clock import DAY, HOUR, Instant, from_iso, iso
 from aftersend.ledger.vocabularies.email_activity import Box
 from aftersend.reports import activity, attention
 from aftersend.reports.activity import Period
 from aftersend.store import accounts, verbs
 from aftersend.store.connection import Connection
 from aftersend.web.calls import Answer
-from aftersend.web.console import charts, tones
+from aftersend.web.console import charts, rendering, tones
 from aftersend.web.console.charts import Series
 from aftersend.web.console.visits import Visit
 
@@ -56,17 +56,20 @@ async def show(visit: Visit) -> Answer:
     span = next((each for each in SPANS if each.name == visit.asked("span", "7d")), SPANS[1])
     stream = visit.asked("stream") or None
     now = visit.desk.clock()
-    told = await visit.desk.store.ask(_gathered, visit.account_id, span, stream, now)
-    return visit.show("dashboard.html", span=span, spans=SPANS, stream=stream or "", **told)
+    told = await visit.desk.store.ask(_gathered, visit.account_id, span, stream, now, visit.zone)
+    zone = "UTC" if span.step == DAY else visit.zone
+    return visit.show("dashboard.html", span=span, spans=SPANS, stream=stream or "", zone=zone, **told)
 
 
-def _gathered(connection: Connection, account_id: int, span: Span, stream: str | None, now: Instant) -> dict[str, Any]:
+def _gathered(
+    connection: Connection, account_id: int, span: Span, stream: str | None, now: Instant, zone: str
+) -> dict[str, Any]:
     since = (now - span.lasts) // HOUR * HOUR
     until = -(-(now + 1) // HOUR) * HOUR
     period = Period(since, until, stream)
     counted = activity.counts(connection, account_id, "email_activity", period)
     results = activity.counts(connection, account_id, "delivery_results", period)
-    over = _over_time(connection, account_id, period, span)
+    over = _over_time(connection, account_id, period, span, zone)
     came_back = activity.counts(connection, account_id, "bounces", period)
     return {
         "items": [item | {"place": place_of(item["list"])} for item in attention.items(connection, account_id, now=now)["items"]],
@@ -91,7 +94,7 @@ def _gathered(connection: Connection, account_id: int, span: Span, stream: str |
     }  # fmt: skip
 
 
-def _over_time(connection: Connection, account_id: int, period: Period, span: Span) -> dict[str, Any]:
+def _over_time(connection: Connection, account_id: int, period: Period, span: Span, zone: str) -> dict[str, Any]:
     """Return the numbers for each step of the period. The counters know hours; steps of several are added up here."""
     assert period.since is not None
     assert period.until is not None
@@ -108,7 +111,7 @@ def _over_time(connection: Connection, account_id: int, period: Period, span: Sp
     stacked = [Series(word, tone, [row[places[word]] for row in merged["results"]]) for word, tone in STACKED]
     begins = [point["at"] for point in found["results"]["points"]][::together]
     boxes = {word: [row[i] for row in merged["activity"]] for i, word in enumerate(found["activity"]["words"])}
-    return {"stacked": stacked, "labels": [_label(at, span) for at in begins], "activity": boxes}
+    return {"stacked": stacked, "labels": [_label(at, span, zone) for at in begins], "activity": boxes}
 
 
 def _merged(found: dict[str, Any], together: int) -> list[list[int]]:
@@ -118,14 +121,13 @@ def _merged(found: dict[str, Any], together: int) -> list[list[int]]:
     ]
 
 
-def _label(at: str, span: Span) -> str:
-    return (
-        at[11:16]
-        if span.step == HOUR
-        else at[5:10] + at[10:13].replace("T", " ") + "h"
-        if span.step < DAY
-        else at[5:10]
-    )
+def _label(at: str, span: Span, zone: str) -> str:
+    """Write when a column begins, in the reader's zone; the counters' days are those of UTC."""
+    if span.step == DAY:
+        return charts.day_label(at)
+    local = rendering.local(from_iso(at), zone)
+    clock = f"{local:%H:%M}"
+    return clock if span.step == HOUR else f"{charts.day_label(local.isoformat())} {clock}"
 
 
 def _words(period: Period) -> list[tuple[str, str]]:

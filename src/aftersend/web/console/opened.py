@@ -3,6 +3,7 @@ honest interval between them; which mail is read most, where, when."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from aftersend.errors import AftersendError
@@ -10,7 +11,7 @@ from aftersend.reports import reading
 from aftersend.store import accounts
 from aftersend.web import tracking as api
 from aftersend.web.calls import Answer
-from aftersend.web.console import charts
+from aftersend.web.console import charts, rendering
 from aftersend.web.console.charts import Series
 from aftersend.web.console.rendering import said_of
 from aftersend.web.console.tones import Look
@@ -39,8 +40,9 @@ async def show(visit: Visit) -> Answer:
         told, sides, hours = await _gathered(visit, [("since", "30d")])
         wrong = said_of(error)
     streams = await visit.desk.store.ask(accounts.all_streams)
+    hours, zone = in_zone(hours, visit.zone, visit.desk.clock())
     return visit.show(
-        "reading.html", 422 if wrong else 200, told=told, sides=sides, hours=hours, chart=_by_hour(hours), since=since,
+        "reading.html", 422 if wrong else 200, told=told, sides=sides, hours=hours, chart=_by_hour(hours, zone), zone=zone, since=since,
         stream=stream, periods=PERIODS, streams=sorted(name for of, name in streams if of == visit.account_id),
         who=WHO, meaning_of=reading.MEANING, wrong=wrong, picture=interval(told),
     )  # fmt: skip
@@ -65,10 +67,19 @@ def interval(told: dict[str, Any]) -> Any:
     return charts.bar([*parts, ("wait", 0), ("rest", rest)], "Who opened, of what was delivered")
 
 
-def _by_hour(hours: list[int]) -> Any:
+def in_zone(hours: list[int], zone: str, now: int) -> tuple[list[int], str]:
+    """Return the numbers of the hours of UTC as hours of a zone as it is now; in UTC where the zone is off by part of an hour."""
+    apart = rendering.local(now, zone).utcoffset() or timedelta()
+    shift, rest = divmod(apart, timedelta(hours=1))
+    if rest or len(hours) != 24:
+        return hours, "UTC"
+    return [hours[(hour - shift) % 24] for hour in range(24)], zone
+
+
+def _by_hour(hours: list[int], zone: str) -> Any:
     labels = [f"{hour:02}:00" for hour in range(24)]
     return charts.columns(
-        [Series("Opened by people", "open", hours)], labels, "First openings by people, by hour (UTC)"
+        [Series("Opened by people", "open", hours)], labels, f"First openings by people, by hour ({zone})"
     )
 
 

@@ -39,4 +39,4 @@ def _chart(days: list[dict[str, Any]]) -> Markup:
         charts.Series("Bounced", "bad", [day["hard_bounces"] for day in days]),
         charts.Series("Refused", "ban", [day["refused"] for day in days]),
     ]
-    return charts.columns(series, [day["day"][5:] for day in days], "Mail of this domain by day")
+    return charts.columns(series, [charts.day_label(day["day"]) for day in days], "Mail of this domain by day")

@@ -55,6 +55,7 @@ def _environment() -> Environment:
         "actor": lambda name: ACTORS.get(name, name),
         "slug": slug,
         "size": size,
+        "ticked": ticked,
         "span": lambda us: "–" if us < SECOND else _span(us),
         "url": lambda text: quote(str(text), safe=""),
     }
@@ -109,6 +110,12 @@ def meaning(vocabulary: str, word: str) -> str:
     return _meanings(vocabulary).get(word, "")
 
 
+def ticked(text: str) -> Markup:
+    """Return a text in which what stands between backticks is code."""
+    parts = (Markup("<code>{}</code>" if i % 2 else "{}").format(part) for i, part in enumerate(text.split("`")))
+    return Markup("").join(parts)
+
+
 _CHIP = Markup('<span class="chip {}">{}<span>{}</span></span>')
 _LINKED = Markup('<a class="chip {}" href="/console/help#{}" title="{}">{}<span>{}</span></a>')
 
@@ -148,6 +155,20 @@ def _zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return ZoneInfo("UTC")
+
+
+def local(us: int, zone: str) -> datetime:
+    """Return a moment in a zone; in UTC when there is no such zone."""
+    return datetime.fromtimestamp(us / SECOND, _zone(zone))
+
+
+def moment_of(text: str, zone: str) -> str:
+    """Return what a browser's field for a time gives, `2026-03-01T09:30` in a zone, as RFC 3339; anything else as it is."""
+    try:
+        given = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return text if given.tzinfo else given.replace(tzinfo=_zone(zone)).isoformat()
 
 
 def _us(moment: int | str) -> int:
