@@ -68,6 +68,8 @@ BY: dict[str, Callable[[Group], str]] = {
     "day": lambda group: iso(group.day_us)[:10],
 }
 """How bounces can be counted, and the word under which one counts."""
+_NEEDS = {"provider": bounced.DOMAIN, "domain": bounced.DOMAIN, "day": bounced.DAYS}
+"""What must be known of bounces to count them so; of the others, what came back."""
 
 
 def read(words: Iterable[tuple[str, str]], *, now: Instant) -> tuple[Wanted, dict[str, str]]:
@@ -171,7 +173,8 @@ def breakdowns(
     for side in sides:
         if side not in BY:
             raise BadField("#/by", f"{side[:40]!r} is not known; bounces are counted by {', '.join(BY)}.")
-    groups = bounced.grouped(connection, account_id, wanted)
+    needed = {_NEEDS.get(side, bounced.WORDS) for side in sides}
+    groups = bounced.grouped(connection, account_id, wanted, sorted(needed))
     return {side: _breakdown(side, groups, given, most) for side in sides}
 
 

@@ -12,6 +12,7 @@ from aftersend.store.schema import audience, hooks, people, quality, tracking, t
 from aftersend.store.schema.columns import metadata
 from aftersend.store.schema.core import (
     BOUNCE_EVENTS,
+    BOUNCED_DELIVERIES,
     COMMON_FACTS,
     RARE_FACTS,
     WITH_REASON,
@@ -39,6 +40,7 @@ from aftersend.store.schema.core import (
 )
 
 __all__ = [
+    "BOUNCED_DELIVERIES",
     "BOUNCE_EVENTS",
     "COMMON_FACTS",
     "RARE_FACTS",

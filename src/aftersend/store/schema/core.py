@@ -11,6 +11,8 @@ COMMON_FACTS = (0, 8, 18, 25)
 RARE_FACTS = f"(facts & {~sum(1 << fact for fact in COMMON_FACTS)}) <> 0"
 """Deliveries to which anything else happened have an index of their own. The way of most mail does not touch it."""
 WITH_REASON = "reason IS NOT NULL"
+BOUNCED_DELIVERIES = f"(facts & {sum(1 << fact for fact in (21, 22, 23, 24))}) <> 0"
+"""Deliveries with an event that counts as a bounce."""
 
 
 meta = table(
@@ -163,6 +165,7 @@ deliveries = table(
 
 partial_index(deliveries, "ix_deliveries_facts", "account_id, facts, id", RARE_FACTS)
 partial_index(deliveries, "ix_deliveries_reason", "account_id, reason, id", WITH_REASON)
+partial_index(deliveries, "ix_deliveries_bounced", "account_id, domain, id, facts", BOUNCED_DELIVERIES)
 
 events = table(
     "events",

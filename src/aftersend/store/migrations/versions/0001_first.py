@@ -149,6 +149,9 @@ def upgrade() -> None:
     op.create_index("ix_deliveries_account_id_folded_id", "deliveries", ["account_id", "folded", "id"])
     op.create_index("ix_deliveries_account_id_message_id", "deliveries", ["account_id", "message_id"])
     op.execute("CREATE INDEX ix_deliveries_facts ON deliveries (account_id, facts, id) WHERE (facts & -33816834) <> 0")
+    op.execute(
+        "CREATE INDEX ix_deliveries_bounced ON deliveries (account_id, domain, id, facts) WHERE (facts & 31457280) <> 0"
+    )
     op.execute("CREATE INDEX ix_deliveries_reason ON deliveries (account_id, reason, id) WHERE reason IS NOT NULL")
     op.create_table(
         "events",
