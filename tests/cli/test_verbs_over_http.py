@@ -8,6 +8,7 @@ import pytest
 from verbs_run import Run, Running, Said
 
 from aftersend import clock
+from aftersend.cli import queue as queue_verb
 from aftersend.cli import there
 from aftersend.cli.verbs import DONE, FAILED, NOTHING, PARTLY, USAGE
 
@@ -110,6 +111,25 @@ def once_free(far: Run, *words: str) -> Said:
             break
         time.sleep(0.05)
     return said
+
+
+def test_what_failed_is_sent_again_over_http(far: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of it page by page; what is on a list of addresses that are not mailed is counted, and left alone."""
+    monkeypatch.setattr(queue_verb, "RESENT_AT_ONCE", 2)
+    to = [part for name in ("spam", "spam+1", "spam+2", "unknown") for part in ("--to", f"{name}@one.practice.test")]
+    sent = far(*HELLO, *to, "--tag", "again", "--json").rows[0]["id"]
+    for _ in range(200):
+        rows = far("log", "--message-id", sent, "--json").rows
+        if all(row["ended"] for row in rows):
+            break
+        time.sleep(0.05)
+    expected = {"action": "resend", "would_touch": 3, "skipped": {"listed": 1}}
+    assert far("queue", "resend", "--tag", "again", "--dry-run", "--json").rows[0] == expected
+    done = far("queue", "resend", "--tag", "again", "--why", "a quiet day")
+    assert done.status == PARTLY
+    assert "resend: 3 done, 1 left alone" in done.out
+    assert "on a list" in done.err
+    assert {row["via"] for row in far("log", "--recipient", "spam@one.practice.test", "--json").rows} >= {"resend"}
 
 
 def test_messages_are_listed_and_planned_anew_over_http(far: Run) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -29,7 +30,7 @@ _STAGES = {
 
 @click.group()
 def queue() -> None:
-    """What waits: look, hold, release, retry, cancel, reschedule."""
+    """What waits: look, hold, release, retry, cancel, reschedule; and what failed: send again."""
 
 
 @queue.command()
@@ -123,16 +124,95 @@ def _verb(name: str, help_text: str) -> Callable[..., Any]:
     return act
 
 
-def _tell(verb: str, told: dict[str, Any], *, as_json: bool) -> None:
-    from aftersend.control.queue_verbs import SKIPPED_BECAUSE
+@queue.command(short_help="Send again what failed.")
+@click.argument("targets", metavar="[ID …]", nargs=-1)
+@click.option("--all", "all_of_them", is_flag=True, help="All that failed.")
+@click.option("--dry-run", is_flag=True, help="Say how many it would be, and send nothing.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--why", default="", metavar="TEXT", help="Kept in the history of each delivery.")
+@word_options()
+@json_option
+@place_option
+def resend(
+    place: Any,
+    targets: tuple[str, ...],
+    all_of_them: bool,
+    dry_run: bool,
+    yes: bool,
+    why: str,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Send again what failed: the same content to the same recipient, as a new message that passes all checks.
 
+    What is on a list of addresses that are not mailed is left alone. Each delivery is sent again once at the most, so a run that
+    was cut short is simply started anew.
+    """
+    words = [*ids_as_words(targets), *take_words(options)]
+    if not words and not all_of_them:
+        raise click.UsageError("Say which: ids (dlv_…, msg_…), words of a search, or --all.")
+    if dry_run:
+        told = _resent(place, words, why, preview=True)
+        if as_json:
+            emit({"action": "resend", "would_touch": told["done"], "skipped": told["skipped"]})
+        else:
+            say(f"resend would touch {told['done']} deliveries.")
+            _tell_skipped(told["skipped"])
+        raise Ended(0 if told["done"] else NOTHING)
+    if not targets and not yes and sys.stdin.isatty():
+        number = _resent(place, words, why, preview=True)["done"]
+        if number >= ASKED_FROM:
+            click.confirm(f"resend {number} deliveries?", abort=True)
+    with counted("resend", None) as on_page:
+        told = _resent(place, words, why, on_page=on_page)
+    _tell("resend", told, as_json=as_json)
+
+
+def _resent(
+    place: Any,
+    words: list[tuple[str, str]],
+    why: str,
+    *,
+    preview: bool = False,
+    on_page: Callable[[int], None] = lambda seen: None,
+) -> dict[str, Any]:
+    """Go through all that is found, a page at a time; return how many were sent again and how many skipped, by reason."""
+    wanted: dict[str, list[str]] = {}
+    for name, value in words or [("live", "false")]:
+        wanted.setdefault(name, []).append(value)
+    done, skipped, after = 0, Counter[str](), None
+    while True:
+        asked = {
+            "action": "resend", "filter": wanted, "preview": preview, "why": why, "after": after, "limit": RESENT_AT_ONCE
+        }  # fmt: skip
+        told = place.ask("POST", "/v1/deliveries/actions", json=asked)
+        done += told["done"]
+        skipped.update(told["skipped"])
+        on_page(told["matched"])
+        after = told["next"]
+        if not told["more"] or after is None:
+            return {"done": done, "skipped": dict(sorted(skipped.items()))}
+
+
+RESENT_AT_ONCE = 2000
+"""So many deliveries are looked at in one request."""
+
+
+def _tell_skipped(skipped: dict[str, int]) -> None:
+    from aftersend.control import queue_verbs, resending
+
+    for reason, number in skipped.items():
+        sentence = queue_verbs.SKIPPED_BECAUSE.get(reason) or resending.SKIPPED_BECAUSE.get(reason, reason)
+        note(f"  {number}: {sentence}")
+
+
+def _tell(verb: str, told: dict[str, Any], *, as_json: bool) -> None:
     done, skipped = told["done"], told["skipped"]
     if as_json:
         emit({"action": verb, "done": done, "skipped": skipped})
     else:
         say(f"{verb}: {done} done" + (f", {sum(skipped.values())} left alone" if skipped else ""))
-        for reason, number in skipped.items():
-            note(f"  {number}: {SKIPPED_BECAUSE.get(reason, reason)}")
+        _tell_skipped(skipped)
     if not done:
         raise Ended(NOTHING)
     if skipped:

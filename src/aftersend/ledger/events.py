@@ -19,6 +19,7 @@ OTHER_KINDS: dict[str, str] = {
     "released": "A person let it go on.",
     "rescheduled": "A person planned it for another time.",
     "retried": "A person asked for another try.",
+    "sent_again": "A person had the same message sent to this recipient once more.",
     "set_aside": "A fault of our own stopped it; an operator looks at it.",
     "news_overdue": "No answer came in the time that we wait for one.",
     "report_ignored": "A report came in that did not prove to be about this message; it changes nothing.",

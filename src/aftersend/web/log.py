@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import msgspec
 
 from aftersend import ids
-from aftersend.control import queue_verbs
+from aftersend.control import queue_verbs, resending
 from aftersend.control.queue_verbs import Actor, Done
 from aftersend.errors import BadField, BadFields
+from aftersend.intake import Intake, Recipient
 from aftersend.reports import history, search
 from aftersend.reports import log as email_log
-from aftersend.store import accounts, deliveries
+from aftersend.store import accounts, deliveries, turns
 from aftersend.store.connection import Connection
 from aftersend.store.filters import Filter
+from aftersend.store.record import Entry
 from aftersend.web import lists, reading
 from aftersend.web.calls import Answer, Call, Parameter
 from aftersend.web.shapes import ActionIn
@@ -119,10 +121,11 @@ async def act(call: Call) -> Answer:
         )
     desk = call.desk
     try:
-        wanted = search.read([*words, ("live", "true")] if "live" not in asked.filter else words, now=desk.clock())
+        live = "false" if asked.action == resending.RESEND else "true"
+        wanted = search.read([*words, ("live", live)] if "live" not in asked.filter else words, now=desk.clock())
     except BadFields as error:
         raise BadFields([_inside(field) for field in error.fields]) from None
-    if asked.preview:
+    if asked.preview and asked.action != resending.RESEND:
         matched = await desk.store.ask(deliveries.how_many, call.account_id, wanted, at_most=COUNTED_MOST)
         return Answer(_told(asked, Done(), matched, more=matched >= COUNTED_MOST))
     done, matched = Done(), 0
@@ -135,15 +138,40 @@ async def act(call: Call) -> Answer:
         if found:
             matched += len(found)
             before = found[-1]
-            done.add(
-                await desk.store.run(
-                    queue_verbs.act, call.account_id, asked.action, found, by=by, ids=desk.ids, now=desk.clock()
-                )
-            )
+            done.add(await _act_on(call, asked, found, by))
+    if asked.preview:
+        return Answer(_told(asked, done, matched, more=more) | {"next": _onward(before, more=more)})
     what = f"{asked.filter}: {len(done.done)} deliveries"
     await desk.store.run(_note, call.account_id, desk.ids(), call.who, asked.action, what[:1000], desk.clock())
-    onward = ids.show("dlv", before) if more and before is not None else None
-    return Answer(_told(asked, done, matched, more=more) | {"next": onward})
+    return Answer(_told(asked, done, matched, more=more) | {"next": _onward(before, more=more)})
+
+
+def _onward(before: int | None, *, more: bool) -> str | None:
+    return ids.show("dlv", before) if more and before is not None else None
+
+
+async def _act_on(call: Call, asked: ActionIn, found: list[int], by: Actor) -> Done:
+    """Do the verb to a page of deliveries, in one transaction."""
+    desk = call.desk
+    if asked.action != resending.RESEND:
+        return await desk.store.run(
+            queue_verbs.act, call.account_id, asked.action, found, by=by, ids=desk.ids, now=desk.clock()
+        )
+    return await desk.store.run(
+        resending.resend, call.account_id, found, by=by, enter=_enterer(desk.intake), ids=desk.ids, now=desk.clock(),
+        preview=asked.preview,
+    )  # fmt: skip
+
+
+def _enterer(intake: Intake) -> resending.Enter:
+    def enter(
+        account_id: int, stream: str, given: Sequence[tuple[str, str, str, str | None, str | None]]
+    ) -> tuple[list[Entry], int, int]:
+        entries, lifetime = intake.entries(account_id, stream, [Recipient(*each) for each in given])
+        is_urgent = intake.is_urgent(account_id, stream)
+        return entries, lifetime, turns.TRANSACTIONAL if is_urgent else turns.BULK
+
+    return enter
 
 
 def _note(connection: Connection, account_id: int, audit_id: int, who: str, did: str, what: str, now: int) -> None:

@@ -156,7 +156,8 @@ _LOG = (
         "/v1/deliveries/actions",
         "actOnDeliveries",
         log.act,
-        "Hold, release, retry or cancel all deliveries that a filter finds and that have not ended, page by page; or only count them.",
+        "Hold, release, retry or cancel all deliveries that a filter finds and that have not ended, page by page; or send again "
+        "(resend) those that have failed; or only count them.",
         "Deliveries",
         "admin",
         shapes.ActionIn,

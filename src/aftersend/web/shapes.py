@@ -215,7 +215,7 @@ class DeliveryRow(Out):
     provider: Annotated[str, _says("Who provides the recipient's mailbox; else the domain.", "Google")] = ""
     subject: str = ""
     stream: str = ""
-    via: Annotated[str, _says("smtp, http or broadcast.")] = ""
+    via: Annotated[str, _says("smtp, http, broadcast, or resend.")] = ""
     tags: list[str] = []
     metadata: dict[str, Any] = {}
     size: int = 0
@@ -311,9 +311,9 @@ class PlanIn(In):
 
 
 class ActionIn(In):
-    """A verb on all deliveries that a filter finds and that have not ended."""
+    """A verb on all deliveries that a filter finds and that have not ended; `resend` is for those that have."""
 
-    action: Annotated[Literal["hold", "release", "retry", "cancel"], _says("What to do.", "hold")]
+    action: Annotated[Literal["hold", "release", "retry", "cancel", "resend"], _says("What to do.", "hold")]
     filter: Annotated[
         dict[str, str | list[str]],
         _says("The words of the search, at least one; a list means or.", {"domain": "example.net"}, min_length=1),

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aftersend.control import queue_verbs
+from aftersend.control import queue_verbs, resending
 from aftersend.errors import AftersendError, BadField
 from aftersend.reports import log as email_log
 from aftersend.reports import search
@@ -31,7 +31,9 @@ VERBS = {
     "release": "Let go on",
     "cancel": "Cancel",
 }
-_NEEDS = {"retry": "send", "cancel": "send", "hold": "moderate", "release": "moderate"}
+RESEND = "resend"
+_LABELS = VERBS | {RESEND: "Send again"}
+_NEEDS = {"retry": "send", "cancel": "send", "hold": "moderate", "release": "moderate", RESEND: "send"}
 SHOWN = 20
 
 
@@ -46,6 +48,9 @@ async def show(visit: Visit, wrong: str = "", asked: dict[str, Any] | None = Non
         rows=rows,
         total=sum(row["deliveries"] for row in stages),
         verbs={verb: label for verb, label in VERBS.items() if visit.may(_NEEDS[verb])},
+        may_resend=visit.may(_NEEDS[RESEND]),
+        labels=_LABELS,
+        reasons=resending.SKIPPED_BECAUSE,
         wrong=wrong,
         asked=asked,
         typed=visit.form() if visit.method == "POST" else {},
@@ -62,19 +67,33 @@ async def act(visit: Visit) -> Answer:
     form = visit.form()
     verb, find = form.get("action", ""), form.get("find", "").strip()
     try:
-        queue_verbs.checked_verb(verb)
+        if verb != RESEND:
+            queue_verbs.checked_verb(verb)
         if not visit.may(_NEEDS[verb]):
             raise BadField("#/action", f"Your role here, {visit.someone.role}, does not allow this.")
         words: dict[str, list[str]] = {}
-        for name, value in maillog.read(find) or [("live", "true")]:
+        for name, value in maillog.read(find) or [("live", "false" if verb == RESEND else "true")]:
             words.setdefault(name, []).append(value)
         is_sure = form.get("sure") == "yes"
         content = {"action": verb, "filter": words, "preview": not is_sure, "why": form.get("why", "")[:300]}
-        told = (await log.act(visit.to_api(content))).content
+        told = await _acted(visit, content)
     except AftersendError as error:
         return await show(visit, error.detail)
     if not is_sure:
         return await show(visit, asked=told | {"find": find})
     skipped = sum(told["skipped"].values())
     beside = f", {skipped} could not be" if skipped else ""
-    return visit.go(f"{ROOT}/queue", f"{VERBS[verb]}: {told['done']} done{beside}.")
+    return visit.go(f"{ROOT}/queue", f"{_LABELS[verb]}: {told['done']} done{beside}.")
+
+
+async def _acted(visit: Visit, content: dict[str, Any]) -> dict[str, Any]:
+    """Do it to all that is found, or look at all of it, however many requests of the API that is."""
+    told: dict[str, Any] = (await log.act(visit.to_api(content))).content
+    while content["action"] == RESEND and told["more"] and told["next"]:
+        more = (await log.act(visit.to_api(content | {"after": told["next"]}))).content
+        skipped = {name: told["skipped"].get(name, 0) + number for name, number in more["skipped"].items()}
+        told = more | {
+            "matched": told["matched"] + more["matched"], "done": told["done"] + more["done"],
+            "skipped": told["skipped"] | skipped,
+        }  # fmt: skip
+    return told
