@@ -14,6 +14,8 @@ AftersendError
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class AftersendError(Exception):
     """Something the caller can mend. The message says what is wrong and how to mend it."""
@@ -32,6 +34,16 @@ class AftersendError(Exception):
             self.code = code
         if smtp is not None:
             self.smtp = smtp
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let it pass from one process to another as it is, whatever its subclass is made with."""
+        return _made_again, (type(self), self.args, self.__dict__)
+
+
+def _made_again(kind: type[AftersendError], args: tuple[Any, ...], state: dict[str, Any]) -> AftersendError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
 
 
 class SubmissionError(AftersendError):

@@ -37,7 +37,15 @@ def greeting(port: int, timeout_s: float = 5.0) -> bytes:
 class NodeProcess:
     """One node. Its ports and its data directory outlive the process, so it can be killed and started again."""
 
-    def __init__(self, folder: Path, *, name: str = "one", only: tuple[str, ...] = (), **settings: object) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        name: str = "one",
+        only: tuple[str, ...] = (),
+        workers: int | None = None,
+        **settings: object,
+    ) -> None:
         """`settings` are dotted names with `__` for the dot: `delivery__hold="1"`."""
         self.folder = folder
         self.name = name
@@ -47,6 +55,7 @@ class NodeProcess:
         self.log_file = folder / f"{name}.log"
         self.process: subprocess.Popen[bytes] | None = None
         self._only = only
+        self._workers = workers
         self._settings = {
             "data_dir": folder / f"data-{name}",
             "node": name,
@@ -76,6 +85,8 @@ class NodeProcess:
         command = [sys.executable, "-m", "aftersend", "serve"]
         for part in self._only:
             command += ["--only", part]
+        if self._workers is not None:
+            command += ["--workers", str(self._workers)]
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 command, env=self.environment, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -94,6 +105,12 @@ class NodeProcess:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
         self.process = None
+
+    def worker_ids(self) -> list[int]:
+        """The process ids of its workers."""
+        assert self.process is not None
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return [int(pid) for pid in children if b"app.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
     def stop(self) -> float:
         """Ask it to stop and return after how many seconds it had; it must end with status 0."""

@@ -36,9 +36,7 @@ LEARN_EVERY_S = 3600.0
 STREAKS_KEPT_DAYS = 400
 """For so long an address is remembered of which nothing was heard any more."""
 IMPORTS_KEPT_DAYS = 7
-LOOK_AROUND_S = 0.02
-LOOK_AROUND_ALONE_S = 0.25
-"""The command line works on the same file too."""
+LOOK_AROUND_S = 0.25
 
 
 async def treat(service: Service) -> None:
@@ -152,9 +150,9 @@ async def _compare_notes(service: Service) -> None:
 
 
 async def look_around(service: Service) -> None:
-    """See every little while whether another process of this machine has written to the same SQLite file."""
+    """See every little while whether another process of this machine, the command line say, has written to the same SQLite file."""
     while not service.stopping.is_set():
-        await asyncio.sleep(LOOK_AROUND_S if service.is_shared else LOOK_AROUND_ALONE_S)
+        await asyncio.sleep(LOOK_AROUND_S)
         service.store.look_around()
 
 
@@ -220,7 +218,7 @@ async def prune(service: Service) -> None:
                 if not any(went.values()):
                     break
                 await asyncio.sleep(0.05)
-            if removed:
+            if removed and service.engine is not None:
                 await asyncio.get_running_loop().run_in_executor(None, service.engine.give_back)
                 log.info("pruned", rows=removed)
         except AftersendError as error:

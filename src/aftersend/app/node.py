@@ -13,27 +13,46 @@ from typing import IO
 from aftersend import clock, ids
 from aftersend.app.parts import start
 from aftersend.app.service import PARTS, Service
+from aftersend.clock import Instant
 from aftersend.config import Settings
+from aftersend.control.secret import Secret, installation_secret
 from aftersend.errors import SettingsError, TryLater
 from aftersend.logs import Logger
 from aftersend.store import Engine, Store, accounts, feed, nodes, upgrade
+from aftersend.store.connection import Connection
+from aftersend.store.remote import RemoteStore
 
 log = Logger("app")
 
 
 @contextlib.asynccontextmanager
 async def running(
-    settings: Settings, *, only: Iterable[str] = (), worker: int = 0, workers: int = 1
+    settings: Settings,
+    *,
+    only: Iterable[str] = (),
+    workers: int = 0,
+    worker: int = 0,
+    through: RemoteStore | None = None,
 ) -> AsyncIterator[Service]:
-    """Start a node, hand it out when all its ports are open, stop it in good order at the end."""
+    """Start a node, hand it out when all its ports are open, stop it in good order at the end.
+
+    With `workers`, processes beside this one deliver in its place. A worker is a node of its own that works `through` the
+    store of the process that started it.
+    """
     parts = tuple(only) or PARTS
     unknown = set(parts) - set(PARTS)
     if unknown:
         raise SettingsError(f"--only takes {', '.join(PARTS)}; not {', '.join(sorted(unknown))}.")
+    if workers:
+        parts = tuple(part for part in parts if part != "delivery")
     _raise_file_limit()
+    delivers = "delivery" in parts and not settings.delivery.hold
     with _lock(settings, worker) as lock:
-        service = await _enter(settings, worker, place=_place(lock))
-        service.is_shared = worker > 0 or workers > 1
+        if through is None:
+            service = await _enter(settings, place=_place(lock), delivers=delivers)
+        else:
+            service = await _enter_through(through, settings, worker, place=_place(lock))
+        service.workers = workers
         try:
             await start(service, parts)
             yield service
@@ -70,17 +89,14 @@ def _place(lock: IO[str]) -> str:
     return word
 
 
-async def _enter(settings: Settings, worker: int, *, place: str) -> Service:
+async def _enter(settings: Settings, *, place: str, delivers: bool) -> Service:
     """Open the store and take a place among the nodes.
 
     Who holds the lock knows a former process of this name to be dead, but only one that worked in the same place: over
     PostgreSQL, another machine may have been given the same name by mistake.
     """
-    from aftersend.control.secret import installation_secret
-
     engine = Engine(settings.store_url)
     now = clock.now()
-    name = settings.node_name + (f"#{worker}" if worker else "")
     incarnation = f"{place}.{secrets.token_hex(8)}"
     try:
         upgrade.upgrade(engine)
@@ -88,16 +104,41 @@ async def _enter(settings: Settings, worker: int, *, place: str) -> Service:
             secret = installation_secret(settings, connection)
             accounts.ensure_first(connection, now=now)
             feed.align(connection)
-            former = nodes.incarnation_of(connection, name)
-            take_over = former is not None and former.startswith(f"{place}.")
-            number, freed = nodes.enter(connection, name, incarnation, now=now, take_over=take_over)
+            number, freed = _take_place(connection, settings.node_name, incarnation, now=now, delivers=delivers)
     except BaseException:
         engine.close()
         raise
-    if freed:
-        log.info("claims_freed", deliveries=freed, because="an earlier process of this node did not stop in good order")
+    _tell_freed(freed)
     store = Store(engine, node=number)
     return Service(settings, engine, store, ids.IdSource(clock.now, number), number, incarnation, secret, clock.now)
+
+
+async def _enter_through(store: RemoteStore, settings: Settings, worker: int, *, place: str) -> Service:
+    """Take a worker's place among the nodes; the database is open and up to date, and the secret is where it belongs."""
+    name, incarnation = f"{settings.node_name}#{worker}", f"{place}.{secrets.token_hex(8)}"
+    number, freed = await store.run(_take_place, name, incarnation, now=clock.now(), delivers=True)
+    secret = await store.run(_secret_of, settings)
+    _tell_freed(freed)
+    store.node = number
+    return Service(settings, None, store, ids.IdSource(clock.now, number), number, incarnation, secret, clock.now)
+
+
+def _secret_of(connection: Connection, settings: Settings) -> Secret:
+    return installation_secret(settings, connection)
+
+
+def _take_place(
+    connection: Connection, name: str, incarnation: str, *, now: Instant, delivers: bool
+) -> tuple[int, int]:
+    former = nodes.incarnation_of(connection, name)
+    place = incarnation.partition(".")[0]
+    take_over = former is not None and former.startswith(f"{place}.")
+    return nodes.enter(connection, name, incarnation, now=now, take_over=take_over, delivers=delivers)
+
+
+def _tell_freed(freed: int) -> None:
+    if freed:
+        log.info("claims_freed", deliveries=freed, because="an earlier process of this node did not stop in good order")
 
 
 async def _stop(service: Service) -> None:

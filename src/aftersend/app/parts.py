@@ -42,6 +42,10 @@ async def start(service: Service, parts: Sequence[str]) -> None:
     service.guard = telling.guard(settings, service.resolver)
     if "delivery" in parts and not settings.delivery.hold:
         _start_delivery(service)
+    elif service.workers:
+        from aftersend.delivery.meter import Meter
+
+        service.meter = Meter()
     await service.refresh()
     if "smtp" in parts:
         await _start_smtp(service)
@@ -63,7 +67,7 @@ async def start(service: Service, parts: Sequence[str]) -> None:
         service.spawn(loops.end_overdue(service))
         service.spawn(loops.prune(service))
         service.spawn(loops.learn_outcomes(service))
-    if service.engine.is_sqlite:
+    if service.engine is not None and service.engine.is_sqlite:
         service.spawn(loops.look_around(service))
     if "web" in parts and settings.web.listen:
         await _start_web(service)

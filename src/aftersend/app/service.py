@@ -22,15 +22,16 @@ class Service:
     """A running node, as `running` hands it out: for the command line, the demo and the tests."""
 
     settings: Settings
-    engine: Engine
+    engine: Engine | None
+    """The database; None in a process that works through another one's store."""
     store: Store
     ids: ids.IdSource
     node: int
     incarnation: str
     secret: Any
     clock: clock.Clock
-    is_shared: bool = False
-    """Whether other processes of this machine work on the same store."""
+    workers: int = 0
+    """How many processes beside this one deliver in its place."""
     addresses: dict[str, tuple[str, int]] = field(default_factory=dict)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     has_failed: bool = False
@@ -81,7 +82,7 @@ class Service:
                 ]
             )
         if self.courier is not None:
-            self.courier.nodes = max(1, len(await self.store.ask(nodes.listed)))
+            self.courier.nodes = max(1, await self.store.ask(nodes.delivering))
             await self._share_sources()
 
     async def _share_sources(self) -> None:

@@ -7,13 +7,13 @@ import contextlib
 import gc
 import os
 import signal
-import sys
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from aftersend import logs
 from aftersend.app.node import running
 from aftersend.app.practice import first_link, practised, welcome
+from aftersend.app.workers import Worker, most_of, name_of_worker, settings_of_worker, work
 from aftersend.config import Settings
 from aftersend.logs import Logger
 
@@ -41,31 +41,40 @@ def set_up_logs(settings: Settings, node: str) -> None:
     logs.set_up(form=log.format, level=log.level, addresses=log.addresses, node=node)
 
 
-def serve(settings: Settings, *, practice: bool = False, only: Sequence[str] = (), workers: int = 1) -> int:
-    """Run a node until SIGTERM or SIGINT; return the exit status."""
+def serve(settings: Settings, *, practice: bool = False, only: Sequence[str] = (), workers: int | None = None) -> int:
+    """Run a node until SIGTERM or SIGINT; return the exit status.
+
+    So many `workers` deliver beside this process; 0: it delivers itself; None: as many as the machine has use for.
+    """
     set_up_logs(settings, settings.node_name)
     return int(run(_serve(settings, practice=practice, only=only, workers=workers)))
 
 
-async def _serve(settings: Settings, *, practice: bool, only: Sequence[str], workers: int) -> int:
+async def _serve(settings: Settings, *, practice: bool, only: Sequence[str], workers: int | None) -> int:
+    if settings.delivery.hold or (only and "delivery" not in only):
+        workers = 0
+    elif workers is None:
+        workers = most_of(len(os.sched_getaffinity(0)))
     async with contextlib.AsyncExitStack() as stack:
         if practice:
             settings = await stack.enter_async_context(practised(settings))
+        beside = [Worker(settings, n + 1) for n in range(workers)]
+        for worker in beside:
+            await worker.start()
+            stack.push_async_callback(worker.give_up)
         service = await stack.enter_async_context(running(settings, only=only, workers=workers))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, service.stopping.set)
         _spare_the_collector()
-        others = [await _worker(settings, n) for n in range(1, workers)]
+        kept = [asyncio.ensure_future(worker.keep(service)) for worker in beside]
         log.info("started", addresses={name: f"{a[0]}:{a[1]}" for name, a in service.addresses.items()})
         if practice:
             await welcome(service)
         elif "web" in service.addresses:
             await first_link(service)
         await service.stopping.wait()
-        for other in others:
-            other.terminate()
-            await other.wait()
+        await asyncio.gather(*kept)
     return int(service.has_failed)
 
 
@@ -77,26 +86,13 @@ def _spare_the_collector() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-async def _worker(settings: Settings, number: int) -> asyncio.subprocess.Process:
-    """Start a second process of this machine that delivers from the same store."""
-    import msgspec
-
-    variables = {**os.environ, "AFTERSEND_WORKER": str(number), "AFTERSEND_WORKER_SETTINGS": msgspec.json.encode(settings).decode()}  # fmt: skip
-    return await asyncio.create_subprocess_exec(sys.executable, "-m", "aftersend.app.worker", env=variables)
-
-
 def work_beside() -> int:
     """Be the process that `serve --workers` started: deliver until told to stop."""
-    import msgspec
+    settings = settings_of_worker()
+    set_up_logs(settings, name_of_worker(settings))
 
-    settings = msgspec.json.decode(os.environ["AFTERSEND_WORKER_SETTINGS"], type=Settings)
-    number = int(os.environ["AFTERSEND_WORKER"])
-    set_up_logs(settings, f"{settings.node_name}#{number}")
+    async def work_here() -> int:
+        _spare_the_collector()
+        return await work(settings)
 
-    async def work() -> None:
-        async with running(settings, only=("delivery",), worker=number) as service:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, service.stopping.set)
-            await service.stopping.wait()
-
-    run(work())
-    return 0
+    return int(run(work_here()))

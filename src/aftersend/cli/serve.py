@@ -21,10 +21,15 @@ from aftersend.errors import SettingsError
     default="",
     help="Run only these parts: smtp, web, treatment, delivery, returns, webhooks, upkeep.",
 )
-@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that deliver.")
+@click.option(
+    "--workers",
+    type=click.IntRange(0, 64),
+    default=None,
+    help="Processes that deliver beside this one; 0: it delivers itself. Else half as many as there are cores, 2 at most.",
+)
 @config_option
-def serve(practice: bool, only: str, workers: int, config: str | None) -> None:
-    """Run the service until it is interrupted: SMTP, HTTP and the loops, in one process beside one store."""
+def serve(practice: bool, only: str, workers: int | None, config: str | None) -> None:
+    """Run the service until it is interrupted: SMTP, HTTP and the loops beside one store, and processes that deliver."""
     from aftersend import app
     from aftersend.config import load
 

@@ -4,6 +4,7 @@ stands on the hot path; `web.metrics` writes them for Prometheus."""
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from functools import lru_cache
 
 from aftersend.clock import SECOND, Instant
@@ -22,6 +23,10 @@ _STATUS = {Fact.DELIVERED: "sent", Fact.RELAYED: "sent", Fact.DEFERRED: "deferre
 log = Logger("delivery")
 
 
+Counted = tuple[dict[tuple[str, str], int], list[int], float, list[int], float]
+"""What a meter has counted: attempts, then counts and sum of both times."""
+
+
 class Times:
     """How many took how long."""
 
@@ -33,6 +38,11 @@ class Times:
         """Count one."""
         self.counts[bisect_left(BOUNDS_S, seconds)] += 1
         self.sum_s += seconds
+
+    def add(self, counts: Sequence[int], sum_s: float) -> None:
+        """Take over what another process has counted."""
+        self.counts = [mine + theirs for mine, theirs in zip(self.counts, counts, strict=True)]
+        self.sum_s += sum_s
 
     def buckets(self) -> list[tuple[str, float]]:
         """Return for each bound how many took no longer, as Prometheus wants it."""
@@ -52,6 +62,26 @@ class Meter:
         self.first_attempt = Times()
         self.delivered = Times()
         self._is_talkative = is_talkative
+
+    def give(self) -> Counted:
+        """Hand out what has been counted since this was asked last, for a meter in another process."""
+        counted = (
+            self.attempts,
+            self.first_attempt.counts,
+            self.first_attempt.sum_s,
+            self.delivered.counts,
+            self.delivered.sum_s,
+        )
+        self.attempts, self.first_attempt, self.delivered = {}, Times(), Times()
+        return counted
+
+    def take(self, counted: Counted) -> None:
+        """Add what a meter in another process has counted."""
+        attempts, first, first_sum, delivered, delivered_sum = counted
+        for place, number in attempts.items():
+            self.attempts[place] = self.attempts.get(place, 0) + number
+        self.first_attempt.add(first, first_sum)
+        self.delivered.add(delivered, delivered_sum)
 
     def watch(self, claim: Claim, step: record.Step, attempt: Attempt) -> None:
         """Count one attempt, and write a line about it where that is wanted."""

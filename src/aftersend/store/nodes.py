@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from aftersend.clock import SECOND, Instant
 from aftersend.errors import Conflict
@@ -23,7 +23,9 @@ from aftersend.store.schema import nodes, queue
 LEASE_US = 30 * SECOND
 
 
-def enter(connection: Connection, name: str, incarnation: str, *, now: Instant, take_over: bool) -> tuple[int, int]:
+def enter(
+    connection: Connection, name: str, incarnation: str, *, now: Instant, take_over: bool, delivers: bool = True
+) -> tuple[int, int]:
     """Begin to work under a name; return the node's number and how many claims of its former life were freed.
 
     `take_over` says that the caller knows the former process of this name to be dead (it holds the lock on the data
@@ -46,7 +48,12 @@ def enter(connection: Connection, name: str, incarnation: str, *, now: Instant, 
         raise Conflict(f"There are {NODES - 1} nodes at work; no more can join.")
     connection.execute(
         insert(nodes).values(
-            number=number, name=name, incarnation=incarnation, started_us=now, lease_ends_us=now + LEASE_US
+            number=number,
+            name=name,
+            incarnation=incarnation,
+            started_us=now,
+            lease_ends_us=now + LEASE_US,
+            delivers=int(delivers),
         )
     )
     return number, freed
@@ -110,6 +117,11 @@ def release_claims(connection: Connection, number: int) -> int:
     """Free what a node holds; it is due as it was."""
     freed = connection.execute(update(queue).where(queue.c.holder == number).values(holder=0))
     return int(freed.rowcount)
+
+
+def delivering(connection: Connection) -> int:
+    """Say how many nodes deliver, and so share what a receiving site bears."""
+    return int(connection.execute(select(func.count()).select_from(nodes).where(nodes.c.delivers == 1)).scalar_one())
 
 
 def listed(connection: Connection) -> list[tuple[int, str, Instant, Instant]]:

@@ -29,9 +29,11 @@ nodes = table(
     words("incarnation", nullable=False),
     integer("started_us"),
     integer("lease_ends_us"),
+    integer("delivers"),
     Index("uq_nodes_name", "name", unique=True),
 )
-"""Who is working. A node holds its claims for as long as its lease runs; it renews the lease, not the claims."""
+"""Who is working. A node holds its claims for as long as its lease runs; it renews the lease, not the claims.
+`delivers` says whether it delivers (1), so that nodes that do can share what a receiving site bears."""
 
 accounts = table(
     "accounts",

@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("incarnation", sa.Text(), nullable=False),
         sa.Column("started_us", sa.BigInteger(), nullable=False),
         sa.Column("lease_ends_us", sa.BigInteger(), nullable=False),
+        sa.Column("delivers", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_nodes"),
     )
     op.create_index("uq_nodes_name", "nodes", ["name"], unique=True)
