@@ -28,7 +28,6 @@ from aftersend.policy.diagnosis import as_report, diagnose_mail, diagnose_text, 
 from aftersend.policy.diagnosis.phrases import Match, Row, Table, strongest
 
 BOUNCES = {"failed", "delayed"}
-_NEVER = frozenset({"never"})
 Sample = dict[str, Any]
 Told = dict[str, Any]
 
@@ -57,35 +56,28 @@ class Watched:
         self.sample = ""
         self.decided: dict[int, set[str]] = defaultdict(set)
         self.left_out: frozenset[int] = frozenset()
-        self._when: dict[int, frozenset[str]] = {}
         readings.strongest = machines.strongest = self  # type: ignore[assignment]
 
     def __call__(self, table: Table, flat: str, context: Iterable[str], *, above: int = 0) -> Match | None:
         """Return the strongest row that is not left out."""
         context = tuple(context)
-        hidden: list[Row] = []
-        try:
-            while match := strongest(table, flat, context, above=above):
-                row = self._row(table, flat, context, match)
-                if id(row) not in self.left_out:
-                    if self.sample:
-                        self.decided[id(row)].add(self.sample)
-                    return match
-                hidden.append(row)
-                row.when = _NEVER
-        finally:
-            for row in hidden:
-                row.when = self._when[id(row)]
+        hidden = 0
+        while match := strongest(table, flat, context, above=above, without=hidden):
+            index, row = self._row(table, flat, context, match, hidden)
+            if id(row) not in self.left_out:
+                if self.sample:
+                    self.decided[id(row)].add(self.sample)
+                return match
+            hidden |= 1 << index
         return None
 
-    def _row(self, table: Table, flat: str, context: tuple[str, ...], match: Match) -> Row:
-        for row in table.rows:
+    def _row(self, table: Table, flat: str, context: tuple[str, ...], match: Match, hidden: int) -> tuple[int, Row]:
+        for index, row in enumerate(table.rows):
             if (row.reason, row.detail, row.weight) != match[:3] or (row.when and row.when.isdisjoint(context)):
                 continue
             found = (row.pattern or row.compiled()).search(f" {flat} ")
-            if found and found[0].strip() == match.words:
-                self._when.setdefault(id(row), row.when)
-                return row
+            if found and found[0].strip() == match.words and not hidden >> index & 1:
+                return index, row
         raise AssertionError(match)
 
 

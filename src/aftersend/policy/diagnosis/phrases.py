@@ -100,8 +100,11 @@ class Table:
     """By weight, the rows that weigh more."""
 
 
-def strongest(table: Table, flat: str, context: Iterable[str], *, above: int = 0) -> Match | None:
-    """Return the strongest row of a table that matches the flattened text, if it weighs more than `above`."""
+def strongest(table: Table, flat: str, context: Iterable[str], *, above: int = 0, without: int = 0) -> Match | None:
+    """Return the strongest row of a table that matches the flattened text, if it weighs more than `above`.
+
+    `without` are rows, as bits, that are passed over as if they were not there.
+    """
     words = set(flat.split(" "))
     met = reduce(or_, filter(None, map(table.words.__getitem__, words)), table.simple)
     if not flat.isascii():
@@ -112,7 +115,7 @@ def strongest(table: Table, flat: str, context: Iterable[str], *, above: int = 0
     allowed = table.always
     for name in context:
         allowed |= table.by_context.get(name, 0)
-    found &= allowed
+    found &= allowed & ~without
     keys: set[str] = set()
     padded = f" {flat} "
     while found:

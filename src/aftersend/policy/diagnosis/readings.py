@@ -19,6 +19,8 @@ BARE_CODE = 2
 """The weight up to which only a reply code speaks."""
 WEAK = 4
 """Up to this weight the evidence leaves the fault of the address open: it counts, but does not suppress at once."""
+_MANY_WORDS = 5
+"""A refusal of more words, none of which is understood, does give its cause; it is not called lasting by its code alone."""
 _FAINT, _PLAIN = 4, 8
 """A link must say more than the first to be heard where words are silent, and as much as the second to outdo weak words."""
 _LOCAL = "LOCAL"
@@ -152,7 +154,9 @@ def _weigh(
             match = hint._replace(weight=LINK_WEIGHT)
     if match is not None:
         return match, Meaning(match.reason, match.detail, match.weight)
-    return None, of_codes or Meaning(Reason.GENERAL_ERROR, None, 0)
+    if of_codes is None or (of_codes.reason == Reason.GENERAL_HARD_BOUNCE and flat.count(" ") >= _MANY_WORDS):
+        return None, Meaning(Reason.GENERAL_ERROR, None, of_codes.weight if of_codes else 0)
+    return None, of_codes
 
 
 def forget() -> None:

@@ -14,8 +14,10 @@ from aftersend.policy.diagnosis.codes import Meaning, codes, of_status, status_w
 from aftersend.policy.diagnosis.findings import Action, Diagnosis, finding
 from aftersend.policy.diagnosis.phrases import Match, notices, phrases
 from aftersend.policy.diagnosis.readings import BARE_CODE, WEAK, Reading, parted, read_reply, readings
-from aftersend.policy.diagnosis.words import TEXT_LIMIT
+from aftersend.policy.diagnosis.words import NOT, TEXT_LIMIT, words_of
 
+_WORDS_BACK = 6
+"""So many words before another its negation is looked for."""
 _WAIT = re.compile(r"\b(\d{1,5}) ?(s|secs?|seconds?|m|mins?|minutes?|h|hours?)\b")
 _CLOCK = re.compile(r"\b(\d\d):(\d\d):(\d\d)\b")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -170,7 +172,18 @@ def _as_written(text: str, words: str) -> str:
     last = rest.rpartition(" ")[2] or first
     low = text.lower()
     start = low.find(first)
+    if start < 0 and first == NOT and rest:
+        start = _start_of_negation(low, rest.partition(" ")[0])
     end = low.find(last, start) if start >= 0 else -1
     if end < 0 or end - start > 200 or len(low) != len(text):
         return words
     return " ".join(text[start : end + len(last)].split())
+
+
+def _start_of_negation(low: str, following: str) -> int:
+    """Return where the word begins that says "not" in whatever way and language (couldn't, nicht) before the one that follows."""
+    before = low[: max(low.find(following), 0)]
+    for word in reversed(before.split()[-_WORDS_BACK:]):
+        if words_of(word) == NOT:
+            return before.rindex(word)
+    return -1

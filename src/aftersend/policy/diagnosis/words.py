@@ -16,6 +16,8 @@ TEXT_LIMIT = 2_000
 """Characters of one text that are read; a refusal says what it has to say long before."""
 ADDRESS_WORD, IP_WORD = "qaddr", "qip"
 """Stand for any email address and any IP address."""
+NOT = "not"
+"""Stands for every word that denies."""
 BREAK = "|"
 """Stands for a code, or for the end of a sentence: what is said before one and after it are two sayings."""
 
@@ -125,7 +127,7 @@ def _read_as() -> dict[str, str]:
     table = uses("words.tsv")
     codes = [str(code) for code in range(400, 600)]
     return (
-        dict.fromkeys(table["empty"], "") | dict.fromkeys(table["not"], "not") | dict.fromkeys([*codes, *".;!?"], BREAK)
+        dict.fromkeys(table["empty"], "") | dict.fromkeys(table["not"], NOT) | dict.fromkeys([*codes, *".;!?"], BREAK)
     )
 
 
