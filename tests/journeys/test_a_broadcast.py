@@ -10,6 +10,7 @@ import httpx2
 import pytest
 from broadcasting import SHOP, Client, has_ended, words
 
+from aftersend import clock
 from house import House
 
 
@@ -79,6 +80,7 @@ def paused(customer: Client, name: str) -> str:
         customer.do("POST", f"/broadcasts/{shown}/start")
         if customer.status("POST", f"/broadcasts/{shown}/pause") == 409:
             continue
+        time.sleep(0.5)  # what was on the wire is finished
         before = customer.do("GET", f"/broadcasts/{shown}")["progress"]
         time.sleep(1.0)
         found = customer.do("GET", f"/broadcasts/{shown}")
@@ -182,3 +184,55 @@ def test_who_opts_out_meanwhile_gets_no_copy(house: House, customer: Client) -> 
     # Unless the copy was on the wire already.
     was_late = len(house.received(leaver)) == 2
     assert results == ({"Delivered": 2} if was_late else {"Delivered": 1, "Blocked": 1})
+
+
+def test_who_opts_out_of_what_runs_gets_nothing_more_of_it(house: House, customer: Client) -> None:
+    """Of one that is held to a rate, within the minute; of one that is paused, when it is resumed."""
+    number = time.monotonic_ns()
+    name, leaver = f"slow{number}", f"leaver{number}@slow{number}.practice.test"
+    customer.do("POST", "/lists", {"name": name})
+    for i, address in enumerate(
+        (f"first{number}@slow{number}.practice.test", leaver, f"last{number}@one.practice.test")
+    ):
+        customer.do("POST", "/contacts", {"name": str(i), "addresses": [{"address": address}], "lists": [name]})
+    message = {"from": SHOP, "subject": "News for {{ name }}", "html": "<p>Hello</p>"}
+    draft = {"lists": [name], "message": message}
+    first, slow, paused = (customer.do("POST", "/broadcasts", draft | {"name": str(i)})["id"] for i in range(3))
+    customer.do("POST", f"/broadcasts/{first}/start")
+    customer.wait(first, has_ended)
+    assert {row["subject"] for row in customer.rows(first)} == {f"News for {i}" for i in range(3)}
+    (copy,) = house.received(leaver)
+    path = copy.header("List-Unsubscribe").strip("<>").split("/u/")[1]
+    host, port = house.service.addresses["tracking"]
+
+    throttle = {"scope": "domain", "name": f"slow{number}.practice.test", "rate": "1/day"}
+    customer.do("PUT", "/throttles", throttle)
+    later = clock.iso(clock.now() + clock.SECOND)
+    customer.do("POST", f"/broadcasts/{paused}/start", {"scheduled_at": later})
+    customer.do("POST", f"/broadcasts/{paused}/pause")
+    customer.do("POST", f"/broadcasts/{slow}/start")
+
+    def words_of(shown: str) -> dict[str, str]:
+        return {row["recipient"].split(str(number))[0]: row["status"]["result"] for row in customer.rows(shown)}
+
+    end = time.monotonic() + 60
+    while words_of(slow).get("last") != "Delivered":
+        assert time.monotonic() < end, words_of(slow)
+        time.sleep(0.05)
+    assert words_of(slow)["leaver"] == "Unsent"
+    said = httpx2.post(f"http://{host}:{port}/u/{path}", content="List-Unsubscribe=One-Click", timeout=20)
+    assert said.status_code == 200
+    end = time.monotonic() + 60
+    while words_of(slow)["leaver"] != "Blocked":
+        assert time.monotonic() < end, words_of(slow)
+        time.sleep(0.05)
+    customer.do("POST", f"/broadcasts/{paused}/resume")
+    end = time.monotonic() + 60
+    while words_of(paused).get("leaver") != "Blocked":
+        assert time.monotonic() < end, words_of(paused)
+        time.sleep(0.05)
+    assert len(house.received(leaver)) == 1
+    customer.wait(slow, has_ended)
+    customer.do("POST", f"/broadcasts/{paused}/cancel")
+    customer.wait(paused, has_ended)
+    assert len(house.received(leaver)) == 1

@@ -42,6 +42,11 @@ def test_mjml_becomes_html() -> None:
     assert "Dear {{ name }}" in page
     assert 'href="{{ url }}"' in page
     assert templates.text_of(page).split() == ["Dear", "{{", "name", "}}", "Go", "({{", "url", "}})"]
+    assert "https://" not in templates.page(
+        '<mjml><mj-body><mj-section><mj-column><mj-text font-family="Roboto">'
+        "A</mj-text></mj-column></mj-section></mj-body></mjml>",
+        "mjml",
+    )
     for wrong in ("<mjml><mj-bo", '<mjml><mj-body><mj-include path="/etc/passwd" /></mj-body></mjml>'):
         with pytest.raises(BadField):
             templates.page(wrong, "mjml")

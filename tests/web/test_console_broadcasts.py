@@ -33,7 +33,9 @@ def client(house):
 @pytest.fixture
 def draft(client) -> str:
     """The page of a draft."""
-    word = csrf(client.get("/console/broadcasts/new"))
+    form = client.get("/console/broadcasts/new")
+    assert form.status_code == 200
+    word = csrf(form)
     made = client.post("/console/broadcasts/new", data=FORM | {"csrf": word})
     assert made.status_code == 303, made.text
     return made.headers["location"]
@@ -90,7 +92,7 @@ def test_a_score_and_a_test_come_before_sending(house, client, draft):
     do(client, draft, "recipients", csv=PEOPLE)
     assert do(client, draft, "test", to="me@example.com").status_code == 303
     rows = house.client().get("/v1/deliveries").json()["data"]
-    assert [(row["recipient"], row["subject"]) for row in rows] == [("me@example.com", "[Test] News for {{ name }}")]
+    assert [(row["recipient"], row["subject"]) for row in rows] == [("me@example.com", "[Test] News for Ann")]
     assert rows[0]["broadcast_id"] is None
 
 

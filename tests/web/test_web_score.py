@@ -106,3 +106,18 @@ def test_a_list_is_cleaned(house):
     assert len(client.get("/v1/contacts").json()["data"]) == 2
     assert client.post("/v1/lists/news/clean").json()["removed"] == 0
     assert client.post("/v1/score/recipients", json={"list": "nope"}).status_code == 404
+
+
+def test_what_is_added_when_it_is_sent_is_not_missed(house):
+    """Mail of streams for many gets a way to opt out with one click, where visits are answered."""
+    wanted = {
+        "from": "shop@example.com",
+        "subject": "News",
+        "text": "Here",
+        "stream": "broadcast",
+        "to": "a@example.net",
+    }
+    place = "/v1/score?kind=broadcast&dns=false"
+    assert "no-unsubscribe-header" in _ids(house.client().post(place, json=wanted))
+    house.intake.tracking.url = "https://t.example.com"
+    assert not {"no-unsubscribe-header", "unsubscribe-not-one-click"} & _ids(house.client().post(place, json=wanted))

@@ -255,6 +255,12 @@ class Intake:
             broadcast_id=request.broadcast_id,
         )
 
+    def opt_out_of(self, request: Request) -> bytes:
+        """Return the fields for opting out that a message would get, with an address as long as a recipient's; often none."""
+        found = mail_headers.scan(mail_headers.split(request.content)[0])
+        fields = self.tracking.list_fields(self._stream(request, instructions.read(found).stream), found)
+        return self.tracking.as_got(fields)
+
     def entries(self, account_id: int, stream: str, recipients: Sequence[Recipient]) -> tuple[list[record.Entry], int]:
         """Return recipients of a message that was written down before, and for how many microseconds they are tried.
 

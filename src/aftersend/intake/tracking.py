@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from aftersend.mail import compiled, headers, tracked
+from aftersend.mail import compiled, headers, tracked, tracking_tokens
 from aftersend.mail.compiled import Compiled, Piece
 from aftersend.mail.tracked import Tracker
 from aftersend.store.accounts import Stream
@@ -49,6 +49,11 @@ class Tracking:
         if not self.url or stream.kind not in self.opt_out or headers.text(found, "list-unsubscribe"):
             return []
         return tracked.list_fields()
+
+    def as_got(self, fields: Sequence[Piece]) -> bytes:
+        """Return the fields for opting out as a recipient gets them, with an address that leads nowhere."""
+        address = f"{self.url.rstrip('/')}/u/{'x' * tracking_tokens.LENGTH}"
+        return Compiled(fields, ()).render({}, {tracked.LIST_FIELD: f"<{address}>"})[0] if fields else b""
 
     def made_ready(
         self, block: bytes, body: bytes, tracker: Tracker | None, fields: Sequence[Piece]

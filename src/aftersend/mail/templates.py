@@ -55,7 +55,8 @@ def _from_mjml(source: str) -> str:
             "#/source", "mj-include is not taken: put the part into the template itself.", code="template-failed"
         )
     try:
-        return str(mjml.mjml2html(source, disable_comments=False))
+        # Without fonts of its own, which readers would fetch from a third party; those that mj-font names stay.
+        return str(mjml.mjml2html(source, disable_comments=False, fonts={}))
     except Exception as error:
         raise BadField("#/source", f"The MJML cannot be read: {str(error)[:300]}.", code="template-failed") from None
 

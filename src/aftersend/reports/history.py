@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aftersend.reports.log import leases_of, rows, told
+from aftersend.reports.subjects import as_got
 from aftersend.reports.telling import explained, in_order, moment, parsed, told_event
 from aftersend.store import deliveries
 from aftersend.store.connection import Connection
@@ -13,7 +14,7 @@ from aftersend.store.filters import Filter
 
 def delivery(connection: Connection, account_id: int, delivery_id: int) -> dict[str, Any]:
     """Return one delivery whole: the row of the log, how we know, every event in order. Raise NotFound."""
-    row = deliveries.one(connection, account_id, delivery_id)
+    (row,) = as_got(connection, account_id, [deliveries.one(connection, account_id, delivery_id)])
     events = deliveries.events_of(connection, account_id, delivery_id)
     explanation = explained(row, events, leases_of(connection))
     return {

@@ -13,6 +13,7 @@ from aftersend.ledger.explain import Explanation
 from aftersend.ledger.facts import Fact, members
 from aftersend.ledger.providers import provider_of
 from aftersend.policy.score.typos import suggest
+from aftersend.reports.subjects import as_got
 from aftersend.reports.telling import Row, explained, moment, parsed
 from aftersend.store import deliveries, nodes
 from aftersend.store.connection import Connection
@@ -72,6 +73,7 @@ def rows(connection: Connection, account_id: int, found: Sequence[Row]) -> list[
     """Write rows of the store as the log shows them."""
     if not found:
         return []
+    found = as_got(connection, account_id, found)
     events = deliveries.events_of_many(connection, account_id, [row["id"] for row in found])
     leases = leases_of(connection)
     return [told(row, explained(row, events[row["id"]], leases)) for row in found]

@@ -90,10 +90,22 @@ def look_again(connection: Connection, account_id: int, ids: Sequence[int], *, n
 
 
 def look_again_at(connection: Connection, account_id: int, folded: str, *, stream: str, now: Instant) -> None:
-    """Let treatment look again at what waits for delivery to an address, of one stream or of all ("")."""
+    """Let treatment look again at what waits for delivery to an address, or is held back for a rate or an hour, of one
+    stream or of all ("").
+    """
     d = deliveries.c
     theirs = select(d.id).where(d.account_id == account_id, d.folded == folded)
-    _to_treatment(connection, account_id, theirs.where(d.stream == stream) if stream else theirs, now)
+    theirs = theirs.where(d.stream == stream) if stream else theirs
+    _to_treatment(connection, account_id, theirs, now)
+    held_back = update(queue).where(
+        queue.c.account_id == account_id,
+        queue.c.stage == int(Stage.TREATMENT),
+        queue.c.holder == 0,
+        queue.c.due_us > now,
+        queue.c.delivery_id.in_(theirs),
+    )
+    if connection.execute(held_back.values(due_us=now)).rowcount:
+        ring(connection, BELL[Stage.TREATMENT])
 
 
 def _to_treatment(connection: Connection, account_id: int, wanted: Any, now: Instant) -> None:

@@ -57,7 +57,9 @@ async def score(call: Call) -> Answer:
     else:
         found = await templates.filled_in(call, _for_one(reading.json(call.body)))
         request = composing.from_json(call, found, idempotency_key=None)
-        raw, sender = headers.with_crlf(request.content), request.sender
+        # What it gets when it is sent is no fault of it now.
+        raw = desk.intake.opt_out_of(request) + headers.with_crlf(request.content)
+        sender = request.sender
         wanted["recipients"] = [recipient.address for recipient in request.recipients]
     place = Place(desk.rules.hostname, desk.rules.return_domain)
     asked = await desk.store.ask(
