@@ -145,3 +145,12 @@ def test_an_unknown_word_is_told_the_known_ones():
     with pytest.raises(BadFields, match="Did you mean recipient") as caught:
         search.read([("recipent", "x")], now=NOW)
     assert all(word in str(caught.value) for word in search.WORDS)
+
+
+@pytest.mark.parametrize("word", sorted({each.reason for each in Pair}))
+def test_a_reason_of_the_categories_is_never_taken_for_an_identifier(word):
+    """Some identifiers are the same words, written in one: which of both is meant is told by how it is written."""
+    found = search.read([("reason", word)], now=NOW)
+    assert found.bounces == statuses.bounces_by_word()[statuses.key(word)] and not found.reason
+    for identifier in statuses.IDENTIFIERS:
+        assert search.read([("reason", identifier)], now=NOW).reason == (identifier,)

@@ -6,7 +6,9 @@ import csv
 import gzip
 import io
 import re
+from html import unescape
 
+import httpx2
 import msgspec
 import pytest
 from test_console_entering import browser, csrf, person
@@ -15,6 +17,8 @@ from aftersend import ids
 from aftersend.ledger.facts import ALL, Fact
 from aftersend.ledger.reasons import Reason
 from aftersend.ledger.vocabularies import VOCABULARIES
+from aftersend.reports import log as email_log
+from aftersend.store import finding
 from aftersend.web.console import PAGES, icons, maillog, tones
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}'
@@ -234,6 +238,60 @@ def test_exports_have_exactly_the_rows_of_the_search(house, client):
     assert rows[0]["subject"] == "'=cmd|2"
     lines = client.get("/console/log.ndjson?domain=example.net").text.splitlines()
     assert [msgspec.json.decode(line)["recipient"] for line in lines] == [row["recipient"] for row in rows]
+
+
+@pytest.mark.parametrize("ending", ["csv", "ndjson"])
+def test_exports_of_many_parts_have_each_row_once(house, client, monkeypatch, ending):
+    """However many rows there are, they are read and sent in parts."""
+    monkeypatch.setattr(email_log, "PART", 2)
+    for i in range(5):
+        send(house, to=f"a{i}@example.net")
+    lines = client.get(f"/console/log.{ending}").text.splitlines()
+    assert [re.findall(r"a\d@example\.net", line)[0] for line in lines if "@" in line] == [
+        f"a{i}@example.net" for i in (4, 3, 2, 1, 0)
+    ]
+    assert client.head(f"/console/log.{ending}").status_code == 200
+    assert client.get(f"/console/log.{ending}?since=nonsense").status_code == 422
+
+
+def test_an_export_with_a_fault_on_the_way_breaks_off(house, client, monkeypatch):
+    """What is cut short is not taken for all there is; the next request is answered."""
+    monkeypatch.setattr(email_log, "PART", 2)
+    for i in range(5):
+        send(house, to=f"a{i}@example.net")
+    real = email_log.part
+
+    def failing(*args, after=None):
+        if after is not None:
+            raise RuntimeError("the disk is gone")
+        return real(*args, after=after)
+
+    monkeypatch.setattr(email_log, "part", failing)
+    with pytest.raises(httpx2.HTTPError):
+        client.get("/console/log.csv")
+    assert client.get("/console/log").status_code == 200
+
+
+def test_a_page_without_time_says_how_far_it_looked_and_where_to_go_on(house, client, monkeypatch):
+    """Following the link finds all rows of the search, each once, in both directions."""
+    monkeypatch.setattr(maillog, "LOOKS_FOR_US", 0)
+    monkeypatch.setattr(finding, "NEAR", 2)
+    there = [send(house, to=f"a{i}@{'rare' if i in (1, 6) else 'example'}.net") for i in range(9)]
+    ends = {"since": "/console/log?domain=rare.net", "until": f"/console/log?domain=rare.net&before={there[0]}"}
+    for word, place in ends.items():
+        found = []
+        while place:
+            page = client.get(place).text
+            found += re.findall(r'class="row-link" href="/console/deliveries/(dlv_\w+)"', page)
+            is_cut = f"Looked at everything {word}" in page
+            further = re.search(r'<a href="(/console/log\?[^"]+)">Look further</a>', page)
+            assert is_cut == bool(further)
+            place = unescape(further[1]) if further else None
+        expected = [there[i] for i in (1, 6)]
+        assert found == (expected[::-1] if word == "since" else expected)
+    assert "No more rows match" in page
+    monkeypatch.setattr(maillog, "LOOKS_FOR_US", 10**9)
+    assert "Nothing matches" in client.get("/console/log?domain=nowhere.net").text
 
 
 def test_searches_are_kept_by_name_and_forgotten(house, client):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from aftersend.reports.telling import Row, explained, moment, parsed
 from aftersend.store import deliveries, nodes
 from aftersend.store.connection import Connection
 from aftersend.store.filters import Filter
+from aftersend.store.finding import for_ever
 
 LIMIT = 50
 MOST = 100
@@ -30,6 +31,8 @@ class Page:
     rows: list[dict[str, Any]]
     has_more: bool
     """Whether there is more in the direction in which the page was asked for."""
+    reached: str | None = None
+    """How far it was looked when time was over: there may be more beyond this delivery, which need not be on the list."""
 
 
 def page(
@@ -40,25 +43,39 @@ def page(
     limit: int = LIMIT,
     after: str | None = None,
     before: str | None = None,
+    has_time: Callable[[], bool] = for_ever,
 ) -> Page:
     """Return rows of the log, newest first: those that follow the delivery `after` on the list (older ones), or those that
     stand just before the delivery `before` (newer ones). Raise BadField for a limit out of range, NotFound for a bad id.
+
+    Where there is no time left, it has what was found until then, and says where to go on.
     """
+    asked = place("dlv", limit, after, before)
+    found = deliveries.look(connection, account_id, wanted, has_time=has_time, **asked)
+    shown, has_more = cut(found.rows, limit, is_back=before is not None)
+    reached = None if found.reached is None else ids.show("dlv", found.reached)
+    return Page(rows(connection, account_id, shown), has_more, reached)
+
+
+def place(prefix: str, limit: int, after: str | None, before: str | None) -> dict[str, Any]:
+    """Return which part of a list the store is to be asked for: a row more than the page has, to see whether there is more.
+    Raise BadField for a limit out of range or both places, NotFound for a bad id."""
     if not 1 <= limit <= MOST:
         raise BadField("#/limit", f"A page has 1 to {MOST} rows, not {limit}.", code="invalid-limit")
     if after is not None and before is not None:
         raise BadField("#/before", "Give after or before, not both.", code="invalid-cursor")
-    found = deliveries.page(
-        connection,
-        account_id,
-        wanted,
-        limit=limit + 1,
-        before=None if after is None else ids.read("dlv", after),
-        after=None if before is None else ids.read("dlv", before),
-    )
-    has_more = len(found) > limit
-    found = (found[-limit:] if before is not None else found[:limit]) if has_more else found
-    return Page(rows(connection, account_id, found), has_more)
+    return {
+        "limit": limit + 1,
+        "before": None if after is None else ids.read(prefix, after),
+        "after": None if before is None else ids.read(prefix, before),
+    }
+
+
+def cut(found: Sequence[Row], limit: int, *, is_back: bool) -> tuple[Sequence[Row], bool]:
+    """Return the rows of a page out of what the store found for it, and whether there is more in that direction."""
+    if len(found) <= limit:
+        return found, False
+    return (found[-limit:] if is_back else found[:limit]), True
 
 
 PART = 250

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from aftersend import ids
-from aftersend.errors import BadField
 from aftersend.ledger.conservation import Sums, sums
-from aftersend.reports.log import LIMIT, MOST, Page
+from aftersend.reports.log import LIMIT, Page, cut, place
 from aftersend.reports.telling import Row, moment, parsed
 from aftersend.store import deliveries, messages
 from aftersend.store.connection import Connection
@@ -32,21 +31,9 @@ def page(
 
     Their outcomes are left out: a message may have a million recipients. Raise BadField, NotFound as the log does.
     """
-    if not 1 <= limit <= MOST:
-        raise BadField("#/limit", f"A page has 1 to {MOST} rows, not {limit}.", code="invalid-limit")
-    if after is not None and before is not None:
-        raise BadField("#/before", "Give after or before, not both.", code="invalid-cursor")
-    found = messages.page(
-        connection,
-        account_id,
-        wanted,
-        limit=limit + 1,
-        before=None if after is None else ids.read("msg", after),
-        after=None if before is None else ids.read("msg", before),
-    )
-    has_more = len(found) > limit
-    found = (found[-limit:] if before is not None else found[:limit]) if has_more else found
-    return Page([told(row) for row in found], has_more)
+    found = messages.page(connection, account_id, wanted, **place("msg", limit, after, before))
+    shown, has_more = cut(found, limit, is_back=before is not None)
+    return Page([told(row) for row in shown], has_more)
 
 
 def one(connection: Connection, account_id: int, message_id: int) -> dict[str, Any]:

@@ -155,11 +155,12 @@ class _Gathered:
         self._having.append((fact.bit, 0))
 
     def _reason(self, word: str, value: str) -> None:
-        plain = value.strip().lower().replace(" ", "_").replace("-", "_")
-        if plain in statuses.IDENTIFIERS:
+        plain = value.lower().replace(" ", "_").replace("-", "_")
+        found = statuses.bounces_by_word().get(statuses.key(value))
+        # Some words of the categories are identifiers too, once they are written like these: then it is meant as written.
+        if plain in statuses.IDENTIFIERS and (found is None or value.lower() == plain):
             self._reasons.append(plain)
             return
-        found = statuses.bounces_by_word().get(statuses.key(value))
         if found is None:
             raise BadField(
                 "#/reason",

@@ -6,13 +6,14 @@ import asyncio
 import csv
 import io
 import re
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
 from aftersend import ids
+from aftersend.clock import MILLISECOND
 from aftersend.errors import AftersendError, BadField
 from aftersend.reports import log as email_log
 from aftersend.reports import search
@@ -23,7 +24,8 @@ from aftersend.web.calls import Answer
 from aftersend.web.console.visits import Stream, Visit
 
 ROWS = 50
-EXPORTED_MOST = 100_000
+LOOKS_FOR_US = 100 * MILLISECOND
+"""So long one page looks for rows; who asked for what is rare is told how far it came, and the browser asks for the rest."""
 _CURSORS = ("after", "before")
 _WORD = re.compile(r'([a-z_]+(?:\.[^\s:"]+)?):(?:"([^"]*)"|(\S+))|"([^"]*)"|(\S+)')
 
@@ -87,7 +89,10 @@ async def show(visit: Visit) -> Answer:
     wrong, found = "", email_log.Page([], False)
     try:
         wanted = search.read(words, now=desk.clock())
-        found = await desk.store.ask(email_log.page, visit.account_id, wanted, limit=ROWS, **cursors)
+        ends = desk.clock() + LOOKS_FOR_US
+        found = await desk.store.ask(
+            email_log.page, visit.account_id, wanted, limit=ROWS, has_time=lambda: desk.clock() < ends, **cursors
+        )
     except AftersendError as error:
         wrong = error.detail
     streams = await desk.store.ask(_streams, visit.account_id)
@@ -110,12 +115,23 @@ async def show(visit: Visit) -> Answer:
         newer=_place([*words, ("before", rows[0]["id"])]) if has_newer else None,
         live=None if cursors or wrong else f"/console/log/live?{urlencode(words)}",
         newest=rows[0]["id"] if rows else "",
+        further=_further(words, found, cursors),
+        is_far=bool(cursors),
         query=urlencode(words),
         saved=await desk.store.ask(searches.of, visit.account_id, visit.someone.user.id),
         known=search.WORDS,
         removable=[(f"{name}: {value}", _place([p for p in words if p != (name, value)])) for name, value in words],
-        is_empty_account=not words and not rows,
+        is_empty_account=not words and not rows and not cursors,
     )
+
+
+def _further(words: Words, found: email_log.Page, cursors: dict[str, str]) -> dict[str, Any] | None:
+    """Tell how far it was looked, where time was over before the page was full, and where to go on."""
+    if found.reached is None:
+        return None
+    word = "before" if "before" in cursors else "after"
+    until = ids.created_us(ids.read("dlv", found.reached))
+    return {"place": _place([*words, (word, found.reached)]), "until": until, "is_back": word == "before"}
 
 
 def _streams(connection: Connection, account_id: int) -> list[str]:
@@ -152,7 +168,7 @@ async def live(visit: Visit) -> Answer:
     newest = dict(pairs).get("newest") or visit.headers.get("last-event-id", "")
     wanted = search.read([pair for pair in words_of(pairs) if pair[0] != "newest"], now=visit.desk.clock())
     number = ids.read("dlv", newest) if newest else 0
-    return Answer(Stream(_told(visit, wanted, number)))
+    return Answer(Stream(_told(visit, wanted, number)), media_type="text/event-stream; charset=utf-8")
 
 
 async def _told(visit: Visit, wanted: Filter, newest: int) -> AsyncIterator[bytes]:
@@ -182,33 +198,45 @@ _COLUMNS = (
 
 
 async def export_csv(visit: Visit) -> Answer:
-    """Give exactly the rows of this search as a table for spreadsheets (RFC 4180)."""
-    rows = await _exported(visit)
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(_COLUMNS)
-    for row in rows:
-        writer.writerow([_harmless(str(cell)) for cell in _cells(row)])
-    return _file("\ufeff" + out.getvalue(), "text/csv; charset=utf-8", "csv")
+    """Give exactly the rows of this search, however many, as a table for spreadsheets (RFC 4180)."""
+    begins = "\ufeff" + _as_csv([_COLUMNS])
+    return await _export(visit, begins, lambda rows: _as_csv(map(_cells, rows)), "text/csv; charset=utf-8", "csv")
 
 
 async def export_ndjson(visit: Visit) -> Answer:
-    """Give exactly the rows of this search as JSON, one row a line."""
-    rows = await _exported(visit)
-    return _file("".join(msgspec.json.encode(row).decode() + "\n" for row in rows), "application/x-ndjson", "ndjson")
+    """Give exactly the rows of this search, however many, as JSON, one row a line."""
+    return await _export(visit, "", _as_lines, "application/x-ndjson", "ndjson")
 
 
-async def _exported(visit: Visit) -> list[dict[str, Any]]:
+Rows = list[dict[str, Any]]
+
+
+async def _export(visit: Visit, begins: str, write: Callable[[Rows], str], media_type: str, ending: str) -> Answer:
     wanted = search.read(words_of(visit.query()), now=visit.desk.clock())
-    rows: list[dict[str, Any]] = []
-    after: str | None = None
-    while len(rows) < EXPORTED_MOST:
-        found = await visit.desk.store.ask(email_log.page, visit.account_id, wanted, limit=email_log.MOST, after=after)
-        rows += found.rows
-        if not found.has_more:
-            break
-        after = found.rows[-1]["id"]
-    return rows
+    first = await visit.desk.store.ask(email_log.part, visit.account_id, wanted)
+    headers = {"content-disposition": f'attachment; filename="email-log.{ending}"'}
+    return Answer(Stream(_exported(visit, wanted, first, begins, write), has_end=True), 200, headers, media_type)
+
+
+async def _exported(
+    visit: Visit, wanted: Filter, rows: Rows, begins: str, write: Callable[[Rows], str]
+) -> AsyncIterator[bytes]:
+    """Write rows as they are read, so that no number of them needs more room than a part."""
+    yield (begins + write(rows)).encode("utf-8", "replace")
+    while len(rows) == email_log.PART:
+        after = ids.read("dlv", rows[-1]["id"])
+        rows = await visit.desk.store.ask(email_log.part, visit.account_id, wanted, after=after)
+        yield write(rows).encode("utf-8", "replace")
+
+
+def _as_lines(rows: Rows) -> str:
+    return "".join(msgspec.json.encode(row).decode() + "\n" for row in rows)
+
+
+def _as_csv(rows: Iterable[Sequence[Any]]) -> str:
+    out = io.StringIO()
+    csv.writer(out).writerows([_harmless(str(cell)) for cell in row] for row in rows)
+    return out.getvalue()
 
 
 def _cells(row: dict[str, Any]) -> list[Any]:
@@ -228,11 +256,6 @@ def _cells(row: dict[str, Any]) -> list[Any]:
 def _harmless(cell: str) -> str:
     """Keep a spreadsheet from taking foreign text for a formula."""
     return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
-
-
-def _file(text: str, media_type: str, ending: str) -> Answer:
-    headers = {"content-disposition": f'attachment; filename="email-log.{ending}"'}
-    return Answer(text.encode("utf-8", "replace"), 200, headers, media_type)
 
 
 # ---- searches with a name ----------------------------------------------------------------------------------------------

@@ -95,7 +95,7 @@ class Console:
         name = "console" if page is None else f"console {page.path}"
         self._desk.meter.answered(name, visit.method, answer.status, time.perf_counter() - began)
         if isinstance(answer.content, Stream):
-            await _send_stream(send, receive, answer.content, self._leaving)
+            await _send_stream(send, receive, visit, answer, self._leaving)
         else:
             await _send(send, visit, answer)
 
@@ -239,23 +239,35 @@ async def _send_file(send: Send, visit: Visit, kept: static.File) -> None:
     await send({"type": "http.response.body", "body": b"" if visit.method == "HEAD" else body})
 
 
-async def _send_stream(send: Send, receive: Receive, stream: Stream, leaving: asyncio.Event) -> None:
-    """Send pieces as they come, until the browser leaves or the server is about to stop."""
+async def _send_stream(send: Send, receive: Receive, visit: Visit, answer: Answer, leaving: asyncio.Event) -> None:
+    """Send pieces as they come, until there are no more, the browser leaves or the server is about to stop."""
+    stream: Stream = answer.content
     headers = [
-        (b"content-type", b"text/event-stream; charset=utf-8"),
+        (b"x-request-id", visit.request_id.encode()),
+        (b"content-type", answer.media_type.encode()),
         (b"cache-control", b"no-store"),
         (b"x-accel-buffering", b"no"),
         (b"content-security-policy", POLICY.encode()),
         *_HEADERS,
+        *((name.encode(), value.encode("latin-1", "replace")) for name, value in answer.headers.items()),
     ]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    if visit.method == "HEAD":
+        await send({"type": "http.response.body", "body": b""})
+        return
     sending = asyncio.ensure_future(_pieces(send, stream))
-    ends = [sending, asyncio.ensure_future(_gone(receive)), asyncio.ensure_future(leaving.wait())]
+    gone = asyncio.ensure_future(_gone(receive))
+    ends = [sending, gone, asyncio.ensure_future(leaving.wait())]
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    has_left = gone.done()
     for task in ends:
         task.cancel()
     await asyncio.gather(*ends, return_exceptions=True)
-    if leaving.is_set() or not ends[1].done() or ends[1].cancelled():
+    error = None if sending.cancelled() else sending.exception()
+    if error is not None:
+        log.error("answer_broken_off", request_id=visit.request_id, path=visit.address, exc_info=error)
+    is_whole = not sending.cancelled() and error is None
+    if not has_left and (is_whole or not stream.has_end):
         await send({"type": "http.response.body", "body": b""})
 
 

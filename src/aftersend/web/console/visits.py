@@ -200,9 +200,12 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """An answer that does not end by itself: server-sent events."""
+    """An answer that is sent as it is made."""
 
     pieces: AsyncIterator[bytes]
+    has_end: bool = False
+    """Whether the pieces make a whole. If so, an answer that is cut short breaks off, so that nobody takes it for all there
+    is; server-sent events just stop."""
 
 
 def check_origin(visit: Visit) -> None:
