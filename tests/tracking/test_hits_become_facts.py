@@ -99,7 +99,7 @@ def test_what_is_known_is_not_said_again() -> None:
     first = read(visited(opened), ORIGINS, now=DELIVERED + 800 * SECOND, pace=Pace())
     (row,) = first.looked.labels
     again = visited(opened, facts=Fact.OPENED.bit)
-    again = Visited(*(getattr(again, name) for name in Visited.__slots__[:-2]), known={1: (row[4], row[5])})
+    again = dataclasses.replace(again, known={1: (row[4], row[5])})
     second = read(again, ORIGINS, now=DELIVERED + 1100 * SECOND, pace=Pace())
     assert (second.steps, second.looked.labels, second.looked.again_us) == ([], [], None)
 

@@ -6,7 +6,7 @@ import pytest
 
 from aftersend import ids
 from aftersend.ledger.facts import Fact
-from aftersend.store import hits, record
+from aftersend.store import judged, record
 
 HELLO = {
     "from": "shop@example.com", "subject": "News", "text": "Hi", "stream": "broadcast",
@@ -30,9 +30,9 @@ def delivered(house, number):
 
 def looked(house, message, number, *, opened, clicked="none", read="unsupported", links=()):
     """Write down what was thought of the visits to a delivery."""
-    row = (1, message, number, "broadcast", "example.net", opened, clicked, read, house.now(), None)
+    row = (1, message, number, "broadcast", "example.net", opened, clicked, read, house.now(), None, house.now())
     followed = [(1, message, link, number, clicked, house.now()) for link in links]
-    house.run(hits.looked, [hits.Looked(1, number, 0, [], row, followed, None)])
+    house.run(judged.looked, [judged.Looked(1, number, 0, [], row, followed, None)])
 
 
 def sent(house, client, people):

@@ -13,19 +13,7 @@ from aftersend.app.service import Service
 from aftersend.config import Settings
 from aftersend.errors import AftersendError, TryLater
 from aftersend.logs import Logger
-from aftersend.store import (
-    consents,
-    feed,
-    hits,
-    hooks,
-    imports,
-    moderation,
-    nodes,
-    retention,
-    returned,
-    sites,
-    standings,
-)
+from aftersend.store import nodes, sites
 
 log = Logger("app")
 
@@ -33,9 +21,6 @@ TREATMENT_BATCH = 500
 UPKEEP_EVERY_S = 5.0
 PRUNE_EVERY_S = 600.0
 LEARN_EVERY_S = 3600.0
-STREAKS_KEPT_DAYS = 400
-"""For so long an address is remembered of which nothing was heard any more."""
-IMPORTS_KEPT_DAYS = 7
 LOOK_AROUND_S = 0.25
 
 
@@ -184,36 +169,15 @@ async def learn_outcomes(service: Service) -> None:
 
 async def prune(service: Service) -> None:
     """Forget what is over its time, every ten minutes, and give the space back."""
-    kept = service.settings.retention
-    days = {"bodies": kept.bodies, "evidence": kept.evidence, "events": kept.events, "refusals": kept.refusals}
+    from aftersend.control import forgetting
+
     while not service.stopping.is_set():
         removed = 0
         try:
             while True:
-                went = await service.store.run(
-                    retention.prune, now=service.clock(), days=days, idempotency_us=clock.DAY
-                )
-                went["returns"] = await service.store.run(
-                    returned.prune, before=service.clock() - kept.returns * clock.DAY
-                )
-                went["hits"] = await service.store.run(hits.prune, before=service.clock() - kept.hits * clock.DAY)
-                went["streaks"] = await service.store.run(
-                    standings.prune, before=service.clock() - STREAKS_KEPT_DAYS * clock.DAY
-                )
-                went["feed"] = await service.store.run(feed.prune, before=service.clock() - kept.events * clock.DAY)
-                went["attempts"] = await service.store.run(
-                    hooks.prune_attempts, before=service.clock() - kept.evidence * clock.DAY
-                )
-                went["given_up"] = await service.store.run(
-                    hooks.prune_given_up, before=service.clock() - kept.events * clock.DAY
-                )
-                went["imports"] = await service.store.run(
-                    imports.prune, before=service.clock() - IMPORTS_KEPT_DAYS * clock.DAY
-                )
-                went["opt_ins"] = await service.store.run(consents.prune, before=service.clock())
-                went["moderation"] = await service.store.run(
-                    moderation.prune, before=service.clock() - kept.events * clock.DAY
-                )
+                went: dict[str, int] = {}
+                for name, step in forgetting.steps(service.settings.retention, service.clock()).items():
+                    went.update(forgetting.named(name, await service.store.run(step)))
                 removed += sum(went.values())
                 if not any(went.values()):
                     break

@@ -92,13 +92,13 @@ def rebuild(here: Here, write: bool, as_json: bool) -> None:
 @here_option
 def prune(here: Here, as_json: bool) -> None:
     """Remove now what is over its time (settings `retention.*`), and give the space back. The service does it by itself."""
-    from aftersend.store import retention
+    from aftersend.control import forgetting
 
-    kept = here.settings.retention
-    days = {"bodies": kept.bodies, "evidence": kept.evidence, "events": kept.events, "refusals": kept.refusals}
     before, went = here.engine.size_bytes(), dict[str, int]()
     while True:
-        removed = here.write(retention.prune, now=clock.now(), days=days, idempotency_us=clock.DAY)
+        removed: dict[str, int] = {}
+        for name, step in forgetting.steps(here.settings.retention, clock.now()).items():
+            removed.update(forgetting.named(name, here.write(step)))
         went = {kind: went.get(kind, 0) + number for kind, number in removed.items()}
         if sys.stderr.isatty():
             click.echo(f"\r{sum(went.values())} removed", nl=False, err=True)

@@ -28,6 +28,7 @@ GROUPS_MOST = 100
 
 def report(connection: Connection, account_id: int, scope: Scope) -> dict[str, Any]:
     """Tell how the mail of a scope was read."""
+    scope = scope.hours
     found = reading.counted(connection, account_id, scope).get(None, NONE)
     arrived = reading.delivered(connection, account_id, scope).get(None, NOTHING)
     return {**_scope(scope), **told(found, arrived)}
@@ -35,11 +36,15 @@ def report(connection: Connection, account_id: int, scope: Scope) -> dict[str, A
 
 def grouped(connection: Connection, account_id: int, scope: Scope, by: str) -> dict[str, Any]:
     """Tell it for each stream, domain, message or hour of the day (UTC, of the first opening); the most read first."""
-    found = reading.counted(connection, account_id, scope, by)
-    arrived = {} if by == "hour" else reading.delivered(connection, account_id, scope, by)
-    places = list(range(24)) if by == "hour" else sorted(
-        found.keys() | arrived.keys(), key=lambda place: (-_people(found, place), str(place))
-    )[:GROUPS_MOST]  # fmt: skip
+    scope = scope.hours
+    if by == "message" and scope.message_id is None:
+        every = reading.most_read(connection, account_id, scope, limit=GROUPS_MOST + 1)
+        found, arrived = reading.of_messages(connection, account_id, every[:GROUPS_MOST])
+    else:
+        found = reading.counted(connection, account_id, scope, by)
+        arrived = {} if by == "hour" else reading.delivered(connection, account_id, scope, by)
+        every = sorted(found.keys() | arrived.keys(), key=lambda place: (-_people(found, place), str(place)))
+    places = list(range(24)) if by == "hour" else every[:GROUPS_MOST]
     names = reading.subjects(connection, account_id, places) if by == "message" else {}
     rows = []
     for place in places:
@@ -53,7 +58,7 @@ def grouped(connection: Connection, account_id: int, scope: Scope, by: str) -> d
         **_scope(scope),
         "by": by,
         "data": rows,
-        "more": by != "hour" and len(found.keys() | arrived.keys()) > len(places),
+        "more": by != "hour" and len(every) > len(places),
     }
 
 

@@ -108,6 +108,10 @@ def _around(connection: Connection, account_id: int, numbers: Sequence[int]) -> 
         .where(seen.c.account_id == account_id, seen.c.delivery_id.in_(numbers))
         .values(ip="", agent=None, said=None)
     )
+    why = tracking.labels
+    connection.execute(
+        update(why).where(why.c.account_id == account_id, why.c.delivery_id.in_(numbers)).values(reasons="[]")
+    )
     told = hooks.hook_waiting
     connection.execute(
         update(told)

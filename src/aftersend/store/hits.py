@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, func, literal_column, select, update
+from sqlalchemy import Connection, bindparam, delete, func, literal_column, select
 
 from aftersend.clock import Instant
 from aftersend.ledger.facts import Fact
-from aftersend.store.engine import Statement, among, insert_rows, many, packed, query, ring, rows, run, upsert
+from aftersend.store.engine import Statement, among, insert_rows, many, packed, query, ring, rows, upsert
 from aftersend.store.schema import deliveries, events, messages
-from aftersend.store.schema.tracking import followed, hits, labels, links, readings, unlabelled
+from aftersend.store.schema.tracking import hits, labels, links, unlabelled
 
 Row = tuple[Any, ...]
 BELL = "hits"
@@ -55,6 +55,7 @@ class Visited:
     """By address and moment of a hit: how many other recipients it touched within a minute."""
     known: dict[int, tuple[str, str]]
     """What was thought of each hit: verdict and reasons."""
+    created_us: Instant = 0
     exchanger: str = ""
     """The name of the server that took the message; "" if it is not known."""
 
@@ -111,7 +112,7 @@ def next_due(connection: Connection) -> Instant | None:
 _ABOUT = query(
     lambda engine_name: select(
         deliveries.c.id, deliveries.c.message_id, deliveries.c.stream, deliveries.c.folded, deliveries.c.domain,
-        deliveries.c.facts,
+        deliveries.c.facts, deliveries.c.created_us,
     ).where(deliveries.c.account_id == bindparam("account"), among(deliveries.c.id, engine_name)),
     "account", "ids",
 )  # fmt: skip
@@ -166,7 +167,7 @@ def visited(connection: Connection, places: Sequence[tuple[int, int, int]], *, w
         known = about.get((account_id, delivery_id))
         if known is None:
             continue
-        message_id, stream, folded, domain, facts = known
+        message_id, stream, folded, domain, facts, created_us = known
         place = (account_id, delivery_id)
         message = (account_id, message_id)
         if message not in numbers:
@@ -177,7 +178,7 @@ def visited(connection: Connection, places: Sequence[tuple[int, int, int]], *, w
         found.append(
             Visited(
                 account_id, delivery_id, message_id, last_id, stream, folded, domain, int(facts),
-                delivered_us, kept, numbers[message], _fanout(connection, message, kept, within_us), thought, exchanger,
+                delivered_us, kept, numbers[message], _fanout(connection, message, kept, within_us), thought, int(created_us), exchanger,
             )
         )  # fmt: skip
     return found
@@ -202,82 +203,6 @@ def _fanout(
             span = (hit.at_us - within_us, hit.at_us + within_us)
             asked[place] = int(rows(connection, _FANOUT, (*message, hit.ip, *span))[0][0]) - 1
     return asked
-
-
-# ---- writing what was thought --------------------------------------------------------------------------------------
-
-_LABEL = insert_rows(labels, if_new=True)
-
-
-def _reading(engine_name: str) -> Any:
-    new = upsert(readings, engine_name)
-    return new.on_conflict_do_update(
-        index_elements=["account_id", "message_id", "delivery_id"],
-        set_={name: getattr(new.excluded, name) for name in ("open", "click", "read", "opened_us", "clicked_us")},
-    )
-
-
-def _followed(engine_name: str) -> Any:
-    new = upsert(followed, engine_name)
-    return new.on_conflict_do_update(
-        index_elements=["account_id", "message_id", "number", "delivery_id"],
-        set_={name: getattr(new.excluded, name) for name in ("verdict", "first_us")},
-    )
-
-
-_FOLLOWED = Statement(_followed, *[column.name for column in followed.columns])
-_READING = Statement(_reading, *[column.name for column in readings.columns])
-_LOOKED_AT = Statement(
-    delete(unlabelled).where(
-        unlabelled.c.account_id == bindparam("account"), unlabelled.c.delivery_id == bindparam("delivery"),
-        unlabelled.c.last_id == bindparam("last"),
-    ),
-    "account", "delivery", "last",
-)  # fmt: skip
-_LOOK_AGAIN = Statement(
-    update(unlabelled)
-    .where(
-        unlabelled.c.account_id == bindparam("account"), unlabelled.c.delivery_id == bindparam("delivery"),
-        unlabelled.c.last_id == bindparam("last"),
-    )
-    .values(due_us=bindparam("due")),
-    "due", "account", "delivery", "last",
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """What was thought of a delivery's hits."""
-
-    account_id: int
-    delivery_id: int
-    last_id: int
-    labels: list[Row]
-    """Rows of `labels`, for the hits of which something else was thought before."""
-    reading: Row | None
-    """The row of `readings`."""
-    followed: list[Row]
-    """Rows of `followed`: each link that was followed, with the strongest verdict."""
-    again_us: Instant | None
-    """When to look again; None: when the next hit comes."""
-
-
-def looked(connection: Connection, items: Sequence[Looked]) -> None:
-    """Write down what was thought. What has got a new hit meanwhile stays to be looked at."""
-    many(connection, _LABEL, [row for item in items for row in item.labels])
-    many(connection, _READING, [item.reading for item in items if item.reading is not None])
-    many(connection, _FOLLOWED, sorted(row for item in items for row in item.followed))
-    for item in items:
-        place = (item.account_id, item.delivery_id, item.last_id)
-        if item.again_us is None:
-            run(connection, _LOOKED_AT, place)
-        else:
-            run(connection, _LOOK_AGAIN, (item.again_us, *place))
-
-
-def forgotten(connection: Connection, places: Sequence[tuple[int, int, int]]) -> None:
-    """Look no more at deliveries that are no longer kept."""
-    many(connection, _LOOKED_AT, list(places))
 
 
 # ---- asking --------------------------------------------------------------------------------------------------------

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, func, literal_column, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, case, func, literal_column, select
 
 from aftersend import ids
 from aftersend.clock import HOUR, Instant
 from aftersend.errors import NotFound
 from aftersend.ledger.facts import Fact
-from aftersend.store.schema import audience, deliveries, messages
-from aftersend.store.schema.tracking import followed, links, readings
+from aftersend.store import counting
+from aftersend.store.judged import ALL, BY_DOMAIN, BY_HOUR, BY_MESSAGE
+from aftersend.store.schema import audience, counts, deliveries, messages
+from aftersend.store.schema.tracking import followed, links, read_counts, readings
 
 BY = ("stream", "domain", "hour", "message")
 """By what reading can be counted."""
@@ -21,12 +23,26 @@ BY = ("stream", "domain", "hour", "message")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which mail is meant: taken in from `since` on and before `until`, of a stream, or one message."""
+    """Which mail is meant: deliveries made from `since` on and before `until`, of a stream, or of one message. Whole hours."""
 
     since: Instant | None = None
     until: Instant | None = None
     stream: str | None = None
     message_id: int | None = None
+
+    @property
+    def has_period(self) -> bool:
+        """Whether only a part of time is meant."""
+        return self.since is not None or self.until is not None
+
+    @property
+    def hours(self) -> Scope:
+        """The scope widened to whole hours, since counters know no finer time."""
+        return replace(
+            self,
+            since=None if self.since is None else self.since // HOUR * HOUR,
+            until=None if self.until is None else -(-self.until // HOUR) * HOUR,
+        )
 
 
 def message_of_broadcast(connection: Connection, account_id: int, broadcast_id: int) -> int:
@@ -46,21 +62,6 @@ def is_known(connection: Connection, account_id: int, message_id: int) -> bool:
     return connection.execute(select(m.id).where(m.account_id == account_id, m.id == message_id)).first() is not None
 
 
-def _within(table: Any, account_id: int, scope: Scope) -> ColumnElement[bool]:
-    c = table.c
-    found = [c.account_id == account_id]
-    if scope.message_id is not None:
-        found.append(c.message_id == scope.message_id)
-    # Ids grow with time, so a period is a range of the key.
-    if scope.since is not None:
-        found.append(c.message_id >= ids.least_at(scope.since))
-    if scope.until is not None:
-        found.append(c.message_id < ids.least_at(scope.until))
-    if scope.stream is not None:
-        found.append(c.stream == scope.stream)
-    return and_(*found)
-
-
 _R = readings.c
 _OPEN = case((_R.click == literal_column("'human'"), literal_column("'human'")), else_=_R.open)
 """Who follows a link has opened the message, though no picture was fetched."""
@@ -70,28 +71,24 @@ _HOUR = (
     % literal_column("24", BigInteger)
 )
 
-
-def _group(by: str) -> Any:
-    return {"stream": _R.stream, "domain": _R.domain, "hour": _HOUR, "message": _R.message_id}[by]
-
-
 Counted = dict[str, dict[str, int]]
 """Under `open` and `click` the number of deliveries by verdict; under `read` that of those a person opened, by answer."""
 
 
 def counted(connection: Connection, account_id: int, scope: Scope, by: str | None = None) -> dict[Any, Counted]:
     """Count visited deliveries; by one of BY, or all under None. An hour is that of the first opening (UTC)."""
-    group = [] if by is None else [_group(by)]
-    query = (
-        select(_OPEN, _R.click, _R.read, func.count(), *group)
-        .where(_within(readings, account_id, scope))
-        .group_by(_OPEN, _R.click, _R.read, *group)
-    )
-    if by == "hour":
-        query = query.where(_OPEN == "human")
+    is_of_one_message = scope.message_id is not None and (by is not None or scope.has_period)
+    asked = _rows_counted(account_id, scope, by) if is_of_one_message else _numbers_added(account_id, scope, by)
+    return _summed(connection, asked, by)
+
+
+def _summed(connection: Connection, asked: Select[Any], by: str | None) -> dict[Any, Counted]:
     found: dict[Any, Counted] = {}
-    for opened, clicked, was_read, number, *of in connection.execute(query):
-        place = found.setdefault(of[0] if of else None, {"open": {}, "click": {}, "read": {}})
+    for opened, clicked, was_read, number, *of in connection.execute(asked):
+        if number <= 0:
+            continue
+        at = None if not of else int(of[0]) if by in ("hour", "message") else of[0]
+        place = found.setdefault(at, {"open": {}, "click": {}, "read": {}})
         # How long a machine kept it says nothing about people.
         read = [("read", was_read)] if opened == "human" else []
         for name, word in (("open", opened), ("click", clicked), *read):
@@ -99,25 +96,148 @@ def counted(connection: Connection, account_id: int, scope: Scope, by: str | Non
     return found
 
 
+def most_read(connection: Connection, account_id: int, scope: Scope, *, limit: int) -> list[int]:
+    """Return the messages that most people opened, the ones that arrived last first where they are as many; where fewer than
+    `limit` were opened, then the latest others."""
+    n, m = read_counts.c, messages.c
+    found = connection.execute(
+        select(n.place)
+        .where(*_within(account_id, scope, BY_MESSAGE), n.open == "human")
+        .group_by(n.place)
+        .order_by(func.sum(n.number).desc(), n.place.desc())
+        .limit(limit)
+    ).scalars()
+    places = [int(place) for place in found]
+    if len(places) < limit:
+        wanted = [m.account_id == account_id, m.id.not_in(places)]
+        if scope.since is not None:
+            wanted += [m.received_us >= scope.since, m.id >= ids.least_at(scope.since)]
+        if scope.until is not None:
+            wanted += [m.received_us < scope.until, m.id < ids.beyond(scope.until)]
+        if scope.stream is not None:
+            wanted.append(m.stream == scope.stream)
+        latest = select(m.id).where(*wanted).order_by(m.id.desc()).limit(limit - len(places))
+        places += [int(number) for number in connection.execute(latest).scalars()]
+    return places
+
+
+def of_messages(
+    connection: Connection, account_id: int, message_ids: Sequence[int]
+) -> tuple[dict[Any, Counted], dict[Any, dict[str, int]]]:
+    """Count the visited and the arrived deliveries of each of a few messages."""
+    n, d = read_counts.c, deliveries.c
+    hours = {ids.created_us(number) // HOUR * HOUR for number in message_ids}
+    visits = select(n.open, n.click, n.read, n.number, n.place).where(
+        n.account_id == account_id, n.by == BY_MESSAGE, n.bucket_us.in_(sorted(hours)),
+        n.place.in_([str(number) for number in message_ids]),
+    )  # fmt: skip
+    arrived = (
+        select(d.facts, func.count(), d.message_id)
+        .where(d.account_id == account_id, d.message_id.in_(message_ids))
+        .group_by(d.facts, d.message_id)
+    )
+    return _summed(connection, visits, "message"), _arrivals(connection, arrived)
+
+
+def _within(account_id: int, scope: Scope, by: str) -> list[ColumnElement[bool]]:
+    """Which counters of a kind are meant, whatever message."""
+    n = read_counts.c
+    wanted = [n.account_id == account_id, n.by == by]
+    if scope.since is not None:
+        wanted.append(n.bucket_us >= scope.since)
+    if scope.until is not None:
+        wanted.append(n.bucket_us < scope.until)
+    if scope.stream is not None:
+        wanted.append(n.stream == scope.stream)
+    return wanted
+
+
+def _numbers_added(account_id: int, scope: Scope, by: str | None) -> Select[Any]:
+    """Ask the counters, which never look at the rows."""
+    n = read_counts.c
+    group = [] if by is None else [n.stream if by == "stream" else n.place]
+    kind = BY_MESSAGE if scope.message_id is not None else by if by in (BY_DOMAIN, BY_HOUR, BY_MESSAGE) else ALL
+    wanted = _within(account_id, scope, kind)
+    if scope.message_id is not None:
+        hour = ids.created_us(scope.message_id) // HOUR * HOUR
+        wanted += [n.bucket_us == hour, n.place == str(scope.message_id)]
+    return (
+        select(n.open, n.click, n.read, func.sum(n.number), *group)
+        .where(*wanted)
+        .group_by(n.open, n.click, n.read, *group)
+    )
+
+
+def _rows_counted(account_id: int, scope: Scope, by: str | None) -> Select[Any]:
+    """Count the rows of one message."""
+    by_column = {"stream": _R.stream, "domain": _R.domain, "hour": _HOUR, "message": _R.message_id}
+    group = [] if by is None else [by_column[by]]
+    wanted = [_R.account_id == account_id, _R.message_id == scope.message_id]
+    if scope.since is not None:
+        wanted.append(_R.created_us >= scope.since)
+    if scope.until is not None:
+        wanted.append(_R.created_us < scope.until)
+    if scope.stream is not None:
+        wanted.append(_R.stream == scope.stream)
+    if by == "hour":
+        wanted.append(_OPEN == "human")
+    return (
+        select(_OPEN, _R.click, _R.read, func.count(), *group).where(*wanted).group_by(_OPEN, _R.click, _R.read, *group)
+    )
+
+
+_END = {"delivered": Fact.DELIVERED, "unsubscribed": Fact.UNSUBSCRIBED, "complained": Fact.COMPLAINED}
+
+
 def delivered(
     connection: Connection, account_id: int, scope: Scope, by: str | None = None
 ) -> dict[Any, dict[str, int]]:
     """Count deliveries that arrived, and of these the unsubscribed and the complained; by one of BY, or all under None."""
+    is_counted = scope.message_id is None and by in (None, "stream")
+    asked = (_arrived_added if is_counted else _arrived_counted)(account_id, scope, by)
+    return _arrivals(connection, asked)
+
+
+def _arrivals(connection: Connection, asked: Select[Any]) -> dict[Any, dict[str, int]]:
+    found: dict[Any, dict[str, int]] = {}
+    for bits, number, *of in connection.execute(asked):
+        place = found.setdefault(of[0] if of else None, dict.fromkeys(_END, 0))
+        for name, fact in _END.items():
+            if int(bits) & fact.bit:
+                place[name] += int(number)
+    return found
+
+
+def _arrived_added(account_id: int, scope: Scope, by: str | None) -> Select[Any]:
+    c = counts.c
+    group = [c.stream] if by == "stream" else []
+    wanted = [c.account_id == account_id, c.kind == counting.FACTS]
+    if scope.since is not None:
+        wanted.append(c.bucket_us >= scope.since)
+    if scope.until is not None:
+        wanted.append(c.bucket_us < scope.until)
+    if scope.stream is not None:
+        wanted.append(c.stream == scope.stream)
+    return select(c.word, func.sum(c.number), *group).where(*wanted).group_by(c.word, *group)
+
+
+def _arrived_counted(account_id: int, scope: Scope, by: str | None) -> Select[Any]:
+    """Look at the rows, for what no counter knows."""
     d = deliveries.c
     column = {"stream": d.stream, "domain": d.domain, "message": d.message_id}.get(by or "")
     group = [] if column is None else [column]
-
-    def having(fact: Fact) -> Any:
-        return func.sum(case((d.facts.op("&")(literal_column(str(fact.bit))) != 0, 1), else_=0))
-
-    query = select(having(Fact.DELIVERED), having(Fact.UNSUBSCRIBED), having(Fact.COMPLAINED), *group).where(
-        _within(deliveries, account_id, scope)
-    )
-    rows = connection.execute(query.group_by(*group) if group else query)
-    return {
-        (of[0] if of else None): {"delivered": int(a or 0), "unsubscribed": int(u or 0), "complained": int(c or 0)}
-        for a, u, c, *of in rows
-    }
+    wanted = [d.account_id == account_id]
+    if scope.message_id is not None:
+        wanted.append(d.message_id == scope.message_id)
+    if scope.since is not None:
+        wanted.append(d.created_us >= scope.since)
+        wanted.append(d.id >= ids.least_at(scope.since))
+    if scope.until is not None:
+        wanted.append(d.created_us < scope.until)
+        wanted.append(d.id < ids.beyond(scope.until))
+    if scope.stream is not None:
+        wanted.append(d.stream == scope.stream)
+    return select(d.facts, func.count(), *group).where(*wanted).group_by(d.facts, *group)
 
 
 def subjects(connection: Connection, account_id: int, message_ids: list[int]) -> Mapping[int, tuple[str, str]]:

@@ -9,12 +9,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Column, Connection, Select, Table, delete, select, tuple_, update
+from sqlalchemy import Column, ColumnElement, Connection, Select, Table, delete, select, tuple_, update
 
-from aftersend.clock import DAY, Instant
+from aftersend.clock import DAY, HOUR, Instant
 from aftersend.ids import beyond
+from aftersend.store import judged
 from aftersend.store.engine import name_of, upsert
-from aftersend.store.schema import accounts, bodies, deliveries, events, idempotency, messages, meta, queue, refusals
+from aftersend.store.schema import (
+    accounts,
+    bodies,
+    deliveries,
+    events,
+    idempotency,
+    messages,
+    meta,
+    queue,
+    refusals,
+    tracking,
+)
 from aftersend.store.schema.audience import personal
 
 SLICE = 500
@@ -31,6 +43,7 @@ def prune(connection: Connection, *, now: Instant, days: Mapping[str, int], idem
         "evidence": _evidence(connection, now - days["evidence"] * DAY),
         "deliveries": _deliveries(connection, now - days["events"] * DAY),
         "messages": _messages(connection, now - days["events"] * DAY),
+        "readings": _read(connection, now - days["events"] * DAY),
         "refusals": _old(connection, refusals.c.occurred_us, now - days["refusals"] * DAY),
         "idempotency": _old(connection, idempotency.c.created_us, now - idempotency_us),
     }
@@ -131,6 +144,37 @@ def _messages(connection: Connection, before: Instant) -> int:
     for account_id, message_id in old:
         connection.execute(delete(messages).where(messages.c.account_id == account_id, messages.c.id == message_id))
     return len(old)
+
+
+def _read(connection: Connection, before: Instant) -> int:
+    """What is known of links and reading goes with its message, and with it the counters by domain and message. How many
+    there were in all, and at which hour of the day, stays."""
+    went = 0
+    for table in (tracking.links, tracking.readings, tracking.followed):
+        c = table.c
+        is_gone = ~select(messages.c.id).where(
+            messages.c.account_id == c.account_id, messages.c.id == c.message_id
+        ).exists()  # fmt: skip
+        went += _slice(connection, table, is_gone, c.message_id < beyond(before))
+    c = tracking.read_counts.c
+    for by in (judged.BY_DOMAIN, judged.BY_MESSAGE):
+        went += _slice(connection, tracking.read_counts, c.by == by, c.bucket_us < before // HOUR * HOUR)
+    return went
+
+
+def _slice(connection: Connection, table: Table, *wanted: ColumnElement[bool]) -> int:
+    """Remove the first slice of what is wanted; account by account, for what is old stands at the beginning of each."""
+    key, went = list(table.primary_key.columns), 0
+    for account_id in connection.execute(select(accounts.c.id).order_by(accounts.c.id)).scalars().all():
+        old = connection.execute(
+            select(*key).where(table.c.account_id == account_id, *wanted).order_by(*key).limit(SLICE - went)
+        ).all()
+        for row in old:
+            connection.execute(delete(table).where(*(c == value for c, value in zip(key, row, strict=True))))
+        went += len(old)
+        if went >= SLICE:
+            break
+    return went
 
 
 def _old(connection: Connection, column: Column[Any], before: Instant) -> int:

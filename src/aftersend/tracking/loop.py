@@ -11,9 +11,10 @@ from functools import partial
 from aftersend.clock import MINUTE, SECOND, Clock
 from aftersend.errors import TryLater
 from aftersend.logs import Logger
-from aftersend.store import Store, hits, record
+from aftersend.store import Store, hits, judged, record
 from aftersend.store.connection import Connection
-from aftersend.store.hits import Looked, Visited
+from aftersend.store.hits import Visited
+from aftersend.store.judged import Looked
 from aftersend.tracking.origins import Origins
 from aftersend.tracking.reading import Pace, Read, read
 
@@ -77,5 +78,5 @@ class Labels:
 
 def _write(made: Sequence[Read], gone: Sequence[tuple[int, int, int]], connection: Connection) -> None:
     record.steps(connection, [step for each in made for step in each.steps])
-    hits.looked(connection, [each.looked for each in made])
-    hits.forgotten(connection, gone)
+    judged.looked(connection, [each.looked for each in made])
+    judged.forgotten(connection, gone)

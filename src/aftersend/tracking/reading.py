@@ -18,7 +18,8 @@ from aftersend.ledger.facts import Fact
 from aftersend.policy.hits import RULES, Hit, Label, Labels, Sequence, Verdict, label
 from aftersend.policy.hits.hit import Headers, Letter, Link, Recipient
 from aftersend.store import record
-from aftersend.store.hits import Kept, Looked, Visited
+from aftersend.store.hits import Kept, Visited
+from aftersend.store.judged import Looked
 from aftersend.tracking.origins import NOWHERE, Origin
 
 SETTLED_AFTER = MINUTE
@@ -122,7 +123,7 @@ def _reading(visited: Visited, said: list[tuple[Kept, Label]], labels: Labels, *
     read_ = "yes" if is_read else labels.read
     return (
         visited.account_id, visited.message_id, visited.delivery_id, visited.stream, visited.domain, opened, clicked, read_,
-        None if first_open is None else first_open.at_us, None if first_click is None else first_click.at_us,
+        None if first_open is None else first_open.at_us, None if first_click is None else first_click.at_us, visited.created_us,
     )  # fmt: skip
 
 

@@ -76,10 +76,30 @@ readings = table(
     words("read", nullable=False),
     integer("opened_us", nullable=True),
     integer("clicked_us", nullable=True),
+    integer("created_us"),
     PrimaryKeyConstraint("account_id", "message_id", "delivery_id"),
     clustered=True,
 )
-"""What follows from all hits of a delivery: the strongest verdict on its opens and on its clicks, whether it was read."""
+"""What follows from all hits of a delivery: the strongest verdict on its opens and on its clicks, whether it was read.
+`created_us` is when the delivery was made."""
+
+read_counts = table(
+    "read_counts",
+    integer("account_id"),
+    words("by", nullable=False),
+    integer("bucket_us"),
+    words("place", nullable=False),
+    words("stream", nullable=False),
+    words("open", nullable=False),
+    words("click", nullable=False),
+    words("read", nullable=False),
+    integer("number"),
+    PrimaryKeyConstraint("account_id", "by", "bucket_us", "place", "stream", "open", "click", "read"),
+    clustered=True,
+)
+"""How many rows of `readings` say what, by the hour in which their deliveries were made: all of them, by domain, by the hour of
+the day of the first opening, and by message (by the hour of the message). All but those by domain and message stay when
+`readings` are forgotten."""
 
 followed = table(
     "followed",

@@ -75,7 +75,24 @@ def upgrade() -> None:
         sa.Column("read", sa.Text(), nullable=False),
         sa.Column("opened_us", sa.BigInteger(), nullable=True),
         sa.Column("clicked_us", sa.BigInteger(), nullable=True),
+        sa.Column("created_us", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("account_id", "message_id", "delivery_id", name=op.f("pk_readings")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "read_counts",
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("bucket_us", sa.BigInteger(), nullable=False),
+        sa.Column("place", sa.Text(), nullable=False),
+        sa.Column("stream", sa.Text(), nullable=False),
+        sa.Column("open", sa.Text(), nullable=False),
+        sa.Column("click", sa.Text(), nullable=False),
+        sa.Column("read", sa.Text(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "account_id", "by", "bucket_us", "place", "stream", "open", "click", "read", name=op.f("pk_read_counts")
+        ),
         sqlite_with_rowid=False,
     )
     op.create_table(
