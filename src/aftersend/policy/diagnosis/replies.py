@@ -175,9 +175,10 @@ def _as_written(text: str, words: str) -> str:
     if start < 0 and first == NOT and rest:
         start = _start_of_negation(low, rest.partition(" ")[0])
     end = low.find(last, start) if start >= 0 else -1
+    end = end + len(last) if end >= 0 else _end_of_negation(low, start, rest) if last == NOT and start >= 0 else -1
     if end < 0 or end - start > 200 or len(low) != len(text):
         return words
-    return " ".join(text[start : end + len(last)].split())
+    return " ".join(text[start:end].split())
 
 
 def _start_of_negation(low: str, following: str) -> int:
@@ -187,3 +188,13 @@ def _start_of_negation(low: str, following: str) -> int:
         if words_of(word) == NOT:
             return before.rindex(word)
     return -1
+
+
+def _end_of_negation(low: str, start: int, words: str) -> int:
+    """Return where the word ends that says "not" in whatever language behind the words before it (n'existe pas)."""
+    *_, before, _ = ["", *words.split(" ")]
+    at = low.find(before, start)
+    following = low[at + len(before) :].split(maxsplit=1)[:1] if at >= 0 and before else []
+    if not following or words_of(following[0].rstrip(".,;!")) != NOT:
+        return -1
+    return low.index(following[0], at + len(before)) + len(following[0].rstrip(".,;!"))
