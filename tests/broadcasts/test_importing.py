@@ -82,3 +82,14 @@ def test_every_row_is_used_or_named(rows: list[tuple[str, str]]) -> None:
         assert error.code == "invalid-file"
         return
     assert found.lines == len(found.people) + len(found.faults)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"email," + b",".join(b"c%d" % number for number in range(300_000)), b"email\n" + b"\n" * 200_000],
+    ids=["columns", "empty rows"],
+)
+def test_a_file_out_of_all_measure_is_refused_soon(content: bytes) -> None:
+    """Neither columns nor empty rows are counted for minutes."""
+    with pytest.raises(BadField):
+        importing.read(content, {}, iter(range(10)).__next__)

@@ -7,8 +7,10 @@ import email.policy
 from typing import Any
 
 import httpx2
+import pytest
 
 from aftersend import ids
+from aftersend.delivery import composing
 from aftersend.ledger.facts import Fact
 from house import House, Sent, facts, kinds
 
@@ -73,3 +75,25 @@ def test_a_template_that_fails_for_one_harms_no_other(house: House) -> None:
     assert "reward" in rows[bad]["why"] or "reward" in str(rows[bad]["events"])
     assert house.received(bad) == []
     house.conserves(sent)
+
+
+def test_large_copies_are_made_a_few_at_a_time(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However large they are together, everybody gets one, and memory holds no more than some."""
+    monkeypatch.setattr(composing, "TOGETHER_MOST", 10_000)
+    listed = [{"to": f"large{i}@one.practice.test", "data": {"name": f"{i}" * 100}} for i in range(12)]
+    sent = post(house, news(*listed, text="{{ name }}\n" * 40, subject="Large"))
+    for row in house.wait(sent):
+        assert kinds(row) == ["received", "treated", "delivered"]
+    house.conserves(sent)
+
+
+def test_a_copy_beyond_all_measure_ends_as_malformed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nobody could foresee at intake is said of the one delivery that it concerns."""
+    monkeypatch.setattr(composing, "COPY_MOST", 10_000)
+    listed = [
+        {"to": "large@one.practice.test", "data": {"name": "x" * 1000}},
+        {"to": "small@one.practice.test", "data": {"name": "x"}},
+    ]
+    sent = post(house, news(*listed, text="{{ name }}\n" * 40, subject="Large"))
+    found = {row["recipient"]: kinds(row)[-1] for row in house.wait(sent)}
+    assert found == {"large@one.practice.test": "malformed", "small@one.practice.test": "delivered"}

@@ -221,3 +221,13 @@ def test_any_name_reaches_the_engine(data: dict[str, str]) -> None:
     """Also names that the engine's own function has for its arguments."""
     for name in set(data) - {"self"}:
         assert tags.render(f"{{% if true %}}{{{{ {name} }}}}{{% endif %}}", data, is_html=False) == data[name]
+
+
+@given(st.text(alphabet=st.characters(codec="ascii"), max_size=300), st.integers(1, 20))
+def test_the_size_for_somebody_is_about_right(value: str, times: int) -> None:
+    """Known before the copy is made, so that nobody makes one that is too large."""
+    message = merge.compile_draft(draft(text="Dear you, {{ name }} and so on.\n" * times))
+    header, body = message.render({"name": value}, OURS)
+    size = message.size_for({"name": value})
+    assert size >= (len(header) + len(body)) / 3.5
+    assert size >= times * len(value)

@@ -111,3 +111,17 @@ def test_without_data_braces_are_only_braces(house):
     client = house.client()
     told = client.post("/v1/messages", json={"from": "a@example.com", "to": "b@example.net", "text": "{{ x }}"}).json()
     assert b"{{ x }}" in client.get(f"/v1/messages/{told['id']}/content").content
+
+
+def test_a_template_does_not_grow_beyond_what_is_taken(make_house):
+    """A small request could make gigabytes of mail: each copy has a size, and what all get as well."""
+    client = make_house(max_size=100_000).client()
+    large = {"to": "ann@example.net", "data": {"name": "x" * 1000, "order": {"number": 1}}}
+    answer = client.post("/v1/messages", json=NEWS | {"text": "{{ name }}" * 200, "recipients": [large]})
+    assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (413, "too-large")
+    assert (
+        client.post("/v1/messages", json=NEWS | {"text": "{{ name }}" * 20, "recipients": [large]}).status_code == 202
+    )
+    filled = {"from": "a@example.com", "to": "ann@example.net", "text": "{{ x }}" * 1000, "data": {"x": "y" * 5000}}
+    answer = client.post("/v1/messages", json=filled)
+    assert faults(answer) == {"#/text": "template-failed"}

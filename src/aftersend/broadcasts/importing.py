@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,9 @@ from aftersend.store.contacts import Row, Spot
 
 ROWS_MOST = 50_000
 """In one file that is taken in while one waits."""
+COLUMNS_MOST = 500
+EMPTY_MOST = 100_000
+"""Rows with nothing in them; spreadsheets leave some."""
 AT_ONCE_MOST = 2_000
 """Longer files are better taken in beside everything else, with progress."""
 SHOWN_MOST = 500
@@ -114,11 +118,17 @@ def rows(text: str) -> Iterator[tuple[int, list[str]]]:
     """Return the rows with something in them, each with the line on which it begins. Raise csv.Error."""
     first = text.lstrip("\r\n").partition("\n")[0]
     between = max(",;\t", key=first.count)
-    reader, before = csv.reader(io.StringIO(text, newline=""), delimiter=between), 0
+    reader, before, empty = csv.reader(io.StringIO(text, newline=""), delimiter=between), 0, 0
     for cells in reader:
         line, before = before + 1, reader.line_num
         if any(cell.strip() for cell in cells):
             yield line, [_bare(cell.strip()) for cell in cells]
+        else:
+            empty += 1
+            if empty > EMPTY_MOST:
+                raise BadField(
+                    "", f"The file has more than {EMPTY_MOST} empty rows; take them out.", code="invalid-file"
+                )
 
 
 def _bare(cell: str) -> str:
@@ -159,6 +169,8 @@ def _into(found: Read, given: Iterator[Row | Fault]) -> None:
 
 def fields(headers: Sequence[str], wanted: Mapping[str, str]) -> list[str]:
     """Return what each column is: email, name, `-`, or an attribute. Raise BadField when that cannot be told."""
+    if len(headers) > COLUMNS_MOST:
+        raise BadField("#/column", f"The first line names {len(headers)} columns; {COLUMNS_MOST} are the most.")
     found: list[str] = []
     for header in headers:
         folded = header.casefold()
@@ -177,8 +189,8 @@ def fields(headers: Sequence[str], wanted: Mapping[str, str]) -> list[str]:
             "“email”, or say which it is: HEADER=email.",
         )
     others = [name for name in found if name not in (ADDRESS, NAME, LEFT_OUT)]
-    for name in others:
-        if others.count(name) > 1:
+    for name, number in Counter(others).items():
+        if number > 1:
             raise BadField("#/column", f"Two columns would be the attribute {name!r}; leave one out with HEADER=-.")
     wrong = contacts.unusable(dict.fromkeys(others, ""))
     if wrong:

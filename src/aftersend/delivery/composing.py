@@ -14,7 +14,7 @@ import msgspec
 
 from aftersend.clock import SECOND, Clock
 from aftersend.delivery.content import Content
-from aftersend.errors import SubmissionError
+from aftersend.errors import SubmissionError, TooLarge
 from aftersend.mail import dates, merge, tracked
 from aftersend.mail.compiled import Compiled, decode
 from aftersend.mail.tracking_tokens import Kind, Tokens
@@ -23,6 +23,10 @@ from aftersend.store.queue import Claim
 from aftersend.store.tracking_modes import Mode
 
 COMPILED_REMEMBERED = 64
+COPY_MOST = 64 * 1024 * 1024
+"""Octets of what one recipient gets; what is put in may be much larger than the template."""
+TOGETHER_MOST = 64 * 1024 * 1024
+"""Octets that are made in one go; what is beyond is left for the next."""
 _DATA = msgspec.json.Decoder(dict[str, Any])
 
 
@@ -70,7 +74,9 @@ class Composer:
     async def compose(
         self, claimed: Sequence[Claim], bodies: Mapping[tuple[int, bytes], bytes]
     ) -> dict[int, Content | SubmissionError | None]:
-        """Return what each delivery says, or why that cannot be made: a merge tag has no value. Raise TryLater."""
+        """Return what each delivery says, or why that cannot be made: a merge tag has no value. Some are left out when the
+        copies get large, all but the first. Raise TryLater.
+        """
         wanted: dict[int, list[int]] = {}
         people: dict[int, list[str]] = {}
         for claim in claimed:
@@ -85,15 +91,21 @@ class Composer:
         data: dict[int, str] = {}
         for found in await asyncio.gather(*asked):
             data |= found
-        return {
-            claim.delivery_id: self._made(
+        contents: dict[int, Content | SubmissionError | None] = {}
+        together = 0
+        for claim in claimed:
+            if together > TOGETHER_MOST:
+                break
+            made = self._made(
                 claim,
                 bodies[claim.account_id, claim.body],
                 data.get(claim.delivery_id),
                 chosen.get((claim.account_id, claim.folded)),
             )
-            for claim in claimed
-        }
+            contents[claim.delivery_id] = made
+            if isinstance(made, Content):
+                together += len(made.headers) + len(made.body)
+        return contents
 
     def _made(self, claim: Claim, body: bytes, data: str | None, mode: str | None) -> Content | SubmissionError:
         compiled = self._kept(claim, body)
@@ -108,6 +120,10 @@ class Composer:
             headers, made = compiled.render(values, slots)
         except SubmissionError as error:
             return error
+        if len(made) > COPY_MOST:
+            return TooLarge(
+                f"With the data of this recipient the message has {len(made)} bytes; {COPY_MOST} are the most."
+            )
         return Content(headers, made, b"%d" % claim.delivery_id)
 
     def _kept(self, claim: Claim, body: bytes) -> Compiled:

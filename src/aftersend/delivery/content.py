@@ -29,4 +29,4 @@ Compose = Callable[
     [Sequence[Claim], Mapping[tuple[int, bytes], bytes]], Awaitable[Mapping[int, Content | SubmissionError | None]]
 ]
 """From compiled claims and the bodies that they name to what each delivery says, by its id, or why it cannot be made.
-One that is left out counts as having no content any more. It may raise: the claims are given back then."""
+One that is left out is to be asked for again, when there is room. It may raise: the claims are given back then."""

@@ -220,6 +220,7 @@ class Courier:
         if compiled and self.compose is not None:
             try:
                 contents |= await self.compose(compiled, bodies)
+                self._weigh(compiled, contents)
             except TryLater:
                 for claim in claimed:
                     self._give_up_claim(claim, claim.due_us, claim.site, None)
@@ -229,6 +230,18 @@ class Courier:
                     self._our_fault(claim)
                     contents[claim.delivery_id] = SET_ASIDE
         return contents
+
+    def _weigh(self, claimed: Sequence[Claim], contents: dict[int, Content | SubmissionError | None]) -> None:
+        """Count what was made by its real size, and give back what was left out since the copies are so large."""
+        for claim in claimed:
+            content = contents.get(claim.delivery_id)
+            if claim.delivery_id not in contents:
+                self._give_up_claim(claim, claim.due_us, claim.site, None)
+                contents[claim.delivery_id] = SET_ASIDE
+            elif isinstance(content, Content):
+                size = len(content.headers) + len(content.body)
+                self._bytes += size - claim.size
+                claim.size = size
 
     def _remember(self, place: tuple[int, bytes], body: bytes) -> None:
         if place not in self._bodies:

@@ -138,7 +138,7 @@ class Intake:
         self._clock = clock
         self._ids = ids_
         self._hostname = hostname
-        self._max_size = max_size
+        self.max_size = max_size
         self._refuse_unverified = refuse_unverified
         self.streams: dict[tuple[int, str], Stream] = {}
         self.domains: dict[tuple[int, str], bool] = {}
@@ -173,8 +173,8 @@ class Intake:
     def submission(self, request: Request) -> record.Submission:
         """Turn a request into rows. Raise SubmissionError that names the field and the remedy."""
         content = request.content
-        if len(content) > self._max_size:
-            raise TooLarge(f"The message has {len(content)} bytes; this server takes {self._max_size} at most.")
+        if len(content) > self.max_size:
+            raise TooLarge(f"The message has {len(content)} bytes; this server takes {self.max_size} at most.")
         if not request.recipients and request.broadcast_id is None:
             raise BadField("#/to", "Name at least one recipient.", code="no-recipient", smtp=(554, "5.5.1"))
         block, body = mail_headers.split(content)
@@ -201,6 +201,10 @@ class Intake:
             compiled = self.tracking.made_ready(block, body, tracker, fields)
         as_given = body
         if compiled is not None:
+            if size > self.max_size:
+                raise TooLarge(
+                    f"With the data of its recipients the message has about {size} bytes; this server takes {self.max_size}."
+                )
             body = compiled.encode()
         digest = hashlib.sha256(body).digest()
         header_from = mail_headers.text(found, "from")

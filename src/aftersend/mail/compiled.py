@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import binascii
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -79,7 +80,7 @@ Write = Callable[[Mapping[str, Any], Mapping[str, str]], bytes]
 class Compiled:
     """A message ready to be made for anybody. Immutable; kept in memory for as long as it is sent."""
 
-    __slots__ = ("_body", "_header", "_written", "needs", "ours", "size")
+    __slots__ = ("_body", "_header", "_uses", "_written", "needs", "ours", "size")
 
     def __init__(self, header: Sequence[Piece], body: Sequence[Piece], size: int | None = None) -> None:
         self._header = _Plan(header)
@@ -94,6 +95,7 @@ class Compiled:
             sorted({slot.name for slot in found if not slot.name.startswith("_") and slot.otherwise is None})
         )
         """Names that every recipient's data must have; a template that is rendered may want more."""
+        self._uses = Counter(slot.name for slot in found if not slot.name.startswith("_"))
         self.ours = tuple(dict.fromkeys(slot.name for slot in found if slot.name.startswith("_")))
         """Names of ours that can be filled."""
 
@@ -119,6 +121,20 @@ class Compiled:
             if tags.value_of(data, name) is None:
                 return name
         return None
+
+    def size_for(self, data: Mapping[str, Any]) -> int:
+        """Say how many octets it has for this recipient, about, without making it. What the template engine writes has a
+        bound of its own."""
+        size = self.size
+        for name, number in self._uses.items():
+            value = tags.value_of(data, name)
+            if value is not None:
+                size += number * len(tags.written(value))
+        return size
+
+    def sized(self, size: int) -> Compiled:
+        """Return the same message with another size."""
+        return Compiled(self._written.header, self._written.body, size)
 
     def encode(self) -> bytes:
         """Write it as the store keeps it."""

@@ -194,7 +194,15 @@ def fill(source: str, data: Mapping[str, Any], *, is_html: bool = False) -> str:
     parts = parse(source)
     if parts is None:
         return render(source, data, is_html=is_html)
-    return "".join([part if isinstance(part, str) else joined(part, data, is_html=is_html) for part in parts])
+    pieces: list[str] = []
+    length = 0
+    for part in parts:
+        piece = part if isinstance(part, str) else joined(part, data, is_html=is_html)
+        length += len(piece)
+        if length > OUTPUT_MOST:
+            raise CannotRender(f"With its data the text has more than {OUTPUT_MOST} characters.")
+        pieces.append(piece)
+    return "".join(pieces)
 
 
 def render(source: str, data: Mapping[str, Any], *, is_html: bool) -> str:

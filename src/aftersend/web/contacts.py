@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aftersend import ids
 from aftersend.broadcasts import choosing, importing
 from aftersend.broadcasts import contacts as contents
@@ -112,7 +114,7 @@ async def take_in(call: Call) -> Answer:
     single, pairs = _import_words(call)
     if not call.body.strip():
         raise BadRequest("The body is empty; send the file.")
-    found = importing.read(call.body, importing.columns(pairs), call.desk.ids)
+    found = await asyncio.to_thread(importing.read, call.body, importing.columns(pairs), call.desk.ids)
     strict, preview = (reading.truth(single.get(name, "false"), name) for name in ("strict", "preview"))
     wanted = [single["list"]] if "list" in single else []
     is_kept = found.may_be_kept(strict=strict, preview=preview)

@@ -57,9 +57,10 @@ def request(call: Call, asked: MessageIn, given: Given, wrong: list[BadField]) -
     compiled = _compiled(call, asked, given, given.sender, tracker)
     if given.broadcast is not None:
         compiled = compiled.prefixed(given.broadcast.header)
-    personal = _personal(compiled, mailboxes, asked, wrong)
+    personal, size = _personal(compiled, mailboxes, asked, wrong)
     if wrong:
         raise BadFields(wrong[: reading.FAULTS_MOST])
+    compiled = compiled.sized(size)
     return Request(
         given.origin,
         str(given.sender.address),
@@ -129,8 +130,11 @@ def _mailboxes(given: Sequence[RecipientIn], wrong: list[BadField]) -> list[Mail
     return found
 
 
-def _personal(compiled: Compiled, mailboxes: Sequence[Mailbox], asked: MessageIn, wrong: list[BadField]) -> list[str]:
-    """Return each recipient's data as it is kept, and note what is missing in it."""
+def _personal(
+    compiled: Compiled, mailboxes: Sequence[Mailbox], asked: MessageIn, wrong: list[BadField]
+) -> tuple[list[str], int]:
+    """Return each recipient's data as it is kept, and how large the largest copy is, about; note what is missing."""
+    size = compiled.size
     common = asked.data or {}
     if any(name.startswith("_") for name in common):
         wrong.append(BadField("#/data", OURS))
@@ -144,6 +148,7 @@ def _personal(compiled: Compiled, mailboxes: Sequence[Mailbox], asked: MessageIn
         if missing is not None:
             why = tags.Undefined(missing).detail
             wrong.append(BadField(f"{pointer}/{reading.escaped(missing)}", why, code="undefined-tag"))
+        size = max(size, compiled.size_for(data))
         if mailbox.name:
             data = {**data, merge.NAME: mailbox.name}
         said = msgspec.json.encode(data)
@@ -152,7 +157,7 @@ def _personal(compiled: Compiled, mailboxes: Sequence[Mailbox], asked: MessageIn
         kept.append(said.decode())
         if len(wrong) >= reading.FAULTS_MOST:
             break
-    return kept
+    return kept, size
 
 
 OURS = "Names that begin with an underscore are ours; choose others."
