@@ -232,6 +232,8 @@ def _start_delivery(service: Service) -> None:
         service.store, service.clock, service.ids, service.resolver, routes, service.signer, rules
     )
     service.courier.urgent = service.intake.is_urgent
+    if service.engine is not None:  # a worker has no intake
+        service.intake.taker = service.courier
     service.courier.compose = Composer(service.store, visits.filler(service)).compose
     service.closers.append(service.courier.stop)
     notices = Notices(service.intake, service.clock, service.ids, hostname=service.settings.hostname)

@@ -54,6 +54,8 @@ BATCH = 300
 WINDOW = 2000
 BYTES_IN_HAND = 64 * 1024 * 1024
 BODIES_REMEMBERED = 16 * 1024 * 1024
+STRAIGHT_MOST = WINDOW // 2
+"""So many deliveries may be in hand for intake to bring more; the rest of the window is for what waits in the queue."""
 LANES_MOST = 10_000
 IDLE_LOOK_S = 5.0
 DAY_US = 24 * 3600 * SECOND
@@ -93,6 +95,8 @@ class Courier:
         self._bodies_size = 0
         self._held = 0
         self._bytes = 0
+        self._is_behind = True
+        self._brought: list[Claim] = []
         self._open = 0
         self._wake = store.bell("delivery")
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -119,7 +123,7 @@ class Courier:
                     await asyncio.sleep(1.0)
                     continue
                 if taken < BATCH:
-                    await self._rest(taken)
+                    await self._rest()
         finally:
             sweeping.cancel()
 
@@ -127,12 +131,18 @@ class Courier:
         """Make one pass over what is due; return how many deliveries were claimed."""
         room = min(WINDOW - self._held, BATCH)
         if room <= 0 or self._bytes >= BYTES_IN_HAND or (room < BATCH // 4 and self._held > 0):
+            self._is_behind = True
             return 0
         request = ClaimRequest(Stage.DELIVERY, self._clock(), self.rules.node, room)
         claimed: list[Claim] = await self._store.join(queue.claim_for_treatment, request, hurry=False)
+        self._is_behind = len(claimed) >= room
         self._held += len(claimed)
         self._bytes += sum(claim.size for claim in claimed)
-        admitted = self._admitted(claimed)
+        await self._deliver(self._admitted(claimed))
+        return len(claimed)
+
+    async def _deliver(self, admitted: Sequence[Claim]) -> None:
+        """Make parcels of claims and hand them out. Raise TryLater when the store is away; then they were given back."""
         try:
             bodies = await self._fetch_bodies(admitted)
         except Exception:
@@ -149,13 +159,17 @@ class Courier:
                 for claim in admitted
                 if isinstance(content := contents.get(claim.delivery_id), Content)
             ]
-            await self._signer.sign_ahead(drafts, self._clock() // SECOND)
+            try:
+                await self._signer.sign_ahead(drafts, self._clock() // SECOND)
+            except Exception:
+                for claim in admitted:
+                    self._our_fault(claim)
+                return
         for claim in admitted:
             try:
                 self._hand_out(claim, contents.get(claim.delivery_id))
             except Exception:
                 self._our_fault(claim)
-        return len(claimed)
 
     def _admitted(self, claimed: Sequence[Claim]) -> list[Claim]:
         """Give back what does not fit into the bytes that may be in hand; one message always fits."""
@@ -169,12 +183,12 @@ class Courier:
             self._give_up_claim(claim, claim.due_us, claim.site, None)
         return kept
 
-    async def _rest(self, taken: int) -> None:
-        """Wait for the bell, or for the next due time."""
+    async def _rest(self) -> None:
+        """Wait for the bell, or for the next due time; while all hands are full, for one of them."""
         if self._wake.is_set():
             return
         wait = IDLE_LOOK_S
-        if taken == 0 and self._held < WINDOW - BATCH:
+        if not self._is_behind:
             try:
                 due = await self._store.ask(queue.next_due, Stage.DELIVERY)
             except Exception:
@@ -196,6 +210,8 @@ class Courier:
                 missing.append(place)
             else:
                 found[place] = body
+        if not missing:
+            return found
         loaded = await asyncio.gather(*(self._store.join(content.load, place) for place in missing))
         for place, body in zip(missing, loaded, strict=True):
             if body is not None:
@@ -250,6 +266,49 @@ class Courier:
         while self._bodies_size > BODIES_REMEMBERED and self._bodies:
             _, forgotten = self._bodies.popitem(last=False)
             self._bodies_size -= len(forgotten)
+
+    # ---- straight from intake --------------------------------------------------------------------------------------
+
+    def reserve(self, deliveries: int, size: int) -> int:
+        """Keep room for deliveries that are just being written down; return the node that takes them, 0 if none does.
+
+        Nobody need claim them then. While anything waits in the queue, they wait there too: turns and lanes are kept.
+        """
+        total = deliveries * size
+        if self._is_behind or self.stopping or self._held + deliveries > STRAIGHT_MOST:
+            return 0
+        if self._bytes + total > BYTES_IN_HAND // 2:
+            return 0
+        self._held += deliveries
+        self._bytes += total
+        return self.rules.node
+
+    def bring(self, deliveries: int, size: int, claims: Sequence[Claim], body: bytes) -> None:
+        """Take what was reserved, now that it is durable; what was not written down after all is forgotten."""
+        self._held -= deliveries - len(claims)
+        self._bytes -= (deliveries - len(claims)) * size
+        if not claims:
+            return
+        self._remember((claims[0].account_id, claims[0].body), body)
+        if not self._brought:
+            asyncio.get_running_loop().call_soon(self._deliver_brought)
+        self._brought += claims
+
+    def _deliver_brought(self) -> None:
+        brought, self._brought = self._brought, []
+        self._spawn(self._straight(brought))
+
+    async def _straight(self, brought: Sequence[Claim]) -> None:
+        if self.stopping:
+            for claim in brought:
+                self._give_up_claim(claim, claim.due_us, "", None)
+            return
+        try:
+            await self._deliver(brought)
+        except TryLater:
+            pass  # given back; the loop takes them up again
+        except Exception:
+            log.exception("delivering_failed")
 
     # ---- handing out -----------------------------------------------------------------------------------------------
 
@@ -414,7 +473,7 @@ class Courier:
             if not given.cancelled() and isinstance(given.exception(), TryLater) and not self._store.is_closed:
                 asyncio.get_running_loop().call_later(1.0, give)
             else:
-                self._let_go(claim, given)
+                self._let_go(claim, given, is_due_again=True)
 
         def give() -> None:
             self._store.join(queue.put_off, item).add_done_callback(done)
@@ -524,7 +583,7 @@ class Courier:
             log.error("outcome_not_recorded", delivery_id=claim.delivery_id, error=repr(error))
             self._our_fault(claim)
             return
-        self._let_go(claim, done)
+        self._let_go(claim, done, is_due_again=step.next is not None)
 
     def _our_fault(self, claim: Claim) -> None:
         """A bug of ours met this delivery: keep the mail, try later, set it aside the third time."""
@@ -538,16 +597,17 @@ class Courier:
                     break
                 except TryLater:
                     await asyncio.sleep(1.0)
-            self._let_go(claim, None)
+            self._let_go(claim, None, is_due_again=True)
 
         self._spawn(aside())
 
-    def _let_go(self, claim: Claim, done: asyncio.Future[Any] | None) -> None:
+    def _let_go(self, claim: Claim, done: asyncio.Future[Any] | None, *, is_due_again: bool) -> None:
+        """Hold a claim no longer. Wake the loop only if there is something for it: a due time, or what found no room."""
         if done is not None and not done.cancelled():
             done.exception()
         self._held -= 1
         self._bytes -= claim.size
-        if self._held <= WINDOW - BATCH // 2 or self._held == 0:
+        if is_due_again or (self._is_behind and (self._held <= WINDOW - BATCH // 2 or self._held == 0)):
             self._wake.set()
 
     # ---- what nodes tell each other ----------------------------------------------------------------------------------

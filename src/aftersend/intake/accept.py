@@ -11,7 +11,8 @@ import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -34,6 +35,7 @@ from aftersend.policy.verdict import PASS
 from aftersend.policy.windows import Window
 from aftersend.store import Store, accounts, credits, moderation, record, throttles, tracking_modes, turns
 from aftersend.store.accounts import Stream
+from aftersend.store.queue import Claim
 
 RECEIVED_HEADERS_MOST = 100
 """More Received lines than this mean a loop (RFC 5321 §6.3)."""
@@ -121,6 +123,16 @@ class Fresh:
     known: gates.Known | None = None
 
 
+class Taker(Protocol):
+    """Delivers at once what was just taken in, without a way through the queue; the courier."""
+
+    def reserve(self, deliveries: int, size: int) -> int:
+        """Return the node that takes so many deliveries of so many bytes each; 0 if they are to wait for their turn."""
+
+    def bring(self, deliveries: int, size: int, claims: Sequence[Claim], body: bytes) -> None:
+        """Hand over what became of so many deliveries that were reserved; none if they were not written down."""
+
+
 class Intake:
     """Takes messages in for all accounts. Made once; `refresh` keeps up with what people change."""
 
@@ -147,6 +159,8 @@ class Intake:
         """Accounts whose mail costs credits: it is treated before it goes to delivery."""
         self.tracking = Tracking()
         self.throttles = throttling.Throttles()
+        self.taker: Taker | None = None
+        """Who takes what has passed its gates; without one, all of it is claimed from the queue."""
         self.oversight: dict[int, Oversight] = {}
         """How mail is moderated, by account; 0 for all others."""
         self._date = (0, "")
@@ -168,7 +182,22 @@ class Intake:
 
     def accept(self, request: Request) -> asyncio.Future[record.Receipt]:
         """Take a message in; the future has the receipt once it is durable. Raise SubmissionError at once if it is refused."""
-        return self._store.join(record.accepted, self.submission(request))
+        submission = self.submission(request)
+        passed = 0 if self.taker is None else sum(entry.passed for entry in submission.entries)
+        if self.taker is None or not passed:
+            return self._store.join(record.accepted, submission)
+        submission.holder = self.taker.reserve(passed, record.size(submission))
+        written = self._store.join(record.accepted, submission)
+        if not submission.holder:
+            return written
+        written.add_done_callback(partial(self._bring, submission, passed))
+        return asyncio.shield(written)  # who stops waiting for the receipt must not stop what is held from going out
+
+    def _bring(self, submission: record.Submission, reserved: int, written: asyncio.Future[record.Receipt]) -> None:
+        assert self.taker is not None
+        is_kept = not written.cancelled() and written.exception() is None
+        claims = record.claims(submission) if is_kept else ()
+        self.taker.bring(reserved, record.size(submission), claims, submission.body[2])
 
     def submission(self, request: Request) -> record.Submission:
         """Turn a request into rows. Raise SubmissionError that names the field and the remedy."""

@@ -35,7 +35,7 @@ from aftersend.store.engine import (
     upsert,
 )
 from aftersend.store.hiding import PLATFORM, hidden
-from aftersend.store.queue import BELL, Stage, keeps_hidden
+from aftersend.store.queue import BELL, Claim, Stage, keeps_hidden
 from aftersend.store.schema import (
     audience,
     bodies,
@@ -97,6 +97,10 @@ class Submission:
     lane: int = 0
     """The lane of its deliveries in the queue: a number of `turns.LANES`."""
     broadcast_id: int | None = None
+    holder: int = 0
+    """The node that takes at once what has passed its gates, as if it had claimed it; 0 if it is to be claimed."""
+    taken: list[Entry] = field(default_factory=list)
+    """What the holder took when this was written down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,31 @@ class Receipt:
     replayed: bool = False
 
 
+_PLACE = {column.name: place for place, column in enumerate(messages.columns)}
+
+
+def claims(submission: Submission) -> list[Claim]:
+    """Return the claims of a submission's holder, once it is durable."""
+    row = submission.message
+    of = {name: row[_PLACE[name]] for name in _OF_MESSAGE}
+    return [
+        Claim(
+            account_id=submission.account_id, delivery_id=e.id, tries=0, due_us=submission.received_us,
+            expires_us=submission.expires_us, site="", faults=0, message_id=submission.message_id,
+            stream=submission.stream, recipient=e.recipient, folded=e.folded, domain=e.domain, facts=_TREATED_BITS,
+            notify=e.notify, orcpt=e.orcpt, broadcast_id=submission.broadcast_id, created_us=submission.received_us,
+            received_us=submission.received_us, reason=None, detail=None, **of,
+        )
+        for e in submission.taken
+    ]  # fmt: skip
+
+
+def size(submission: Submission) -> int:
+    """Return how many bytes a copy of its message has."""
+    return int(submission.message[_PLACE["size"]])
+
+
+_OF_MESSAGE = ("sender", "header_from", "headers", "body", "size", "flags", "envid", "scheduled_us")
 _MESSAGE = insert_rows(messages)
 _DELIVERY = insert_rows(deliveries)
 _QUEUE = insert_rows(queue)
@@ -164,12 +193,14 @@ def write_entries(connection: Connection, fresh: Sequence[Submission]) -> None:
     happened: list[Row] = []
     waiting: list[Row] = []
     tally: Counter[Row] = Counter()
+    bells: set[str] = set()
     for s in fresh:
         account, now, expires = s.account_id, s.received_us, s.expires_us
         bucket = now - now % HOUR
+        s.taken = []
         for e in s.entries:
             i = e.id
-            stage = 0
+            stage = holder = 0
             happened.append((account, i, i, "received", _RECEIVED, now, now, None, None, None, None))
             if e.ended is not None:
                 fact = e.ended
@@ -182,6 +213,9 @@ def write_entries(connection: Connection, fresh: Sequence[Submission]) -> None:
                 suppressed and ((account, e.folded) in suppressed or (account, f"@{e.domain}") in suppressed)
             ):
                 facts, result, life, stage = _TREATED_BITS, _TREATED_RESULT, _TREATED_LIFE, 2
+                holder = s.holder
+                if holder:
+                    s.taken.append(e)
                 happened.append((account, i, e.treated_key, "treated", _TREATED, now, now, None, None, None, None))
             else:
                 facts, result, life, stage = _RECEIVED_BITS, _RECEIVED_RESULT, _RECEIVED_LIFE, 1
@@ -191,14 +225,16 @@ def write_entries(connection: Connection, fresh: Sequence[Submission]) -> None:
                  None, None, None, 0, e.notify, e.orcpt, s.broadcast_id, now, now)
             )  # fmt: skip
             if stage:
-                waiting.append((account, i, stage, 0, 0, now, expires, "", None, 0, s.lane))
+                waiting.append((account, i, stage, holder, 0, now, expires, "", None, 0, s.lane))
+                if not holder:
+                    bells.add("delivery" if stage == 2 else "treatment")
     many(connection, _DELIVERY, first)
     feed.append(connection, happened)
     many(connection, _QUEUE, waiting)
     many(connection, _PERSONAL, [row for s in fresh if s.personal for row in s.personal])
     _add(connection, tally, Counter())
-    for place in tally:
-        ring(connection, "delivery" if place[-1] == _TREATED_BITS else "treatment")
+    for bell in bells:
+        ring(connection, bell)
 
 
 def _suppressed(connection: Connection, fresh: Sequence[Submission]) -> frozenset[tuple[int, str]]:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
@@ -23,6 +24,7 @@ from sqlalchemy import Connection
 from aftersend.errors import TryLater
 from aftersend.store import engine as engines
 from aftersend.store.engine import Engine
+from aftersend.store.hand import Hand
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -102,7 +104,7 @@ class Store:
         self._idle = asyncio.Event()
         self._idle.set()
         self._connection: Connection | None = None
-        self._thread = ThreadPoolExecutor(1, "store-writer")
+        self._thread = Hand("store-writer")
         self._readers = ThreadPoolExecutor(readers, "store-reader")
         self._bells: dict[str, list[asyncio.Event]] = {}
         self.commits = 0
@@ -249,7 +251,7 @@ class Store:
         if outcome is not None and self._is_short(group):
             self._settle(self._attempt(group, outcome))
         else:
-            self._thread.submit(self._finish, group, outcome)
+            self._thread.give(partial(self._finish, group, outcome))
 
     def _is_short(self, group: _Group) -> bool:
         """Whether to commit right here: two hand-overs between threads take longer than a quick disk's sync, and with so
@@ -330,7 +332,7 @@ class Store:
             self._idle.clear()
             await self._idle.wait()
         self._closed = True
-        self._thread.shutdown()
+        self._thread.rest()
         self._readers.shutdown()
         if self._connection is not None:
             self._connection.close()
