@@ -6,6 +6,7 @@ import pytest
 from test_console_entering import browser, csrf, person
 
 from aftersend import ids
+from aftersend.control import moderation as moderating
 from aftersend.store import moderation
 
 HOSTILE = "<script>alert(1)</script>"
@@ -63,6 +64,23 @@ def test_many_are_decided_at_once_and_a_no_needs_a_reason(house, client):
     assert "Nothing awaits you" in client.get("/console/moderation").text
     assert "Not like this." in client.get("/console/moderation?state=quarantined").text
     assert house.client(account_id=2).get("/v1/moderation?state=accepted").json()["data"][0]["id"] == sent[2]
+
+
+def test_all_that_are_found_are_decided_after_having_seen_how_many(house, client, monkeypatch):
+    """The first press counts, the second goes through all of it, however many pages that is."""
+    monkeypatch.setattr(moderating, "AT_ONCE", 2)
+    for number in range(5):
+        judged(house, 2, f"Offer {number}")
+    judged(house, 2, "Something else")
+    form = {"csrf": csrf(client.get("/console/moderation")), "state": "pending", "q": "offer", "reason": "Not this."}
+    assert client.post("/console/moderation", data=form | {"action": "quarantine-all", "reason": ""}).status_code == 422
+    counted = client.post("/console/moderation", data=form | {"action": "quarantine-all"})
+    assert "Quarantine 5 messages" in counted.text
+    assert house.client(account_id=2).get("/v1/moderation?state=quarantined").json()["data"] == []
+    done = client.post("/console/moderation", data=form | {"action": "quarantine-all", "sure": "yes"})
+    assert done.status_code == 303
+    assert len(house.client(account_id=2).get("/v1/moderation?state=quarantined").json()["data"]) == 5
+    assert "Something else" in client.get("/console/moderation").text
 
 
 def test_no_account_decides_about_its_own_mail(house, client):

@@ -46,12 +46,27 @@ def test_a_decision(house):
     no = {"action": "quarantine", "account": "*", "reason": "Not like this."}
     assert other.post("/v1/moderation", json=no | {"ids": sent}).status_code == 403
     assert operator.post("/v1/moderation", json=no | {"q": "offer", "preview": True}).json()["done"] == 3
-    assert operator.post("/v1/moderation", json=no | {"ids": sent[:1]}).json() == {"done": 1, "skipped": {}}
+    assert operator.post("/v1/moderation", json=no | {"ids": sent[:1]}).json()["done"] == 1
     assert other.get("/v1/audit").json()["data"][0]["what"] == f"{sent[0]}: Not like this."
     yes = operator.post("/v1/moderation", json={"action": "accept", "state": "pending", "account": "other"}).json()
-    assert yes == {"done": 2, "skipped": {}}
+    assert yes == {"done": 2, "skipped": {}, "matched": 2, "more": False, "next": None}
     again = operator.post("/v1/moderation", json=no | {"ids": [*sent, "msg_0000000000000"]}).json()
-    assert again == {"done": 0, "skipped": {"accepted": 2, "quarantined": 1, "unknown": 1}}
+    assert again["skipped"] == {"accepted": 2, "quarantined": 1, "unknown": 1}
+    assert (again["done"], again["matched"]) == (0, 4)
+
+
+def test_a_decision_about_many_goes_on_where_it_was(house):
+    """Page by page; what came in meanwhile is left for another time."""
+    operator = house.client()
+    sent = [judged(house, operator, subject=f"Offer {number}") for number in range(5)]
+    asked = {"action": "accept", "state": "pending", "limit": 2}
+    first = operator.post("/v1/moderation", json=asked).json()
+    assert (first["done"], first["more"], first["next"]) == (2, True, sent[3])
+    late = judged(house, operator)
+    second = operator.post("/v1/moderation", json=asked | {"after": first["next"], "limit": 99}).json()
+    assert (second["done"], second["more"], second["next"]) == (3, False, None)
+    left = operator.get("/v1/moderation?state=pending").json()["data"]
+    assert [row["id"] for row in left] == [late]
 
 
 @pytest.mark.parametrize(

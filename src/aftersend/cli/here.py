@@ -6,6 +6,7 @@ import contextlib
 import getpass
 import re
 import socket
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
@@ -512,17 +513,39 @@ class Here:
         return {**found, "content": raw[:65536].decode("utf-8", "backslashreplace")}
 
     def decide(
-        self, action: str, shown: Sequence[str], words: Mapping[str, str], reason: str, *, teach: bool
-    ) -> dict[str, Any]:
-        """Say yes or no to messages."""
+        self, action: str, shown: Sequence[str], words: Mapping[str, str], reason: str, *, teach: bool,
+        on_page: Callable[[int], None] = lambda seen: None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Say yes or no to messages, named or found, page by page; `on_page` is told after each how many that were."""
         from aftersend import ids
         from aftersend.control import moderation
 
-        listed = list(shown) or [row["id"] for row in self.judged(words, limit=moderation.AT_ONCE)]
-        return self.write(
-            moderation.decide, action, [ids.read("msg", each) for each in listed], account_id=self._moderated,
-            reason=reason, teach=teach, who=self.who, ids=self.ids, now=clock.now(),
-        )  # fmt: skip
+        done, skipped, before = 0, Counter[str](), None
+        while True:
+            listed = [ids.read("msg", each) for each in shown] or self.read(
+                moderation.found_by, limit=moderation.AT_ONCE, before=before, **self._judged_by(words)
+            )
+            told = self.write(
+                moderation.decide, action, listed, account_id=self._moderated, reason=reason, teach=teach,
+                who=self.who, ids=self.ids, now=clock.now(),
+            )  # fmt: skip
+            done += told["done"]
+            skipped.update(told["skipped"])
+            on_page(len(listed))
+            if shown or len(listed) < moderation.AT_ONCE:
+                return {"done": done, "skipped": dict(skipped)}
+            before = listed[-1]
+
+    def count_judged(self, words: Mapping[str, str]) -> int:
+        """Count the messages that a decision would be about."""
+        from aftersend.control import moderation
+
+        return self.read(moderation.how_many, **self._judged_by(words))
+
+    def _judged_by(self, words: Mapping[str, str]) -> dict[str, Any]:
+        return {
+            "account_id": self._moderated, "state": words.get("state"), "rule": words.get("rule"), "text": words.get("q")
+        }  # fmt: skip
 
     def moderation_policy(self) -> dict[str, Any]:
         """Say how mail is moderated: of the account that is named, or of all."""

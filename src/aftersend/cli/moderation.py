@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
 
 from aftersend.cli.places import place_option
-from aftersend.cli.printing import emit, json_option, note, say, short_time, table
+from aftersend.cli.printing import counted, emit, json_option, note, say, short_time, table
 from aftersend.cli.verbs import NOTHING, PARTLY, Ended
 from aftersend.policy.moderation import MODES, RULES
 
@@ -105,10 +106,13 @@ def _decision(name: str, help_text: str) -> None:
         if not targets and not (all_of_them or rule or q):
             raise click.UsageError("Say which: ids (msg_…), --rule, --find, or --all.")
         if dry_run:
-            number = len(targets) or len(place.judged(words, limit=1000))
+            number = len(targets) or place.count_judged(words)
             emit({"action": name, "would_touch": number}) if as_json else say(f"{name} would touch {number} messages.")
             return
-        _tell(name, place.decide(name, targets, words, reason, teach=teach), as_json=as_json)
+        whole = len(targets) or (place.count_judged(words) if sys.stderr.isatty() else None)
+        with counted(name, whole) as on_page:
+            told = place.decide(name, targets, words, reason, teach=teach, on_page=on_page)
+        _tell(name, told, as_json=as_json)
 
 
 _decision("accept", "Let messages go. Also those that were quarantined.")

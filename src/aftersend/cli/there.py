@@ -288,12 +288,26 @@ class There:
         return dict(self.ask("GET", f"/v1/moderation/{quote(shown, safe='')}"))
 
     def decide(
-        self, action: str, shown: Sequence[str], words: Mapping[str, str], reason: str, *, teach: bool
-    ) -> dict[str, Any]:
-        """Say yes or no to messages."""
-        asked = {"action": action, "reason": reason, "teach": teach, "account": "*"}
-        chosen: dict[str, Any] = {"ids": list(shown)} if shown else dict(words)
-        return dict(self.ask("POST", "/v1/moderation", json=asked | chosen))
+        self, action: str, shown: Sequence[str], words: Mapping[str, str], reason: str, *, teach: bool,
+        on_page: Callable[[int], None] = lambda seen: None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Say yes or no to messages, named or found, page by page; `on_page` is told after each how many that were."""
+        asked: dict[str, Any] = {"action": action, "reason": reason, "teach": teach, "account": "*"}
+        asked |= {"ids": list(shown)} if shown else {**words, "limit": ACTED_AT_ONCE}
+        done, skipped = 0, Counter[str]()
+        while True:
+            told = self.ask("POST", "/v1/moderation", json=asked)
+            done += told["done"]
+            skipped.update(told["skipped"])
+            on_page(told["matched"])
+            if told["next"] is None:
+                return {"done": done, "skipped": dict(skipped)}
+            asked["after"] = told["next"]
+
+    def count_judged(self, words: Mapping[str, str]) -> int:
+        """Count the messages that a decision would be about."""
+        asked = {"action": "accept", "preview": True, "account": "*", **words}
+        return int(self.ask("POST", "/v1/moderation", json=asked)["matched"])
 
     def moderation_policy(self) -> dict[str, Any]:
         """Say how the account's mail is moderated."""

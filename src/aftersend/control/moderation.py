@@ -17,7 +17,7 @@ from aftersend.store.moderation import ACCEPTED, PASSED, PENDING, PLATFORM, QUAR
 ACCEPT, QUARANTINE = ACTIONS = ("accept", "quarantine")
 REASON_MOST = 500
 AT_ONCE = 1000
-"""So many messages are decided about at once."""
+"""So many messages are decided about in one transaction."""
 LEFT_ALONE = {
     ACCEPTED: "It was accepted before.",
     QUARANTINED: "A moderator said no before.",
@@ -109,16 +109,48 @@ def listed(
     before: int | None = None,
 ) -> list[dict[str, Any]]:
     """List messages that were judged, newest first. Raise BadField for a state or a rule that there is not."""
-    if state is not None and state not in STATES:
-        raise BadField("#/state", f"{state[:40]!r} is no state; choose {', '.join(STATES)}.")
-    if rule is not None and rule not in policy.RULES:
-        raise BadField("#/rule", f"{rule[:40]!r} is no rule; choose {', '.join(policy.RULES)}.")
+    _check(state, rule)
     found = moderation.page(
         connection, account_id=account_id, states=(state,) if state else (), text=text, rule=rule, limit=limit,
         before=before,
     )  # fmt: skip
     names = {row["id"]: row["name"] for row in accounts.listed(connection)} if found else {}
     return [_told(row, names) for row in found]
+
+
+def _check(state: str | None, rule: str | None) -> None:
+    if state is not None and state not in STATES:
+        raise BadField("#/state", f"{state[:40]!r} is no state; choose {', '.join(STATES)}.")
+    if rule is not None and rule not in policy.RULES:
+        raise BadField("#/rule", f"{rule[:40]!r} is no rule; choose {', '.join(policy.RULES)}.")
+
+
+def found_by(
+    connection: Connection,
+    *,
+    account_id: int | None,
+    state: str | None,
+    text: str | None,
+    rule: str | None,
+    limit: int,
+    before: int | None = None,
+) -> list[int]:
+    """Return messages that a filter finds, newest first, for a decision about many: a page of them. Raise BadField."""
+    _check(state, rule)
+    return moderation.numbers(
+        connection, account_id=account_id, states=(state,) if state else (), text=text, rule=rule, limit=limit,
+        before=before,
+    )  # fmt: skip
+
+
+def how_many(
+    connection: Connection, *, account_id: int | None, state: str | None, text: str | None, rule: str | None
+) -> int:
+    """Count the messages that a filter finds, up to 100,000. Raise BadField."""
+    _check(state, rule)
+    return moderation.how_many(
+        connection, account_id=account_id, states=(state,) if state else (), text=text, rule=rule
+    )
 
 
 def whole(connection: Connection, account_id: int | None, message_id: int) -> dict[str, Any]:
@@ -173,4 +205,6 @@ def rule_of(connection: Connection, account_id: int) -> dict[str, Any]:
     }
 
 
-__all__ = ["ACTIONS", "LEFT_ALONE", "PENDING", "decide", "listed", "oversee", "rule_of", "whole"]
+__all__ = [
+    "ACTIONS", "LEFT_ALONE", "PENDING", "decide", "found_by", "how_many", "listed", "oversee", "rule_of", "whole",
+]  # fmt: skip

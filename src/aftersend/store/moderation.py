@@ -306,13 +306,59 @@ def page(
     before: int | None = None,
 ) -> list[dict[str, Any]]:
     """List messages that were judged, newest first: of one account, or of all for a moderator."""
-    wanted = (
-        select(
-            moderation, messages.c.subject, messages.c.header_from, messages.c.sender, messages.c.stream, messages.c.via
-        )
-        .join(messages, (messages.c.account_id == moderation.c.account_id) & (messages.c.id == moderation.c.message_id))
-        .order_by(moderation.c.message_id.desc())
-        .limit(limit)
+    m = messages.c
+    shown = select(moderation, m.subject, m.header_from, m.sender, m.stream, m.via)
+    wanted = _wanted(shown, account_id=account_id, states=states, text=text, rule=rule, before=before)
+    found = [
+        dict(row._mapping) for row in connection.execute(wanted.order_by(moderation.c.message_id.desc()).limit(limit))
+    ]
+    for row in found:
+        row["findings"] = msgspec.json.decode(row["findings"])
+    return found
+
+
+def numbers(
+    connection: Connection,
+    *,
+    account_id: int | None,
+    states: Sequence[str],
+    text: str | None,
+    rule: str | None,
+    limit: int,
+    before: int | None = None,
+) -> list[int]:
+    """Return the ids of what `page` lists, for decisions about many."""
+    ids = select(moderation.c.message_id)
+    wanted = _wanted(ids, account_id=account_id, states=states, text=text, rule=rule, before=before)
+    return list(connection.execute(wanted.order_by(moderation.c.message_id.desc()).limit(limit)).scalars())
+
+
+def how_many(
+    connection: Connection,
+    *,
+    account_id: int | None,
+    states: Sequence[str],
+    text: str | None,
+    rule: str | None,
+    at_most: int = 100_000,
+) -> int:
+    """Count what `page` lists, stopping at `at_most`."""
+    ids = select(moderation.c.message_id)
+    inner = _wanted(ids, account_id=account_id, states=states, text=text, rule=rule, before=None).limit(at_most)
+    return int(connection.execute(select(func.count()).select_from(inner.subquery())).scalar_one())
+
+
+def _wanted(
+    wanted: Any,
+    *,
+    account_id: int | None,
+    states: Sequence[str],
+    text: str | None,
+    rule: str | None,
+    before: int | None,
+) -> Any:
+    wanted = wanted.join(
+        messages, (messages.c.account_id == moderation.c.account_id) & (messages.c.id == moderation.c.message_id)
     )
     if account_id is not None:
         wanted = wanted.where(moderation.c.account_id == account_id)
@@ -328,10 +374,7 @@ def page(
         wanted = wanted.where(moderation.c.findings.contains(f'"rule":"{rule}"', autoescape=True))
     if before is not None:
         wanted = wanted.where(moderation.c.message_id < before)
-    found = [dict(row._mapping) for row in connection.execute(wanted)]
-    for row in found:
-        row["findings"] = msgspec.json.decode(row["findings"])
-    return found
+    return wanted
 
 
 def owners(connection: Connection, message_ids: Sequence[int]) -> dict[int, list[int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from aftersend import ids
@@ -17,6 +18,7 @@ from aftersend.web.moderation_shapes import DecisionIn, OversightIn
 
 SHOWN_MOST = 64 * 1024
 EVERY = "*"
+_ALL = {"more": False, "next": None}
 
 
 async def list_judged(call: Call) -> Answer:
@@ -50,20 +52,35 @@ async def decide(call: Call) -> Answer:
     has_filter = bool(asked.state or asked.rule or asked.q)
     if bool(asked.ids) == has_filter:
         raise BadField("#/ids", "Say which messages: ids, or a filter (state, rule, q), not both.")
-    wanted = [ids.read("msg", shown) for shown in asked.ids]
-    if has_filter:
-        rows = await store.ask(
-            moderating.listed, account_id=account_id, state=asked.state, rule=asked.rule, text=asked.q,
-            limit=moderating.AT_ONCE,
-        )  # fmt: skip
-        wanted = [ids.read("msg", row["id"]) for row in rows]
+    found = {"account_id": account_id, "state": asked.state, "rule": asked.rule, "text": asked.q}
     if asked.preview:
-        return Answer({"done": len(wanted), "skipped": {}})
-    told = await store.run(
+        number = await store.ask(moderating.how_many, **found) if has_filter else len(asked.ids)
+        return Answer({"done": number, "skipped": {}, "matched": number, **_ALL})
+    if not has_filter:
+        wanted = [ids.read("msg", shown) for shown in asked.ids]
+        return Answer({"matched": len(wanted), **await _decided(call, asked, wanted, account_id), **_ALL})
+    done, skipped, matched, more = 0, Counter[str](), 0, True
+    before = None if asked.after is None else ids.read("msg", asked.after)
+    while more and matched < asked.limit:
+        wish = min(moderating.AT_ONCE, asked.limit - matched)
+        wanted = await store.ask(moderating.found_by, limit=wish, before=before, **found)
+        more = len(wanted) == wish
+        if wanted:
+            told = await _decided(call, asked, wanted, account_id)
+            done += told["done"]
+            skipped.update(told["skipped"])
+            matched, before = matched + len(wanted), wanted[-1]
+    onward = ids.show("msg", before) if more and before is not None else None
+    return Answer({"done": done, "skipped": dict(skipped), "matched": matched, "more": more, "next": onward})
+
+
+async def _decided(call: Call, asked: DecisionIn, wanted: list[int], account_id: int | None) -> dict[str, Any]:
+    """Decide about some messages, in one transaction."""
+    told: dict[str, Any] = await call.desk.store.run(
         moderating.decide, asked.action, wanted, account_id=account_id, reason=asked.reason, teach=asked.teach,
         who=call.who, ids=call.desk.ids, now=call.desk.clock(),
     )  # fmt: skip
-    return Answer(told)
+    return told
 
 
 async def rule(call: Call) -> Answer:

@@ -50,7 +50,8 @@ MODERATION = (
         "/v1/moderation",
         "decideModeration",
         moderation.decide,
-        "Say yes or no to messages; all their deliveries follow at once. A no is kept, and can become a yes.",
+        "Say yes or no to messages, named by ids or found by a filter, page by page; all their deliveries follow at once. "
+        "A no is kept, and can become a yes.",
         "Moderation",
         "operate",
         shapes.DecisionIn,

@@ -51,6 +51,8 @@ class DecisionIn(In):
     reason: Annotated[str, Meta(description="Why; the sender sees it. A no needs one.", max_length=500)] = ""
     teach: Annotated[bool, Meta(description="Let the anti-spam engines learn from it.")] = False
     preview: Annotated[bool, Meta(description="Only say how many messages it would be.")] = False
+    after: Annotated[str | None, Meta(description="Go on behind this message: `next` of the answer before.")] = None
+    limit: Annotated[int, Meta(description="So many messages at the most in this request.", ge=1, le=20_000)] = 20_000
 
 
 class Decided(Out):
@@ -58,6 +60,9 @@ class Decided(Out):
 
     done: int
     skipped: Annotated[dict[str, int], Meta(description="How many were left alone, by why.")]
+    matched: Annotated[int, Meta(description="How many were found.")]
+    more: Annotated[bool, Meta(description="Whether there were too many for one request; ask again.")] = False
+    next: Annotated[str | None, Meta(description="Where to go on when there are more; give it as `after`.")] = None
 
 
 class OversightIn(In):

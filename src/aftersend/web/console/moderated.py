@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from aftersend.control.moderation import checked_reason
 from aftersend.errors import AftersendError, NotAllowed
 from aftersend.web import moderation as api
 from aftersend.web.calls import Answer
@@ -33,8 +34,8 @@ async def show(visit: Visit) -> Answer:
     return await _listed(visit)
 
 
-async def _listed(visit: Visit, wrong: str = "") -> Answer:
-    asked = dict(visit.query()) if visit.method == "GET" else {}
+async def _listed(visit: Visit, wrong: str = "", about: dict[str, Any] | None = None) -> Answer:
+    asked = dict(visit.query()) if visit.method == "GET" else visit.form()
     state = asked.get("state", "pending")
     given = {
         "state": state,
@@ -51,7 +52,7 @@ async def _listed(visit: Visit, wrong: str = "") -> Answer:
     policy = (await api.rule(visit.to_api())).content
     return visit.show(
         "moderation.html", 422 if wrong else 200, rows=rows, older=older, given=given, looks=STATES, policy=policy,
-        modes=MODES, wrong=wrong, may_decide=_may_decide(visit),
+        modes=MODES, wrong=wrong, may_decide=_may_decide(visit), about=about, typed=asked if about or wrong else {},
     )  # fmt: skip
 
 
@@ -87,6 +88,8 @@ async def decide(visit: Visit) -> Answer:
         raise NotAllowed("Only those who run this installation decide about mail before the moderator.")
     fields = visit.fields()
     form = dict(fields)
+    if form.get("action", "") in _ALL:
+        return await _decide_all(visit, form)
     wanted = [value for name, value in fields if name == "id"]
     asked: dict[str, Any] = {
         "action": form.get("action", ""),
@@ -105,6 +108,37 @@ async def decide(visit: Visit) -> Answer:
     skipped = "; ".join(f"{number} left alone: {why}" for why, number in told["skipped"].items())
     said = f"{told['done']} decided." + (f" {skipped}." if skipped else "")
     return visit.go(f"{ROOT}/moderation", said)
+
+
+_ALL = {"accept-all": "accept", "quarantine-all": "quarantine"}
+"""Buttons that are about all that the search finds."""
+
+
+async def _decide_all(visit: Visit, form: dict[str, str]) -> Answer:
+    """Count what the search finds, or, once that was seen, decide about all of it, page by page."""
+    asked: dict[str, Any] = {
+        "action": _ALL[form["action"]],
+        "state": form.get("state") or "pending",
+        "reason": form.get("reason", "").strip(),
+        "teach": form.get("teach") == "1",
+        "account": api.EVERY,
+    }
+    asked |= {name: value for name in ("rule", "q") if (value := form.get(name, "").strip())}
+    try:
+        if form.get("sure") != "yes":
+            checked_reason(asked["reason"], is_needed=asked["action"] == "quarantine")
+            told = (await api.decide(visit.to_api(asked | {"preview": True}))).content
+            return await _listed(visit, about={"action": form["action"], "matched": told["matched"]})
+        done, skipped = 0, 0
+        while True:
+            told = (await api.decide(visit.to_api(asked))).content
+            done, skipped = done + told["done"], skipped + sum(told["skipped"].values())
+            if told["next"] is None:
+                break
+            asked["after"] = told["next"]
+    except AftersendError as error:
+        return await _listed(visit, said_of(error))
+    return visit.go(f"{ROOT}/moderation", f"{done} decided." + (f" {skipped} left alone." if skipped else ""))
 
 
 async def set_policy(visit: Visit) -> Answer:
