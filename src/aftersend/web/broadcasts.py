@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
 
 from aftersend import ids
 from aftersend.broadcasts import audience, choosing, importing, recipients, steering
-from aftersend.errors import BadField, BadFields, Conflict
+from aftersend.errors import AftersendError, BadField, BadFields, Conflict, NotFound, TryLater
 from aftersend.intake import Request
 from aftersend.reports import broadcasts as reports
 from aftersend.store import broadcasts, scores
@@ -53,7 +54,8 @@ async def one(call: Call) -> Answer:
 async def create(call: Call) -> Answer:
     """Write a broadcast down as a draft; nothing is sent."""
     broadcast_id = call.desk.ids()
-    values = await _values(call, broadcast_id)
+    with _refusal_kept(call):
+        values = await _values(call, broadcast_id)
     await change(
         call, "made a broadcast", ids.show("brd", broadcast_id), steering.create, broadcast_id, who=call.who,
         created_us=call.desk.clock(), **values,
@@ -64,7 +66,8 @@ async def create(call: Call) -> Answer:
 async def replace(call: Call) -> Answer:
     """Replace what a draft says and to whom."""
     broadcast_id = _id(call)
-    values = await _values(call, broadcast_id)
+    with _refusal_kept(call):
+        values = await _values(call, broadcast_id)
     await change(call, "changed a broadcast", call.path["id"], steering.replace, broadcast_id, **values)
     return await _whole(call, broadcast_id)
 
@@ -122,10 +125,11 @@ async def start(call: Call) -> Answer:
     """Let a broadcast begin, now or at a time."""
     asked = reading.convert(reading.json(call.body), StartIn) if call.body.strip() else StartIn()
     found = await call.desk.store.ask(broadcasts.one, call.account_id, _id(call))
-    await _must_be_good(call, found)
     message = msgspec.json.decode(found.content) | {"scheduled_at": asked.scheduled_at}
-    request = await _request(call, message, found)
-    submission = call.desk.intake.submission(request)
+    with _refusal_kept(call, message):
+        await _must_be_good(call, found)
+        request = await _request(call, message, found)
+        submission = call.desk.intake.submission(request)
     now = call.desk.clock()
     at = request.send_at if request.send_at is not None and request.send_at > now else None
     counted = await _counted(call, found.where, found.lists)
@@ -134,6 +138,27 @@ async def start(call: Call) -> Answer:
         now=now, scheduled_us=at, counted=counted,
     )  # fmt: skip
     return await _whole(call, found.id)
+
+
+@contextlib.contextmanager
+def _refusal_kept(call: Call, message: Any = None) -> Iterator[None]:
+    """Write down that a broadcast was refused, and why, as it is done for single messages (004: Error)."""
+    try:
+        yield
+    except (TryLater, NotFound):
+        raise
+    except AftersendError as error:
+        messages.note_refusal(call, message or _message_in(call.body), None, error, via="broadcast")
+        raise
+
+
+def _message_in(body: bytes) -> Any:
+    """The message of a broadcast as it was handed in, as far as that can be read."""
+    try:
+        found = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return found.get("message") if isinstance(found, dict) else None
 
 
 async def _must_be_good(call: Call, found: Broadcast) -> None:

@@ -107,7 +107,7 @@ async def accept(call: Call, found: Any, key: str | None, recipients: Sequence[R
     except TryLater:
         raise
     except AftersendError as error:
-        _note_refusal(call, found, request, error)
+        note_refusal(call, found, request, error)
         raise
 
 
@@ -146,12 +146,12 @@ def _status(facts: Facts) -> str:
     return next((fact.word for fact in _DECIDED_AT_ONCE if fact in facts), Fact.RECEIVED.word)
 
 
-def _note_refusal(call: Call, found: Any, request: Request | None, error: AftersendError) -> None:
+def note_refusal(call: Call, found: Any, request: Request | None, error: AftersendError, *, via: str = "http") -> None:
     """Write a refused submission down beside everything else; nobody waits for it."""
     sender, recipient = _named(found, request)
     desk = call.desk
     row = (
-        call.account_id, desk.ids(), "http", call.peer, sender, recipient, error.code,
+        call.account_id, desk.ids(), via, call.peer, sender, recipient, error.code,
         _storable(f"{error.status} {error.detail}", 1000), None, desk.clock(),
     )  # fmt: skip
     desk.store.leave(record.refused, row)
