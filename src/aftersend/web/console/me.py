@@ -1,4 +1,4 @@
-"""Own the page of the person who is signed in: name, time zone, password, second step, where they are signed in."""
+"""Own the page of the person who is signed in: name, time zone, language, password, second step, where they are signed in."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from aftersend.store.connection import Connection
 from aftersend.web.administration import change
 from aftersend.web.calls import Answer
 from aftersend.web.console import qr
+from aftersend.web.console.catalogue import LANGUAGES
 from aftersend.web.console.visits import ROOT, Visit
 
 PLACE = f"{ROOT}/me"
@@ -28,6 +29,8 @@ async def show(visit: Visit, wrong: str = "", secret: bytes | None = None) -> An
         422 if wrong else 200,
         user=user,
         zones=sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/")),
+        languages=LANGUAGES,
+        chosen=user.preferences.get("language", ""),
         sessions=await visit.desk.store.ask(people.sessions_of, user.id, now=now),
         accounts=await visit.desk.store.ask(people.accounts_of, user.id),
         says=rules.ROLES,
@@ -39,16 +42,22 @@ async def show(visit: Visit, wrong: str = "", secret: bytes | None = None) -> An
 
 
 async def save(visit: Visit) -> Answer:
-    """Keep name and time zone."""
+    """Keep name, time zone and language."""
     form = visit.form()
     try:
-        name, zone = rules.checked_name(form.get("name", "")), form.get("zone", "UTC")
+        name, zone, language = (
+            rules.checked_name(form.get("name", "")),
+            form.get("zone", "UTC"),
+            form.get("language", ""),
+        )
         if zone != "UTC" and zone not in available_timezones():
             raise BadField("#/zone", "Choose a time zone of the list.")
+        if language and language not in LANGUAGES:
+            raise BadField("#/language", "Choose a language of the list.")
     except AftersendError as error:
         return await show(visit, error.detail)
     user = visit.someone.user
-    await visit.desk.store.run(people.prefer, user.id, name, {**user.preferences, "zone": zone})
+    await visit.desk.store.run(people.prefer, user.id, name, {**user.preferences, "zone": zone, "language": language})
     return visit.go(PLACE, "It is kept.")
 
 

@@ -4,12 +4,11 @@ sentence of ours passes through gettext.
 
 from __future__ import annotations
 
-import gettext
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -22,17 +21,16 @@ from aftersend.errors import AftersendError, BadFields
 from aftersend.ledger.facts import BY_WORD
 from aftersend.ledger.vocabularies import VOCABULARIES
 from aftersend.web.console import static, tones
+from aftersend.web.console.catalogue import DEFAULT, catalogue
 from aftersend.web.console.icons import MARK, icon
 from aftersend.web.console.menu import menu_of
 from aftersend.web.console.tones import ACTORS, FACT_LOOKS, PHASE_LOOKS, Look
 
 _FOLDER = Path(__file__).parent
-LANGUAGES = ("en",)
-"""Languages for which there is a catalogue in `locale`; English needs none."""
 
 
 @cache
-def _environment() -> Environment:
+def _environment(language: str = DEFAULT) -> Environment:
     made = Environment(
         loader=FileSystemLoader(_FOLDER / "templates"),
         autoescape=True,
@@ -42,8 +40,8 @@ def _environment() -> Environment:
         auto_reload=False,
         extensions=["jinja2.ext.i18n"],
     )
-    translations = gettext.translation("console", _FOLDER / "locale", LANGUAGES, fallback=True)
-    made.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]
+    sentences = catalogue(language)
+    made.install_gettext_translations(sentences, newstyle=True)  # type: ignore[attr-defined]
     made.filters |= {
         "when": when,
         "day": day,
@@ -56,10 +54,12 @@ def _environment() -> Environment:
         "slug": slug,
         "size": size,
         "ticked": ticked,
-        "span": lambda us: "–" if us < SECOND else _span(us),
+        "span": span,
         "url": lambda text: quote(str(text), safe=""),
     }
     made.globals |= {
+        # What is not a fixed text of a template is said by this: it stays plain text, so it is escaped like all else.
+        "say": lambda text: sentences.gettext(str(text)),
         "icon": icon,
         "MARK": MARK,
         "static": static.address,
@@ -75,7 +75,7 @@ def _environment() -> Environment:
 
 def render(template: str, **values: Any) -> str:
     """Return a page. `visit` is among the values."""
-    return _environment().get_template(template).render(**values)
+    return _environment(values["visit"].language).get_template(template).render(**values)
 
 
 def address(path: str, *pairs: tuple[str, str], **words: Any) -> str:
@@ -105,9 +105,14 @@ def _meanings(vocabulary: str) -> Mapping[str, str]:
     return dict(VOCABULARIES[vocabulary].words)
 
 
-def meaning(vocabulary: str, word: str) -> str:
+@pass_context
+def meaning(context: Context, vocabulary: str, word: str) -> str:
     """Return what a word of a vocabulary means; "" for a word that it does not have."""
-    return _meanings(vocabulary).get(word, "")
+    return _say(context)(_meanings(vocabulary).get(word, ""))
+
+
+def _say(context: Context) -> Callable[[str], str]:
+    return cast("Callable[[str], str]", context.environment.globals["say"])
 
 
 def ticked(text: str) -> Markup:
@@ -120,13 +125,14 @@ _CHIP = Markup('<span class="chip {}">{}<span>{}</span></span>')
 _LINKED = Markup('<a class="chip {}" href="/console/help#{}" title="{}">{}<span>{}</span></a>')
 
 
-def chip(word: str, vocabulary: str = "delivery_results", *, linked: bool = False) -> Markup:
+@pass_context
+def chip(context: Context, word: str, vocabulary: str = "delivery_results", *, linked: bool = False) -> Markup:
     """Return a word with its icon and tone; linked to what it means if wanted."""
     looks = tones.look(vocabulary, word)
-    shown = word.partition("/")[2] or word
+    shown = _say(context)(word.partition("/")[2] or word)
     if linked:
         place = f"{slug(vocabulary)}-{slug(word)}"
-        return _LINKED.format(looks.tone, place, meaning(vocabulary, word), icon(looks.icon), shown)
+        return _LINKED.format(looks.tone, place, meaning(context, vocabulary, word), icon(looks.icon), shown)
     return _CHIP.format(looks.tone, icon(looks.icon), shown)
 
 
@@ -138,11 +144,12 @@ def look_of_fact(word: str | None) -> Look:
     return Look("quiet", "circle") if fact is None else PHASE_LOOKS[fact.phase.value]
 
 
-def fact_chip(word: str) -> Markup:
+@pass_context
+def fact_chip(context: Context, word: str) -> Markup:
     """Return a fact with its icon, linked to what it means."""
     looks = look_of_fact(word)
-    says = BY_WORD[word].sentence if word in BY_WORD else ""
-    shown = word.replace("_", " ").capitalize()
+    says = _say(context)(BY_WORD[word].sentence) if word in BY_WORD else ""
+    shown = _say(context)(word.replace("_", " ").capitalize())
     return _LINKED.format(looks.tone, f"fact-{slug(word)}", says, icon(looks.icon), shown)
 
 
@@ -193,17 +200,17 @@ def when(context: Context, moment: int | str | None, form: str = "short") -> Mar
     if moment is None:
         return "–"
     local, present, utc = _local(context, _us(moment))
-    exact = f"{local:%A, %d %B %Y, %H:%M:%S %Z} ({utc})"
+    exact = _dated(context, local, "%A, %d %B %Y, %H:%M:%S %Z") + f" ({utc})"
     if form == "clock":
         shown = f"{local:%H:%M:%S}"
     elif form == "full":
-        shown = f"{local:%d %b %Y, %H:%M:%S}"
+        shown = _dated(context, local, "%d %b %Y, %H:%M:%S")
     elif local.date() == present.date():
         shown = f"{local:%H:%M:%S}" if form == "precise" else f"{local:%H:%M}"
     elif local.year == present.year:
-        shown = f"{local:%d %b, %H:%M}"
+        shown = _dated(context, local, "%d %b, %H:%M")
     else:
-        shown = f"{local:%d %b %Y}"
+        shown = _dated(context, local, "%d %b %Y")
     return _TIME.format(utc, exact, shown)
 
 
@@ -212,8 +219,16 @@ def day(context: Context, moment: int | str) -> str:
     """Return a day in the reader's zone."""
     local, present, _ = _local(context, _us(moment))
     if local.date() == present.date():
-        return "Today"
-    return f"{local:%A, %d %B}" if local.year == present.year else f"{local:%d %B %Y}"
+        return _say(context)("Today")
+    return _dated(context, local, "%A, %d %B" if local.year == present.year else "%d %B %Y")
+
+
+def _dated(context: Context, moment: datetime, form: str) -> str:
+    """Write a time, with the names of days and months in the reader's language."""
+    for name in ("%A", "%B", "%b"):
+        if name in form:
+            form = form.replace(name, _say(context)(f"{moment:{name}}"))
+    return f"{moment:{form}}"
 
 
 @pass_context
@@ -224,17 +239,20 @@ def ago(context: Context, moment: int | str | None) -> Markup | str:
     us = _us(moment)
     apart = us - context["visit"].desk.clock()
     local, _, utc = _local(context, us)
-    said = _span(abs(apart))
-    shown = "just now" if abs(apart) < SECOND * 2 else f"in {said}" if apart > 0 else f"{said} ago"
-    return _TIME.format(utc, f"{local:%A, %d %B %Y, %H:%M:%S %Z} ({utc})", shown)
+    say = _say(context)
+    form = "just now" if abs(apart) < SECOND * 2 else "in %s" if apart > 0 else "%s ago"
+    shown = say(form).replace("%s", span(context, abs(apart)))
+    return _TIME.format(utc, _dated(context, local, "%A, %d %B %Y, %H:%M:%S %Z") + f" ({utc})", shown)
 
 
-def _span(apart: int) -> str:
+@pass_context
+def span(context: Context, lasts: int) -> str:
+    """Return how long something lasts, in its largest unit; a dash for less than a second."""
     for unit, name in ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"), (SECOND, "second")):
-        if apart >= unit:
-            many = apart // unit
-            return f"{many} {name}{'' if many == 1 else 's'}"
-    return "a moment"
+        if lasts >= unit:
+            many = lasts // unit
+            return f"{many} {_say(context)(name if many == 1 else f'{name}s')}"
+    return "–"
 
 
 def number(value: int | None) -> str:

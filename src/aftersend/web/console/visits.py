@@ -22,7 +22,7 @@ from aftersend.store import accounts
 from aftersend.store.accounts import Key
 from aftersend.store.people import Session
 from aftersend.web.calls import Answer, Call
-from aftersend.web.console import rendering
+from aftersend.web.console import catalogue, rendering
 from aftersend.web.problems import BadRequest
 
 HTML = "text/html; charset=utf-8"
@@ -153,6 +153,12 @@ class Visit(Call):
     def zone(self) -> str:
         """The time zone that the person chose."""
         return "UTC" if self.session is None else str(self.session.user.preferences.get("zone", "UTC"))
+
+    @property
+    def language(self) -> str:
+        """The language that the person chose; else the one that the browser likes best among ours."""
+        chosen = "" if self.session is None else str(self.session.user.preferences.get("language", ""))
+        return chosen if chosen in catalogue.LANGUAGES else catalogue.wanted(self.headers.get("accept-language", ""))
 
     def show(self, template: str, status: int = 200, **values: Any) -> Answer:
         """Answer with a page."""

@@ -1,0 +1,137 @@
+"""The console in other languages: what the main pages say is in every catalogue, whole, and a person gets the language they chose."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_console_entering import browser, csrf, person
+from test_console_pages import send
+
+from aftersend.ledger.facts import ALL
+from aftersend.ledger.reasons import MEANINGS
+from aftersend.ledger.vocabularies import VOCABULARIES
+from aftersend.web.console import catalogue, dashboard, deliveries, first_mail, maillog, rendering, tones
+from aftersend.web.console.catalogue import LANGUAGES
+from aftersend.web.console.menu import MENU
+
+OTHERS = [language for language in LANGUAGES if language != catalogue.DEFAULT]
+MAIN = (
+    "layout", "outside", "pieces", "sign_in", "second_step", "welcome", "first_mail", "dashboard", "log", "delivery", "delivery_moving",
+    "message", "content_card", "bounces", "bounces_sides", "me", "help", "wrong", "wrong_body", "wrong_outside",
+)  # fmt: skip
+"""The pages that everybody sees. The others may say single sentences in English."""
+_SLOT = re.compile(r"%\((\w+)\)s|%s|#")
+
+
+def sentences(name):
+    """Return what a template says by itself."""
+    source = (rendering._FOLDER / "templates" / f"{name}.html").read_text("utf-8")
+    for _, _, found in rendering._environment().extract_translations(source):
+        said = found[0] if isinstance(found, tuple) else found
+        if isinstance(said, str):
+            yield said
+
+
+def said_by_code():
+    """Return the words and sentences that templates are given by our own tables."""
+    for group in MENU:
+        yield from (group.heading, *(item.label for item in group.items))
+    for vocabulary in VOCABULARIES.values():
+        yield from (vocabulary.title, vocabulary.question)
+        for word, means in vocabulary.words:
+            yield from (*word.split("/"), means)
+    for fact in ALL:
+        yield from (fact.sentence, fact.word.replace("_", " ").capitalize())
+    for row in MEANINGS.values():
+        yield from (row.short.capitalize(), row.why, row.advice)
+    yield from (label for label, _, _ in maillog.VIEWS)
+    yield from (label for _, label in maillog.PERIODS)
+    yield from (span.label for span in dashboard.SPANS)
+    yield from deliveries._NAMES.values()
+    yield from tones.ACTORS.values()
+    yield from (what for _, what in first_mail.TRIALS)
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_the_main_pages_are_whole_in_every_language(language):
+    """Nothing that they say is missing."""
+    known = catalogue.catalogue(language).sentences
+    wanted = {said for name in MAIN for said in sentences(name)} | {said for said in said_by_code() if said}
+    assert sorted(said for said in wanted if not known.get(said)) == []
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_a_sentence_keeps_its_slots_and_cannot_become_markup(language):
+    """What is filled in is the same, and there is no markup that the English one has not."""
+    for english, other in catalogue.catalogue(language).sentences.items():
+        assert sorted(_SLOT.findall(english)) == sorted(_SLOT.findall(other)), english
+        assert other.strip()
+        assert ("<" in other, ">" in other) <= ("<" in english, ">" in english), english
+
+
+def test_no_template_takes_foreign_text_for_a_sentence():
+    """`_` makes markup of what it is given, so it is only ever given a fixed text; `say` is for all else."""
+    for place in sorted((rendering._FOLDER / "templates").glob("*.html")):
+        assert re.findall(r"\b_\((?![\"'])[^)]*\)", place.read_text("utf-8")) == [], place.name
+        for said in sentences(place.stem):
+            assert "<" not in said, f"{place.name}: {said}"
+
+
+def test_what_is_said_by_code_is_still_escaped(house):
+    """A word that comes from outside passes through the catalogue as plain text."""
+    shown = rendering._environment("de").from_string("{{ say(word) }} {{ say('Opened') }}").render(word="<b>50 %</b>")
+    assert shown == "&lt;b&gt;50 %&lt;/b&gt; Geöffnet"
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [("", "en"), ("de", "de"), ("de-AT,de;q=0.9,en;q=0.8", "de"), ("en-GB,de;q=0.5", "en"), ("fr, de;q=0.3", "de"), ("fr", "en"),
+     ("de;q=0, en;q=0.1", "en"), ("de;q=nonsense", "en"), ("*", "en")],
+)  # fmt: skip
+def test_a_browser_gets_what_it_likes_best(accepted, language):
+    """By its weights; English where there is nothing of what it likes."""
+    assert catalogue.wanted(accepted) == language
+
+
+@given(st.text(max_size=200))
+def test_any_wish_is_answered(accepted):
+    """Whatever a browser sends, one of our languages comes out."""
+    assert catalogue.wanted(accepted) in LANGUAGES
+
+
+def test_a_catalogue_is_read_as_gettext_writes_it():
+    """Over several lines, with comments; an entry that stands there twice is a fault."""
+    text = '# note\nmsgid ""\nmsgstr "Language: de\\n"\n\nmsgid "a "\n"b"\nmsgstr "c\\"d"\n'
+    assert catalogue.read(text) == {"a b": 'c"d'}
+    with pytest.raises(ValueError, match="twice"):
+        catalogue.read('msgid "a"\nmsgstr "b"\nmsgid "a"\nmsgstr "c"\n')
+    with pytest.raises(ValueError, match="Line 1"):
+        catalogue.read("nonsense")
+
+
+def test_a_person_chooses_a_language(house):
+    """The choice stands over the browser's wish; before the sign-in the wish counts."""
+    person(house)
+    client = browser(house, "ann@example.com")
+    german = {"accept-language": "de-AT,de;q=0.9"}
+    assert "Anmelden" in browser_without(house).get("/console/sign-in", headers=german).text
+    page = client.get("/console/log", headers=german).text
+    assert '<html lang="de"' in page
+    assert "E-Mail-Protokoll" in page
+    form = {"csrf": csrf(client.get("/console/me")), "name": "Ann", "zone": "UTC"}
+    assert client.post("/console/me", data=form | {"language": "xx"}).status_code == 422
+    assert client.post("/console/me", data=form | {"language": "de"}).status_code == 303
+    delivery = send(house)
+    page = client.get(f"/console/deliveries/{delivery}").text
+    assert "Was Sie tun können" in page
+    assert "Wir haben die Nachricht angenommen und aufgeschrieben." in page
+    client.post("/console/me", data=form | {"language": "en"})
+    assert "What you can do" in client.get(f"/console/deliveries/{delivery}", headers=german).text
+
+
+def browser_without(house):
+    """A browser of somebody who is not signed in."""
+    return house.client(key="")
