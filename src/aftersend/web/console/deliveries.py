@@ -99,6 +99,7 @@ async def show(visit: Visit) -> Answer:
     told, around = await visit.desk.store.ask(_whole, visit.account_id, delivery_id)
     return visit.show(
         "delivery.html",
+        is_part=False,
         told=told,
         stations=journey(told),
         actions=_actions(visit, told, around),
@@ -113,6 +114,7 @@ async def journey_alone(visit: Visit) -> Answer:
     told, around = await visit.desk.store.ask(_whole, visit.account_id, ids.read("dlv", visit.path["id"]))
     return visit.show(
         "delivery_moving.html",
+        is_part=True,
         told=told,
         stations=journey(told),
         words=_words(told),

@@ -37,4 +37,6 @@ async def send(visit: Visit) -> Answer:
         answer = await messages.send(visit.to_api({**values, "tags": ["first-mail"]}))
     except AftersendError as error:
         return visit.show("first_mail.html", error.status, values=values, wrong=error.detail, trials=TRIALS)
-    return visit.go(f"/console/deliveries/{answer.content['deliveries'][0]['id']}", "It is on its way.")
+    return visit.go(
+        f"/console/deliveries/{answer.content['deliveries'][0]['id']}", "It is taken in; this page follows it."
+    )

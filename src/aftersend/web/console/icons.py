@@ -30,6 +30,7 @@ _DRAWN: dict[str, str] = {
         '<path d="M15.5 5.5V5A1.5 1.5 0 0 0 14 3.5H5.5A2 2 0 0 0 3.5 5.5V14A1.5 1.5 0 0 0 5 15.5h.5"/>'
     ),
     "circle": '<circle cx="12" cy="12" r="7.5" stroke-dasharray="3 3"/>',
+    "keyboard": '<rect x="2.5" y="6" width="19" height="12" rx="2"/><path d="M6 10h.1M10 10h.1M14 10h.1M18 10h.1M8 14h8"/>',
     "pause": '<path d="M9 6v12M15 6v12"/>',
     "flag": '<path d="M5.5 21V4m0 0h11l-2 4.5 2 4.5h-11"/>',
     "click": '<path d="m10 10 3.5 10 2.2-4.3L20 13.5z"/><path d="M9 3.5V6M3.5 9H6m-.9-3.9 1.8 1.8"/>',

@@ -66,10 +66,14 @@
     for (const fold of here("details[data-key-id]")) if (open.has(fold.dataset.keyId)) fold.open = true;
   });
 
-  // Keys: / searches, g and a letter goes, j and k walk through rows, Enter opens.
+  // Keys: ? tells them, / searches, g and a letter goes, j and k walk through rows, Enter opens.
   const goes = {};
   for (const link of here("[data-go]")) goes[link.dataset.go] = link.href;
   const rows = here("[data-rows] tbody tr");
+  for (const button of here("[data-keys]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => document.getElementById("keys").showModal());
+  }
   let going = false;
   let at = -1;
   const walk = (step) => {
@@ -92,7 +96,10 @@
       return;
     }
     if (event.key === "g") going = true;
-    else if (event.key === "j") walk(1);
+    else if (event.key === "?") {
+      const keys = document.getElementById("keys");
+      if (keys && !keys.open) keys.showModal();
+    } else if (event.key === "j") walk(1);
     else if (event.key === "k") walk(-1);
     else if (event.key === "/") {
       const search = document.querySelector('[data-key="/"]');
