@@ -143,6 +143,8 @@ def written(house: Any) -> list[str]:
         f"/contacts/{contact}",
         "/contacts?list=letter",
         "/templates/march",
+        f"/webhooks/{client.post('/v1/webhooks', json={'url': 'https://hooks.example.com/s'}).json()['id']}",
+        "/settings?only=set",
         f"/moderation/{waits}",
         "/moderation?state=accepted",
     ]
