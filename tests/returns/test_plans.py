@@ -6,7 +6,8 @@ import pytest
 from comeback import FULL, NO_SUCH_USER, Post, arf, dsn
 
 from aftersend.clock import DAY
-from aftersend.store import returned, standings
+from aftersend.policy.breaker import LEAST_ANSWERS
+from aftersend.store import doubts, returned, standings
 
 
 def test_no_question_walks_through_the_log(post: Post) -> None:
@@ -51,6 +52,17 @@ def test_what_was_learned_in_an_outage_is_doubted(post: Post) -> None:
     assert (entry["provisional"], entry["expires_us"]) == (1, until)
     assert [post.listed(name)[0]["provisional"] for name in (new, "complained@example.net")] == [0, 0]
     assert post.run(standings.doubt, "@example.net", since=since, now=post.clock(), until=until) == 0
+
+
+def test_an_outage_that_returned_mail_shows_is_told_to_all_nodes(post: Post) -> None:
+    """The node that reads the return which makes it an outage writes that down, with the return."""
+    provider = "@example.net"
+    for _ in range(LEAST_ANSWERS - 1):
+        post.desk.breaker.refused(provider, post.clock(), is_denial=True)
+    (delivery,) = post.sent("ann@example.net")
+    assert post.run(doubts.standing, now=post.clock()) == {}
+    post.comes(post.path(delivery), dsn(("ann@example.net", *NO_SUCH_USER)))
+    assert list(post.run(doubts.standing, now=post.clock())) == [provider]
 
 
 def test_forgotten_when_nothing_is_heard_any_more(post: Post) -> None:

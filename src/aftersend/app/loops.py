@@ -13,7 +13,7 @@ from aftersend.app.service import Service
 from aftersend.config import Settings
 from aftersend.errors import AftersendError, TryLater
 from aftersend.logs import Logger
-from aftersend.store import nodes, sites
+from aftersend.store import doubts, nodes, sites
 
 log = Logger("app")
 
@@ -121,11 +121,13 @@ async def beat(service: Service) -> None:
 
 
 async def _compare_notes(service: Service) -> None:
-    """Tell the other nodes what was learnt of receiving sites, and heed what they have learnt."""
-    courier = service.courier
-    if courier is None or courier.nodes < 2:
+    """Tell the other nodes what was learnt of receiving sites, and heed what they have learnt, or this one before a restart."""
+    courier, now = service.courier, service.clock()
+    if courier is None:
         return
-    now = service.clock()
+    courier.breaker.heed(await service.store.ask(doubts.standing, now=now))
+    if courier.nodes < 2:
+        return
     lessons = courier.lessons()
     if lessons:
         await service.store.run(sites.tell, lessons, node=service.node, now=now)

@@ -77,9 +77,11 @@ def _desk(here: Here) -> Any:
     from aftersend.app import return_place, suppression_rules
     from aftersend.policy.breaker import Breaker
     from aftersend.returns.applying import Desk
+    from aftersend.store import doubts
 
-    rules = suppression_rules(here.settings)
-    return Desk(return_place(here.settings, here.secret), rules, Breaker(), clock.now)
+    breaker = Breaker()
+    breaker.heed(here.read(doubts.standing, now=clock.now()))
+    return Desk(return_place(here.settings, here.secret), suppression_rules(here.settings), breaker, clock.now)
 
 
 def _apply(here: Here, desk: Any, raw: bytes, name: str) -> str:

@@ -44,7 +44,7 @@ from aftersend.policy.diagnosis import diagnose_reply
 from aftersend.policy.score.typos import suggest
 from aftersend.policy.verdict import Refuse
 from aftersend.smtp.reply import Reply
-from aftersend.store import Store, content, queue, record, standings
+from aftersend.store import Store, content, doubts, queue, record, standings
 from aftersend.store.queue import Claim, ClaimRequest, PutOff, Stage
 from aftersend.store.sites import Lesson
 
@@ -566,6 +566,7 @@ class Courier:
     async def _doubt(self, site: str, now: Instant) -> None:
         until = now + self.rules.suppression.provisional_lasts_us
         with contextlib.suppress(TryLater):
+            await self._store.run(doubts.note, site, until=self.breaker.doubted_until(site), now=now)
             await self._store.run(standings.doubt, site, since=now - 3600 * SECOND, now=now, until=until)
 
     def _record(self, claim: Claim, step: record.Step) -> None:

@@ -1,11 +1,13 @@
 """Notice when one provider denies the existence of far more addresses than it usually does.
 
 On two days in December 2020 a large provider answered 5.1.1 for hours for addresses that existed. What is learned at such
-a time is provisional (`suppression`). Each node keeps its own numbers, in memory: a share is as good as a total.
+a time is provisional (`suppression`). Each node keeps its own numbers, in memory, for a share is as good as a total; that a
+share has leapt is what nodes tell each other, and what outlives a restart (`heed`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 HOUR_US = 3_600_000_000
@@ -72,6 +74,17 @@ class Breaker:
         begins = known.leaps_until <= known.hour
         known.leaps_until = known.hour + LASTS_HOURS
         return begins
+
+    def doubted_until(self, provider: str) -> int:
+        """Return when what the provider denies is to be believed again; 0 if it never was in doubt."""
+        known = self._providers.get(provider)
+        return known.leaps_until * HOUR_US if known else 0
+
+    def heed(self, doubts: Mapping[str, int]) -> None:
+        """Take over the doubts of other nodes, and those from before a restart: providers, and until when each lasts."""
+        for provider, until in doubts.items():
+            known = self._providers.get(provider) or self._new(provider)
+            known.leaps_until = max(known.leaps_until, -(-until // HOUR_US))
 
     def is_leap(self, provider: str, now: int) -> bool:
         """Say whether what the provider denies is to be taken with caution just now."""

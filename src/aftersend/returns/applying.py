@@ -20,7 +20,7 @@ from aftersend.policy.diagnosis import Action, Diagnosis
 from aftersend.returns import reading
 from aftersend.returns.reading import Read, Shares
 from aftersend.returns.tokens import Named, Place, of_address, quoted_in
-from aftersend.store import record, returned
+from aftersend.store import doubts, record, returned
 from aftersend.store.accounts import FIRST_ACCOUNT
 from aftersend.store.connection import Connection
 from aftersend.store.returned import Returned, Subject
@@ -97,11 +97,11 @@ def _apply_to(connection: Connection, item: Returned, mail: Read, desk: Desk, su
         return _aside(connection, item, mail, DOES_NOT_FIT, subject)
     steps = []
     if shares.own is not None:
-        steps.append(_step(desk, subject, shares.own, mail, item))
+        steps.append(_step(connection, desk, subject, shares.own, mail, item))
     for address, one in shares.others:
         other = _speaks_for(connection, subject, address)
         if other is not None:
-            steps.append(_step(desk, other, one, mail, item, is_second_hand=True))
+            steps.append(_step(connection, desk, other, one, mail, item, is_second_hand=True))
     record.steps(connection, [step for step in steps if step is not None])
     if shares.own is not None and shares.own.action is Action.FAILED and shares.own.reason is Reason.GENERAL_ERROR:
         return _aside(connection, item, mail, NO_REASON, subject)
@@ -116,14 +116,25 @@ def _own(mail: Read, subject: Subject) -> Shares:
 
 
 def _step(
-    desk: Desk, subject: Subject, one: Diagnosis, mail: Read, item: Returned, *, is_second_hand: bool = False
+    connection: Connection,
+    desk: Desk,
+    subject: Subject,
+    one: Diagnosis,
+    mail: Read,
+    item: Returned,
+    *,
+    is_second_hand: bool = False,
 ) -> record.Step | None:
     now = desk.clock()
     provider = f"@{subject.domain}"
     if not is_second_hand and one.action is Action.DELIVERED:
         desk.breaker.accepted(provider, now)
-    elif not is_second_hand and one.action is Action.FAILED:
-        desk.breaker.refused(provider, now, is_denial=one.reason is Reason.INVALID_RECIPIENT)
+    elif (
+        not is_second_hand
+        and one.action is Action.FAILED
+        and desk.breaker.refused(provider, now, is_denial=one.reason is Reason.INVALID_RECIPIENT)
+    ):
+        doubts.note(connection, provider, until=desk.breaker.doubted_until(provider), now=now)
     return reading.step_for(
         subject, one, mail, occurred=item.received_us, now=now, rules=desk.rules, is_second_hand=is_second_hand,
         is_leap=desk.breaker.is_leap(provider, now),

@@ -15,7 +15,7 @@ from aftersend.returns import reading
 from aftersend.returns.applying import Came, Desk, apply
 from aftersend.returns.reading import Read
 from aftersend.returns.tokens import Place
-from aftersend.store import Store, returned
+from aftersend.store import Store, doubts, returned
 from aftersend.store.accounts import FIRST_ACCOUNT
 from aftersend.store.connection import Connection
 from aftersend.store.returned import Returned
@@ -30,7 +30,7 @@ class Returns:
     """Reads what came back. One for each process."""
 
     def __init__(self, store: Store, clock: Clock, place: Place, rules: SuppressionRules) -> None:
-        self._store = store
+        self._store, self._clock = store, clock
         self.desk = Desk(place, rules, Breaker(), clock)
         self._bell = store.bell(returned.BELL)
         self.applied = 0
@@ -58,6 +58,7 @@ class Returns:
         items: list[Returned] = await self._store.ask(returned.waiting, limit=BATCH)
         if not items:
             return 0
+        self.desk.breaker.heed(await self._store.ask(doubts.standing, now=self._clock()))
         loop = asyncio.get_running_loop()
         mails = await loop.run_in_executor(None, _read_all, items)
         try:

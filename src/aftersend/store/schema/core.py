@@ -242,6 +242,9 @@ sites = table(
 )
 """What a node has learnt of a receiving site that the others should know: it wants fewer connections, or to be left alone."""
 
+doubts = table("doubts", Column("name", Text, primary_key=True), integer("until_us"))
+"""Providers that denied far more addresses than they usually do: what is learned of them is provisional until then."""
+
 suppressions = table(
     "suppressions",
     integer("account_id"),

@@ -218,6 +218,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name="pk_sites"),
     )
     op.create_table(
+        "doubts",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("until_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_doubts"),
+    )
+    op.create_table(
         "suppressions",
         sa.Column("account_id", sa.BigInteger(), nullable=False),
         sa.Column("folded", sa.Text(), nullable=False),
