@@ -416,6 +416,20 @@ def test_files_are_diagnosed_in_order(run: Run, tmp_path: Path) -> None:
     wanted = {"recipient", "action", "category", "reason", "status", "who_must_act", "advice", "suppress", "evidence"}
     assert wanted <= set(found["per_recipient"][0])
     assert "ann@example.net" in run("diagnose", "--words", str(file)).out
+    file.write_bytes(b"Subject: Hello\n\nHow are you?\n")
+    assert "not_a_bounce" in run("diagnose", "--words", str(file)).out
+
+
+def test_replies_are_diagnosed_by_name(run: Run) -> None:
+    """What a log quotes is asked for on the command line; in words it says who must act; without a question it says how to ask."""
+    said = run("diagnose", "--reply", "550 5.1.1 No such user", "--reply", "452 4.2.2 Mailbox full")
+    assert [row["reason"] for row in said.rows] == ["invalid_recipient", "mailbox_full"]
+    assert [row["id"] for row in said.rows] == ["550 5.1.1 No such user", "452 4.2.2 Mailbox full"]
+    told = run("diagnose", "--words", "--reply", "550 5.7.1 Your host 192.0.2.1 is listed").out
+    assert "policy_blocked" in told
+    assert "Who must act: " in told
+    for asked in ((), ("--jsonl", "--reply", "550 No")):
+        assert "--reply" in run("diagnose", *asked).err
 
 
 def test_replies_are_diagnosed_line_by_line(

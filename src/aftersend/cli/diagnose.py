@@ -26,13 +26,23 @@ KINDS = ("eml", "smtp", "diag")
     is_flag=True,
     help="Read one object a line from standard input: id, kind (eml, smtp, diag), path or text.",
 )
+@click.option(
+    "--reply",
+    "replies",
+    metavar="TEXT",
+    multiple=True,
+    help="Say what a server's reply means: “550 5.1.1 No such user”.",
+)
 @click.option("--words", is_flag=True, help="Print words for people instead of JSON.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line; so it does anyway.")
-def diagnose(paths: tuple[str, ...], jsonl: bool, words: bool, as_json: bool) -> None:
+def diagnose(paths: tuple[str, ...], jsonl: bool, replies: tuple[str, ...], words: bool, as_json: bool) -> None:
     """Say what returned mails (.eml files, “-” for standard input) mean: one JSON object a line, in the order given."""
-    if jsonl == bool(paths):
-        raise click.UsageError("Name .eml files, or give --jsonl and write one object a line to standard input.")
-    asked = _batches() if jsonl else ([{"id": path, "kind": "eml", "path": path}] for path in paths)
+    if jsonl == bool(paths or replies):
+        raise click.UsageError(
+            "Name .eml files (“-” for standard input), give --reply “550 5.1.1 No such user”, or give --jsonl and write one"
+            " object a line to standard input."
+        )
+    asked = _batches() if jsonl else _named(paths, replies)
     show = _told if words else _encoded
     done = failed = 0
     for batch in asked:
@@ -47,6 +57,14 @@ def diagnose(paths: tuple[str, ...], jsonl: bool, words: bool, as_json: bool) ->
         sys.stdout.buffer.flush()
     if failed:
         raise Ended(PARTLY if done else FAILED)
+
+
+def _named(paths: Iterable[str], replies: Iterable[str]) -> Iterator[Iterable[dict[str, Any]]]:
+    """Yield what the command line asks."""
+    for path in paths:
+        yield [{"id": path, "kind": "eml", "path": path}]
+    for text in replies:
+        yield [{"id": text, "kind": "smtp", "text": text}]
 
 
 def _batches() -> Iterator[Iterable[dict[str, Any]]]:
@@ -112,11 +130,16 @@ def _encoded(told: dict[str, Any]) -> bytes:
 
 
 def _told(told: dict[str, Any]) -> bytes:
-    """Say it in words for people."""
-    lines = []
+    """Say it in words for people: what it is, why, what to do, who must act, and the words that it stands on."""
+    from aftersend.ledger.reasons import Actor
+
+    nobody = not told["per_recipient"]
+    lines = [f"{told['id']}: {told['action']}, {told['reason']}", f"  {told['sentence']}"] if nobody else []
     for one in told["per_recipient"]:
-        who = one["recipient"] or "no recipient named"
-        lines.append(f"{told['id']}: {who}: {one['action']}, {one['category']}, {one['reason']}")
+        whom = f"{one['recipient']}: " if one["recipient"] else ""
+        finer = f" ({one['detail']})" if one["detail"] else ""
+        lines.append(f"{told['id']}: {whom}{one['action']}, {one['category']}, {one['reason']}{finer}")
         lines.append(f"  {one['sentence']} {one['advice']}".rstrip())
+        lines.append(f"  Who must act: {Actor(one['who_must_act']).words}")
         lines += [f"  “{words}”" for words in one["evidence"]]
     return "".join(plain(line) + "\n" for line in lines).encode("utf-8", "replace")
