@@ -83,3 +83,26 @@ def test_endless_tags_are_answered(source: str) -> None:
     parts = tags.parse(source)
     assert parts is None or len(parts) == 100_001
     assert templates._shown(*templates._hidden(source[:20_000])) == source[:20_000]
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "<mj-section>" * 20_000,
+        "<mj-section>" * 3_000 + "</mj-section>" * 3_000,
+        "<mj-section><!-- </mj-section> -->" * 3_000 + "</mj-section>" * 3_000,
+        "<mj-section a='</mj-section>'>" * 3_000 + "</mj-section>" * 3_000,
+        "<mj-section><![CDATA[</mj-section>]]>" * 3_000 + "</mj-section>" * 3_000,
+        "<mj-section><mj-column><mj-text>" + "<div>" * 20_000,
+    ],
+)
+def test_mjml_out_of_all_depth_is_refused(inside: str) -> None:
+    """What reads it would end the process, not raise."""
+    with pytest.raises(BadField, match="deep"):
+        templates.page(f"<mjml><mj-body>{inside}</mj-body></mjml>", "mjml")
+
+
+def test_mjml_of_many_elements_side_by_side_is_taken() -> None:
+    """Depth is what is counted, not number; also with elements of HTML that are never closed."""
+    row = "<mj-section><mj-column><mj-text>Hello<br>you<img src='x'/></mj-text></mj-column></mj-section>"
+    assert "Hello" in templates.page(f"<mjml><mj-body>{row * 300}</mj-body></mjml>", "mjml")

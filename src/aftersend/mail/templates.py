@@ -19,6 +19,16 @@ _BLOCKS = frozenset({
     "header", "hr", "li", "main", "nav", "ol", "p", "pre", "section", "table", "tr", "ul",
 })  # fmt: skip
 _SILENT = frozenset({"head", "script", "style", "title"})
+_VOID = frozenset(
+    {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+)
+DEPTH_MOST = 100
+"""Elements of MJML inside each other. What reads it goes down by recursion, and far enough down ends the whole process."""
+_PIECE = re.compile(
+    r"""(?P<hides><!--|<!\[CDATA\[)|<(?P<open>[A-Za-z][^\s/>"'<]*+)|</(?P<close>[A-Za-z][^\s/>"'<]*+)\s*+>""",
+    re.VERBOSE,
+)
+_REST_OF_TAG = re.compile(r"""(?:"[^"]*+"|'[^']*+'|[^>"'])*+>""")
 _SPACES = re.compile(r"[ \t\r\n]+")
 
 
@@ -54,11 +64,45 @@ def _from_mjml(source: str) -> str:
         raise BadField(
             "#/source", "mj-include is not taken: put the part into the template itself.", code="template-failed"
         )
+    if _is_too_deep(source):
+        raise BadField(
+            "#/source",
+            f"The MJML is more than {DEPTH_MOST} elements deep, or something in it has no end.",
+            code="template-failed",
+        )
     try:
         # Without fonts of its own, which readers would fetch from a third party; those that mj-font names stay.
         return str(mjml.mjml2html(source, disable_comments=False, fonts={}))
     except Exception as error:
         raise BadField("#/source", f"The MJML cannot be read: {str(error)[:300]}.", code="template-failed") from None
+
+
+def _is_too_deep(source: str) -> bool:
+    """Whether elements are nested too deep; one that is not closed counts to the end, and what has no end as too deep.
+
+    Takes time in proportion to the text.
+    """
+    open_: list[str] = []
+    at = 0
+    while (piece := _PIECE.search(source, at)) is not None:
+        at = piece.end()
+        name, hides = piece["open"], piece["hides"]
+        if hides is not None:
+            at = source.find("-->" if hides == "<!--" else "]]>", at)
+            if at < 0:
+                return True
+        elif name is not None:
+            rest = _REST_OF_TAG.match(source, at)
+            if rest is None:
+                return True
+            at = rest.end()
+            if not rest[0].endswith("/>") and name.lower() not in _VOID:
+                open_.append(name)
+        elif piece["close"] is not None and open_ and open_[-1] == piece["close"]:
+            open_.pop()
+        if len(open_) > DEPTH_MOST:
+            return True
+    return False
 
 
 def _hidden(source: str) -> tuple[str, list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from aftersend.errors import BadField, BadFields, NotFound
@@ -37,8 +38,10 @@ async def save(call: Call) -> Answer:
         if "\0" in source or (not source.isascii() and source != source.encode("utf-8", "replace").decode()):
             raise BadField(pointer, "There is a NUL or half a character in it.", code="invalid-text")
         tags.check(source, pointer)
-    html = None if asked.kind == "text" else making.page(asked.source, asked.kind)
-    text = asked.text if asked.text is not None else asked.source if html is None else making.text_of(html)
+    html = None if asked.kind == "text" else await asyncio.to_thread(making.page, asked.source, asked.kind)
+    text = asked.text
+    if text is None:
+        text = asked.source if html is None else await asyncio.to_thread(making.text_of, html)
     await change(
         call, "saved a template", name, templates.save, name, kind=asked.kind, subject=asked.subject,
         source=asked.source, html=html, text=text, who=call.who, now=call.desk.clock(),
