@@ -78,7 +78,7 @@ NEAR, FAR = 2_000, 30_000
 """So many rows are looked at along the key before it is asked for a shorter way, and before it is asked again."""
 FEW, MANY = 20_000, 60_000
 """A way through so many rows is taken at once, and after the key has led to too little."""
-STEP, LONGEST_STEP = 1_000, 8_000
+STEP, LONGEST_STEP = 1_000, 4_000
 """So many rows of a way are looked at at once, at first and later on."""
 
 
@@ -95,7 +95,7 @@ def _go(walk: _Walk, has_time: Callable[[], bool]) -> None:
     step = STEP
     while not walk.is_done and has_time():
         if way is None:
-            walk.along_the_key(FAR)
+            walk.along_the_key(FAR // 2)
         else:
             walk.along(way, step)
             step = min(4 * step, LONGEST_STEP)

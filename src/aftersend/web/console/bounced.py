@@ -96,7 +96,6 @@ def _gathered(
     for word, number in by_reason.items():
         categories[word.partition("/")[0]] += number
     rows, onward = bounces.page(connection, account_id, exact, now=now, limit=ROWS, after=after)
-    is_whole = is_whole or not is_counted
     return {
         "total": sum(by_reason.values()),
         "categories": [(word, number, _TONES[word], _with(words, "category", word)) for word, number in categories.items()],

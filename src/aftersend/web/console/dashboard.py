@@ -11,7 +11,7 @@ from aftersend.clock import DAY, HOUR, Instant, from_iso, iso
 from aftersend.ledger.vocabularies.email_activity import Box
 from aftersend.reports import activity, attention
 from aftersend.reports.activity import Period
-from aftersend.store import accounts, verbs
+from aftersend.store import accounts, condition, verbs
 from aftersend.store.connection import Connection
 from aftersend.web.calls import Answer
 from aftersend.web.console import charts, rendering, tones
@@ -64,6 +64,7 @@ async def show(visit: Visit) -> Answer:
 def _gathered(
     connection: Connection, account_id: int, span: Span, stream: str | None, now: Instant, zone: str
 ) -> dict[str, Any]:
+    condition.freeze(connection)
     since = (now - span.lasts) // HOUR * HOUR
     until = -(-(now + 1) // HOUR) * HOUR
     period = Period(since, until, stream)

@@ -24,8 +24,9 @@ from aftersend.web.calls import Answer
 from aftersend.web.console.visits import Stream, Visit
 
 ROWS = 50
-LOOKS_FOR_US = 100 * MILLISECOND
-"""So long one page looks for rows; who asked for what is rare is told how far it came, and the browser asks for the rest."""
+LOOKS_FOR_US = 80 * MILLISECOND
+"""So long, and at most one stretch longer, one page looks for rows; who asked for what is rare is told how far it came, and
+the browser asks for the rest."""
 _CURSORS = ("after", "before")
 _WORD = re.compile(r'([a-z_]+(?:\.[^\s:"]+)?):(?:"([^"]*)"|(\S+))|"([^"]*)"|(\S+)')
 
