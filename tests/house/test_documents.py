@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -57,3 +58,14 @@ def test_pages_name_everything(page: str, names: list[str]) -> None:
     """The pages about settings and verbs leave none out."""
     text = (ROOT / page).read_text()
     assert [name for name in names if name not in text] == []
+
+
+def test_examples_with_curl_say_what_they_send() -> None:
+    """curl calls a body a form unless it is told otherwise, and a form is not taken: whoever copies an example must not fail."""
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    examples = [
+        found for page in pages for found in re.findall(r"^ *curl(?:[^\n]*\\\n)*[^\n]*", page.read_text(), re.MULTILINE)
+    ]
+    sending = [example for example in examples if re.search(r" (-d|--data\S*) ", example)]
+    assert len(sending) >= 2
+    assert [example for example in sending if "content-type:" not in example.lower()] == []

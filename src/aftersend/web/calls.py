@@ -318,7 +318,8 @@ def _check_media_type(call: Call, route: Route) -> None:
         return
     if call.media_type not in allowed:
         raise WrongMediaType(
-            f"{call.media_type[:60] or 'A body without Content-Type'} is not taken here; send {' or '.join(allowed)}."
+            f"{call.media_type[:60] or 'A body without Content-Type'} is not taken here; send {' or '.join(allowed)}, "
+            "and say so in the header Content-Type (curl calls every body a form)."
         )
 
 
