@@ -58,7 +58,7 @@ async def test_hands_are_not_endless(courier: Courier) -> None:
     await courier.deliver_due()
     assert courier.reserve(STRAIGHT_MOST, 1) == NODE
     assert courier.reserve(1, 1) == 0
-    courier.bring(STRAIGHT_MOST, 1, (), b"")
+    courier.bring(NODE, STRAIGHT_MOST, 1, (), b"")
     assert courier.reserve(1, BYTES_IN_HAND) == 0
     assert courier.reserve(1, 1) == NODE
 
@@ -72,7 +72,7 @@ async def test_what_comes_while_it_stops_goes_back(
     fresh.holder = courier.reserve(1, record.size(fresh))
     write(record.accepted, [fresh])
     courier.stopping = True
-    courier.bring(1, record.size(fresh), record.claims(fresh), fresh.body[2])
+    courier.bring(NODE, 1, record.size(fresh), record.claims(fresh), fresh.body[2])
     await courier.stop()
     (found,) = await store.join(queue.claim_for_treatment, ClaimRequest(Stage.DELIVERY, clock(), NODE + 1, 10))
     assert found.recipient == "ann@example.net"

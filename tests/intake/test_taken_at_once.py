@@ -36,7 +36,7 @@ class Hands:
         self.reserved += deliveries
         return OURS
 
-    def bring(self, deliveries: int, size: int, claims: Sequence[Claim], body: bytes) -> None:
+    def bring(self, node: int, deliveries: int, size: int, claims: Sequence[Claim], body: bytes) -> None:
         """Take what was written down."""
         self.reserved -= deliveries
         self.taken += claims

@@ -10,6 +10,7 @@ from typing import Any
 from aftersend import clock
 from aftersend.app import loops, suffixes, telling, visits
 from aftersend.app.event_file import write_events
+from aftersend.app.hands import Hands
 from aftersend.app.service import Service
 from aftersend.config import Settings, address
 from aftersend.store import accounts
@@ -46,6 +47,7 @@ async def start(service: Service, parts: Sequence[str]) -> None:
         from aftersend.delivery.meter import Meter
 
         service.meter = Meter()
+        service.hands = service.intake.taker = Hands()
     await service.refresh()
     if "smtp" in parts:
         await _start_smtp(service)

@@ -38,6 +38,8 @@ class Service:
     intake: Any = None
     keys: Any = None
     courier: Any = None
+    hands: Any = None
+    """The workers, as far as they take mail straight from intake."""
     signer: Any = None
     resolver: Any = None
     visits: Callable[[], dict[str, int]] | None = None

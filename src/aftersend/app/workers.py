@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from aftersend.app.hands import HANDS, Grip, Hand
 from aftersend.app.node import running
 from aftersend.app.service import Service
 from aftersend.config import Settings
@@ -70,9 +71,15 @@ class Worker:
             assert self._process is not None
             assert self._pair is not None
             pair, self._pair = self._pair, None
-            owner = await Owner.connect(pair, service.store, partial(_told, service))
+            hand = Hand()
+            owner = await Owner.connect(pair, service.store, partial(_told, service, hand))
+            hand.give = owner.bring
+            if service.hands is not None:
+                service.hands.join(hand)
             ended = asyncio.ensure_future(self._process.wait())
             await asyncio.wait((ended, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if service.hands is not None:
+                await service.hands.leave(hand)
             if service.stopping.is_set():
                 await _end(self._process, ended)
                 owner.close()
@@ -89,8 +96,10 @@ class Worker:
             await self._process.wait()
 
 
-def _told(service: Service, name: str, value: Any) -> None:
-    if name == "meter" and service.meter is not None:
+def _told(service: Service, hand: Hand, name: str, value: Any) -> None:
+    if name == HANDS:
+        hand.hear(value, asyncio.get_running_loop().time())
+    elif name == "meter" and service.meter is not None:
         service.meter.take(value)
 
 
@@ -126,15 +135,18 @@ async def work(settings: Settings) -> int:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, service.stopping.set)
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # a terminal tells both; the service says when
-        telling = asyncio.ensure_future(_tell(service, store))
+        grip = None if service.courier is None else Grip(store, service.courier, service.node)
+        telling = asyncio.ensure_future(_tell(service, store, grip))
         await service.stopping.wait()
         telling.cancel()
         store.tell("meter", service.meter.give())
     return int(service.has_failed)
 
 
-async def _tell(service: Service, store: RemoteStore) -> None:
+async def _tell(service: Service, store: RemoteStore, grip: Grip | None) -> None:
     while True:
+        if grip is not None:
+            grip.tell()
         await asyncio.sleep(TELL_EVERY_S)
         store.tell("meter", service.meter.give())
 

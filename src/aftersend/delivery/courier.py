@@ -95,8 +95,11 @@ class Courier:
         self._bodies_size = 0
         self._held = 0
         self._bytes = 0
-        self._is_behind = True
+        self.is_behind = True
+        """Whether more may wait in the queue than was claimed."""
         self._brought: list[Claim] = []
+        self.let_go: Callable[[Claim], None] | None = None
+        """Told of every claim that is held no longer."""
         self._open = 0
         self._wake = store.bell("delivery")
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -131,11 +134,11 @@ class Courier:
         """Make one pass over what is due; return how many deliveries were claimed."""
         room = min(WINDOW - self._held, BATCH)
         if room <= 0 or self._bytes >= BYTES_IN_HAND or (room < BATCH // 4 and self._held > 0):
-            self._is_behind = True
+            self.is_behind = True
             return 0
         request = ClaimRequest(Stage.DELIVERY, self._clock(), self.rules.node, room)
         claimed: list[Claim] = await self._store.join(queue.claim_for_treatment, request, hurry=False)
-        self._is_behind = len(claimed) >= room
+        self.is_behind = len(claimed) >= room
         self._held += len(claimed)
         self._bytes += sum(claim.size for claim in claimed)
         await self._deliver(self._admitted(claimed))
@@ -188,7 +191,7 @@ class Courier:
         if self._wake.is_set():
             return
         wait = IDLE_LOOK_S
-        if not self._is_behind:
+        if not self.is_behind:
             try:
                 due = await self._store.ask(queue.next_due, Stage.DELIVERY)
             except Exception:
@@ -275,7 +278,7 @@ class Courier:
         Nobody need claim them then. While anything waits in the queue, they wait there too: turns and lanes are kept.
         """
         total = deliveries * size
-        if self._is_behind or self.stopping or self._held + deliveries > STRAIGHT_MOST:
+        if self.is_behind or self.stopping or self._held + deliveries > STRAIGHT_MOST:
             return 0
         if self._bytes + total > BYTES_IN_HAND // 2:
             return 0
@@ -283,12 +286,17 @@ class Courier:
         self._bytes += total
         return self.rules.node
 
-    def bring(self, deliveries: int, size: int, claims: Sequence[Claim], body: bytes) -> None:
+    def bring(self, node: int, deliveries: int, size: int, claims: Sequence[Claim], body: bytes) -> None:
         """Take what was reserved, now that it is durable; what was not written down after all is forgotten."""
-        self._held -= deliveries - len(claims)
-        self._bytes -= (deliveries - len(claims)) * size
-        if not claims:
-            return
+        self._held -= deliveries
+        self._bytes -= deliveries * size
+        if claims:
+            self.take(claims, body)
+
+    def take(self, claims: Sequence[Claim], body: bytes) -> None:
+        """Deliver claims of one message that were made for this node."""
+        self._held += len(claims)
+        self._bytes += sum(claim.size for claim in claims)
         self._remember((claims[0].account_id, claims[0].body), body)
         if not self._brought:
             asyncio.get_running_loop().call_soon(self._deliver_brought)
@@ -608,7 +616,9 @@ class Courier:
             done.exception()
         self._held -= 1
         self._bytes -= claim.size
-        if is_due_again or (self._is_behind and (self._held <= WINDOW - BATCH // 2 or self._held == 0)):
+        if self.let_go is not None:
+            self.let_go(claim)
+        if is_due_again or (self.is_behind and (self._held <= WINDOW - BATCH // 2 or self._held == 0)):
             self._wake.set()
 
     # ---- what nodes tell each other ----------------------------------------------------------------------------------

@@ -129,8 +129,8 @@ class Taker(Protocol):
     def reserve(self, deliveries: int, size: int) -> int:
         """Return the node that takes so many deliveries of so many bytes each; 0 if they are to wait for their turn."""
 
-    def bring(self, deliveries: int, size: int, claims: Sequence[Claim], body: bytes) -> None:
-        """Hand over what became of so many deliveries that were reserved; none if they were not written down."""
+    def bring(self, node: int, deliveries: int, size: int, claims: Sequence[Claim], body: bytes) -> None:
+        """Hand over what became of so many deliveries that a node reserved; none if they were not written down."""
 
 
 class Intake:
@@ -197,7 +197,7 @@ class Intake:
         assert self.taker is not None
         is_kept = not written.cancelled() and written.exception() is None
         claims = record.claims(submission) if is_kept else ()
-        self.taker.bring(reserved, record.size(submission), claims, submission.body[2])
+        self.taker.bring(submission.holder, reserved, record.size(submission), claims, submission.body[2])
 
     def submission(self, request: Request) -> record.Submission:
         """Turn a request into rows. Raise SubmissionError that names the field and the remedy."""

@@ -25,8 +25,8 @@ JOIN, RUN, ASK, LISTEN, TOLD = range(5)
 """What the other process says: an item for a batch, a call that writes, one that reads, a bell it waits for, news."""
 RINGS_APART_S = 0.004
 """A bell that rings again so soon is heard once: whoever it wakes finds all that there is."""
-RING = -1
-"""Stands in the place of a number where the owner says that a bell rang."""
+RING, BROUGHT = -1, -2
+"""Stand in the place of a number where the owner says that a bell rang, or hands over what nobody asked for."""
 
 
 class Wire(asyncio.Protocol):
@@ -105,6 +105,8 @@ class RemoteStore(Store):
         self._gathered: list[tuple[Any, ...]] = []
         self._patience: asyncio.TimerHandle | None = None
         self._when_lost = lost
+        self.brought: Callable[[Any], None] | None = None
+        """Gets what the owner hands over unasked."""
         self._wire = Wire(self._answered, self._owner_lost)
 
     @classmethod
@@ -175,6 +177,10 @@ class RemoteStore(Store):
         for number, *rest in frame:
             if number == RING:
                 self.ring(rest[0])
+                continue
+            if number == BROUGHT:
+                if self.brought is not None:
+                    self.brought(rest[0])
                 continue
             future = self._open.pop(number)
             is_error, value = rest
@@ -250,6 +256,10 @@ class Owner:
             bell.clear()
             self._wire.say((RING, name))
             await asyncio.sleep(RINGS_APART_S)
+
+    def bring(self, item: Any) -> None:
+        """Hand something over to the other process; lost if that is gone."""
+        self._wire.say((BROUGHT, item))
 
     def close(self) -> None:
         """Serve no more."""
