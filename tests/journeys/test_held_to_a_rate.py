@@ -33,17 +33,40 @@ def test_to_a_site(house: House) -> None:
     shop.api("PUT", "/v1/throttles", {"scope": "site", "name": "busy-mail.test", "rate": "1/hour"})
     letters(shop, "busy.practice.test")
     assert set(waiting(shop)) == {"No more than 1 an hour go out to the servers of busy-mail.test."}
+    shop.api("DELETE", "/v1/throttles?scope=site&name=busy-mail.test")
+    all_ended(shop)
+
+
+def test_hours_and_rate_of_a_stream_that_change(house: House) -> None:
+    """What waited for the old ones goes by the new ones at once."""
+    shop = house.tenant(f"changed {time.monotonic_ns()}")
+    day = time.strftime("%a", time.gmtime(time.time() + 3 * 86_400)).lower()
+    stream = {"name": "general", "kind": "general", "hours": f"{day} 09:00-17:00 UTC"}
+    shop.api("POST", "/v1/streams", stream)
+    letters(shop, "one.practice.test")
+    end = time.monotonic() + PATIENCE_S
+    while not all("throttled" in row["facts"] for row in shop.api("GET", "/v1/deliveries")["data"]):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    shop.api("POST", "/v1/streams", stream | {"hours": "", "rate": "1/hour"})
+    assert set(waiting(shop)) == {"No more than 1 an hour go out in the stream general."}
+    shop.api("POST", "/v1/streams", stream | {"hours": "", "rate": ""})
+    all_ended(shop)
+
+
+def all_ended(shop: House) -> None:
+    """Wait until nothing waits any more."""
+    end = time.monotonic() + PATIENCE_S
+    while rows := shop.api("GET", "/v1/deliveries?live=true")["data"]:
+        assert time.monotonic() < end, [(row["headline"], row["why"], row["next"]) for row in rows]
+        time.sleep(0.05)
 
 
 def test_from_a_node(house: House) -> None:
-    """The rate is the node's; what waits says so, and goes when the rate is gone and somebody says now."""
+    """The rate is the node's; what waits says so, and goes when the rate is gone."""
     shop = house.tenant(f"from a node {time.monotonic_ns()}")
     house.api("PUT", "/v1/throttles", {"scope": "node", "name": "journeys", "rate": "1/hour"})
-    recipients = letters(shop, "one.practice.test")
+    letters(shop, "one.practice.test")
     assert set(waiting(shop)) == {"No more than 1 an hour go out from the node journeys."}
     house.api("DELETE", "/v1/throttles?scope=node&name=journeys")
-    shop.api("POST", "/v1/deliveries/actions", {"action": "retry", "filter": {"stream": "general"}})
-    end = time.monotonic() + PATIENCE_S
-    while not all(house.received(recipient) for recipient in recipients):
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    all_ended(shop)

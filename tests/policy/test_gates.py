@@ -35,6 +35,7 @@ class Candidate:
     facts: int = 0
     pace: Pace | None = None
     known: gates.Known | None = None
+    has_waited: bool = False
 
 
 def test_nothing_against_it() -> None:

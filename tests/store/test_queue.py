@@ -215,3 +215,19 @@ def test_what_is_released_is_looked_at_again_if_it_is_listed_by_now(write: Write
     write(queue_verbs.act, ACCOUNT, "release", [listed, free], **given)
     assert [item.delivery_id for item in claim(write, clock(), stage=Stage.TREATMENT)] == [listed]
     assert [item.delivery_id for item in claim(write, clock())] == [free]
+
+
+def test_what_a_person_holds_stays_on_hold_when_its_broadcast_goes_on(
+    write: Write, clock: Clock, ids: IdSource
+) -> None:
+    """A pause holds the others, and its end releases those only."""
+    held, other = accept(write, ids, clock(), "ann@example.net", "bob@example.net")
+    given: dict[str, Any] = {"by": queue_verbs.Actor("ann"), "ids": ids, "now": clock()}
+    write(queue_verbs.act, ACCOUNT, "hold", [held], **given)
+    assert write(queue_verbs.act, ACCOUNT, "pause", [held, other], **given).as_dict() == {
+        "done": 1,
+        "skipped": {"held": 1},
+    }
+    assert write(queue_verbs.act, ACCOUNT, "resume", [held, other], **given).done == [other]
+    assert [item.delivery_id for item in claim(write, clock())] == [other]
+    assert write(queue_verbs.act, ACCOUNT, "release", [held], **given).done == [held]

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from aftersend.clock import DAY, HOUR, MINUTE
+from aftersend.control import limiting
 from aftersend.ids import IdSource
 from aftersend.ledger.facts import Fact
+from aftersend.policy import pace
 from aftersend.policy.throttles import read as throttles
 from aftersend.store import Store, deliveries, record
 from aftersend.store.deliveries import Filter
@@ -96,3 +98,27 @@ async def test_a_warm_up_keeps_nobody_beyond_its_day(
     assert len(gone(read)) == 10
     last = max(row["due_us"] for row in read(deliveries.page, ACCOUNT, Filter(), limit=999))
     assert last == clock() + DAY
+
+
+async def test_a_changed_rate_moves_what_waits(store: Store, clock: Clock, ids: IdSource, write: Do, read: Do) -> None:
+    """In its order, at the new pace, however many batches it takes; what waits for another reason keeps its moment."""
+    names = [f"{number:02}@example.org" for number in range(40)]
+    for name in names:
+        clock.forward(1)
+        write(record.accepted, [submission(ids, clock(), name, stream="news", passed=False)])
+    planned = clock() + DAY
+    write(record.accepted, [submission(ids, clock(), "x@example.org", stream="news", passed=False, scheduled=planned)])
+
+    async def pass_at(rate: str, batch: int) -> None:
+        while await treat_due(store, clock, ids, node=NODE, batch=batch, rate=lambda account, stream: pace.read(rate)):
+            pass
+
+    await pass_at("1/day", 7)
+    for page in limiting.pages(limiting.of_stream(ACCOUNT, "news"), [ACCOUNT], now=clock()):
+        write(page)
+    await pass_at("60/hour", 7)
+    rows = {row["recipient"]: row["due_us"] for row in read(deliveries.page, ACCOUNT, Filter(), limit=99)}
+    assert rows.pop("x@example.org") == planned
+    waiting = sorted((name for name in rows if name not in gone(read)), key=lambda name: rows[name])
+    assert waiting == sorted(waiting)
+    assert [round((rows[name] - clock()) / MINUTE) for name in waiting] == list(range(1, len(waiting) + 1))

@@ -34,8 +34,19 @@ async def treat(service: Service) -> None:
     examiner = Examiner(service.store, service.clock, intake.overseen, service.panel)
     service.closers.append(examiner.close)
     service.spawn(_teach(service, examiner))
-    tools = Tools(examiner.begin, Domains(service.resolver, service.settings, suffixes.registered), Faults())
     bell = service.store.bell("treatment")
+
+    def rules() -> Rules:
+        overseen = intake.overseen if intake.oversight else None
+        return Rules(intake.metered, overseen, intake.throttles, intake.is_urgent)
+
+    async def fresh_rules() -> Rules:
+        await intake.refresh()
+        return rules()
+
+    tools = Tools(
+        examiner.begin, Domains(service.resolver, service.settings, suffixes.registered), Faults(), fresh_rules
+    )
     while not service.stopping.is_set():
         bell.clear()
         try:
@@ -47,9 +58,7 @@ async def treat(service: Service) -> None:
                 batch=TREATMENT_BATCH,
                 hours=service.intake.hours,
                 rate=service.intake.rate,
-                rules=Rules(
-                    intake.metered, intake.overseen if intake.oversight else None, intake.throttles, intake.is_urgent
-                ),
+                rules=rules(),
                 tools=tools,
             )
             if looked_at:

@@ -73,12 +73,12 @@ class Runner:
             return found.scheduled_us
         if found.state == SENDING:
             if found.sweep:
-                return await self._swept(found, "release", (Stage.HELD,))
+                return await self._swept(found, "resume", (Stage.HELD,))
             return await self._sent(found)
         if found.state == CANCELLED:
             return await self._cancelled(found)
         if found.state == PAUSED:
-            return await self._swept(found, "hold", (Stage.TREATMENT, Stage.DELIVERY))
+            return await self._swept(found, "pause", (Stage.TREATMENT, Stage.DELIVERY))
         return None
 
     # ---- the audience ------------------------------------------------------------------------------------------------
@@ -158,7 +158,8 @@ def sweep(
     there = broadcasts.one(connection, found.account_id, found.id, lock=True)
     if there.state != found.state or there.message_id is None:
         return False
-    free = broadcasts.waiting(connection, found.account_id, there.message_id, stages=stages, limit=SLICE)
+    waits = broadcasts.PAUSED_WITH_IT if verb == "resume" else None
+    free = broadcasts.waiting(connection, found.account_id, there.message_id, stages=stages, limit=SLICE, waits=waits)
     if free:
         act(connection, found.account_id, verb, free)
         return True
@@ -166,7 +167,7 @@ def sweep(
         connection, found.account_id, there.message_id, stages=stages, limit=1, free=False
     ):
         return True
-    if verb != "hold":
+    if verb != "pause":
         broadcasts.change(connection, found.account_id, found.id, sweep=0, look_us=now)
     return False
 

@@ -13,7 +13,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from aftersend import clock
 from aftersend.config import Settings, load
-from aftersend.control import domains, queue_verbs
+from aftersend.control import domains, limiting, queue_verbs
 from aftersend.control.domains import Finding, Place, Record
 from aftersend.control.secret import Secret, installation_secret
 from aftersend.errors import AftersendError, BadField, NotFound, SettingsError, TryLater
@@ -397,6 +397,7 @@ class Here:
             accounts.add_stream, self.account, name,
             kind=kind, lifetime_s=seconds, now=clock.now(), hours=hours, rate=rate,
         )  # fmt: skip
+        self._look_anew(limiting.of_stream(self.account, name))
         self.audit("set a stream", name)
         return {"name": name, "kind": kind, "lifetime_hours": seconds / 3600, "hours": hours, "rate": rate}
 
@@ -473,6 +474,7 @@ class Here:
         self.prepare_once()
         owner, now = EVERYBODY if everywhere else self.account, clock.now()
         self.write(throttles.put, owner, scope, name, rate, now=now)
+        self._look_anew(limiting.of_rate(owner, scope, name))
         self.audit("set a rate", f"{scope} {name} {rate}".replace("  ", " ") + (" for all" if everywhere else ""))
         return _told_throttle({"account_id": owner, "scope": scope, "name": name, "rate": rate, "began_us": now})
 
@@ -482,8 +484,15 @@ class Here:
         from aftersend.store import throttles
 
         name, everywhere = checked_name(scope, name), is_of_all(scope, everywhere=everywhere)
-        self.write(throttles.remove, EVERYBODY if everywhere else self.account, scope, name)
+        owner = EVERYBODY if everywhere else self.account
+        self.write(throttles.remove, owner, scope, name)
+        self._look_anew(limiting.of_rate(owner, scope, name))
         self.audit("removed a rate", f"{scope} {name}".strip())
+
+    def _look_anew(self, changed: limiting.Changed) -> None:
+        """Let what hours or rates held back be looked at by those that hold now."""
+        for page in limiting.pages(changed, self.read(changed.accounts), now=clock.now()):
+            self.write(page)
 
     # ---- moderation --------------------------------------------------------------------------------------------------
 

@@ -70,6 +70,6 @@ def set_(place: Any, scope: str, words: tuple[str, ...], everywhere: bool, as_js
 @_everywhere
 @place_option
 def remove(place: Any, scope: str, name: str, everywhere: bool) -> None:
-    """Take a rate away. Mail that waits already keeps its moment, until `aftersend queue retry`."""
+    """Take a rate away. Mail that it held back goes on."""
     place.remove_throttle(scope, name, everywhere=everywhere)
     say("The rate is gone.")

@@ -46,7 +46,7 @@ def replan(
     steps = []
     for item in waiting.values():
         due = item.due_us if item.stage is Stage.HELD else now
-        waits = "held" if item.stage is Stage.HELD else "rescheduled"
+        waits = item.waits if item.stage is Stage.HELD else "rescheduled"
         onward = record.Next(item.stage, due, waits, item.tries, item.site, item.expires_us + at - planned)
         event = record.event_row(account_id, item.delivery_id, ids(), "rescheduled", None, now, now, evidence=proof)
         steps.append(record.Step(account_id, item.delivery_id, [event], 0, now, onward))

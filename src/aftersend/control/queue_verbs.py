@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -18,6 +18,7 @@ from aftersend.errors import BadField, Conflict, NotFound
 from aftersend.ids import IdSource
 from aftersend.ledger.facts import Fact
 from aftersend.store import deliveries, record, verbs
+from aftersend.store.broadcasts import PAUSED_WITH_IT as PAUSED
 from aftersend.store.connection import Connection
 from aftersend.store.queue import Stage
 from aftersend.store.verbs import Waiting
@@ -83,7 +84,12 @@ def _hold(item: Waiting, now: Instant) -> record.Next | str | None:
         return HANDED_OVER
     until = now + HOLD_LASTS_US
     # The time left for trying stands still while it is held: it is counted from the end of the hold.
-    return record.Next(Stage.HELD, until, "held", item.tries, item.site, item.expires_us + (until - now))
+    return record.Next(Stage.HELD, until, HELD, item.tries, item.site, item.expires_us + (until - now))
+
+
+def _pause(item: Waiting, now: Instant) -> record.Next | str | None:
+    onward = _hold(item, now)
+    return replace(onward, waits=PAUSED) if isinstance(onward, record.Next) else onward
 
 
 def _release(item: Waiting, now: Instant) -> record.Next | str | None:
@@ -91,6 +97,11 @@ def _release(item: Waiting, now: Instant) -> record.Next | str | None:
         return NOT_HELD
     expires = max(item.expires_us - (item.due_us - now), now + HOUR)
     return record.Next(_stage_before(item), now, "released", item.tries, item.site, expires)
+
+
+def _resume(item: Waiting, now: Instant) -> record.Next | str | None:
+    """What a person holds by itself stays on hold when its broadcast goes on."""
+    return _release(item, now) if item.waits == PAUSED else HELD
 
 
 def _retry(item: Waiting, now: Instant) -> record.Next | str | None:
@@ -113,6 +124,8 @@ _PLANS: dict[str, tuple[Plan, str]] = {
 }
 """Each verb: what becomes of a waiting delivery, and the kind of event that says so."""
 VERBS = tuple(_PLANS)
+_OF_BROADCASTS: dict[str, tuple[Plan, str]] = {"pause": (_pause, "held"), "resume": (_resume, "released")}
+"""What happens to deliveries when their broadcast is paused and goes on; nobody asks for these by themselves."""
 
 
 def act(
@@ -126,7 +139,7 @@ def act(
     now: Instant,
 ) -> Done:
     """Do a verb to some deliveries, in one transaction; ids that are not this account's are as good as ended."""
-    plan, kind = _PLANS[verb]
+    plan, kind = (_PLANS | _OF_BROADCASTS)[verb]
     waiting = verbs.lock(connection, account_id, delivery_ids)
     told = Done()
     steps = []
@@ -148,7 +161,7 @@ def act(
         told.done.append(delivery_id)
     if steps:
         record.steps(connection, steps)
-        if verb in ("retry", "release"):
+        if verb in ("retry", "release", "resume"):
             verbs.forgive(connection, account_id, told.done)
             verbs.look_again(connection, account_id, told.done, now=now)
     return told

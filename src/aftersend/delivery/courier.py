@@ -58,6 +58,8 @@ STRAIGHT_MOST = WINDOW // 2
 """So many deliveries may be in hand for intake to bring more; the rest of the window is for what waits in the queue."""
 LANES_MOST = 10_000
 IDLE_LOOK_S = 5.0
+KNOWN_WITHIN_US = 6 * SECOND
+"""So soon every process knows what was changed in another."""
 DAY_US = 24 * 3600 * SECOND
 SET_ASIDE = SubmissionError("A bug of ours met it; it is set aside.")
 """Stands in the place of the content of a delivery that is not handed out."""
@@ -446,7 +448,9 @@ class Courier:
             is_urgent=claim.tries > 0 or self.urgent(claim.account_id, claim.stream),
         )  # fmt: skip
         if leave.until_us:
-            self._put_off(parcel, lane, leave.until_us, leave.why)
+            # A rate was changed or taken away: this process may not know yet.
+            until = self._clock() + KNOWN_WITHIN_US if claim.is_anew else leave.until_us
+            self._put_off(parcel, lane, until, leave.why)
             return
         self.sources.take(leave)
         if not leave.source:

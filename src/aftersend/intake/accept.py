@@ -121,6 +121,7 @@ class Fresh:
     facts: int = 0
     pace: Pace | None = None
     known: gates.Known | None = None
+    has_waited: bool = False
 
 
 class Taker(Protocol):

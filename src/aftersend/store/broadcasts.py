@@ -300,10 +300,22 @@ def backlog(connection: Connection, account_id: int, *, now: Instant, most: int)
     return min(number, most)
 
 
+PAUSED_WITH_IT = "paused"
+"""Why a delivery is on hold that was held when its broadcast was paused; others are held by a person."""
+
+
 def waiting(
-    connection: Connection, account_id: int, message_id: int, *, stages: Sequence[Stage], limit: int, free: bool = True
+    connection: Connection,
+    account_id: int,
+    message_id: int,
+    *,
+    stages: Sequence[Stage],
+    limit: int,
+    free: bool = True,
+    waits: str | None = None,
 ) -> list[int]:
-    """Return deliveries of a message that wait at some stages; `free`: only those that nobody works on just now."""
+    """Return deliveries of a message that wait at some stages; `free`: only those that nobody works on just now; `waits`: only
+    for this reason."""
     found = (
         select(queue.c.delivery_id)
         .join(deliveries, (deliveries.c.account_id == queue.c.account_id) & (deliveries.c.id == queue.c.delivery_id))
@@ -316,6 +328,8 @@ def waiting(
     )
     if free:
         found = found.where(queue.c.holder == 0)
+    if waits is not None:
+        found = found.where(queue.c.waits == waits)
     return [int(each) for each in connection.execute(found.limit(limit)).scalars()]
 
 

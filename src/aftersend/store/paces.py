@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, select
+from sqlalchemy import Connection, bindparam, case, delete, select
 
 from aftersend.clock import Instant
 from aftersend.store.engine import Statement, many, query, rows, upsert
@@ -25,6 +25,12 @@ def read(connection: Connection, places: Iterable[Place]) -> dict[Place, tuple[I
     """Return until when each rate is used up, and until when its line reaches; what was never used is not in it."""
     found = {place: rows(connection, _PACE, place) for place in places}
     return {place: (kept[0][0], kept[0][1]) for place, kept in found.items() if kept}
+
+
+def forget(connection: Connection, place: Place) -> None:
+    """Forget how far a rate is used up, and its line: it has become another one."""
+    account_id, stream = place
+    connection.execute(delete(paces).where(paces.c.account_id == account_id, paces.c.stream == stream))
 
 
 def _take(engine_name: str) -> Any:

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, literal_column, select, update
 
 from aftersend.clock import Instant
+from aftersend.ledger.facts import Fact
 from aftersend.store import turns
 from aftersend.store.engine import Statement, among, many, packed, query, rows, run
 from aftersend.store.hiding import HIDDEN, PLATFORM, hidden
@@ -85,6 +86,16 @@ class Claim:
     """How the rate of its stream stands; treatment fills it in."""
     known: Any = None
     """What else treatment found out before it asked the gates."""
+
+    @property
+    def is_anew(self) -> bool:
+        """Whether the rate or the hours that held it back have changed (`verbs.look_anew`)."""
+        return self.due_us < self.created_us
+
+    @property
+    def has_waited(self) -> bool:
+        """Whether a rate held it back before, and gave it its place in line."""
+        return bool(self.facts & Fact.THROTTLED.bit) and not self.is_anew
 
 
 _CLAIMED = (

@@ -34,7 +34,7 @@ def put(connection: Connection, account_id: int, scope: str, name: str, rate: st
 
 
 def remove(connection: Connection, account_id: int, scope: str, name: str) -> None:
-    """Take one away; what waits keeps its moment. Raise NotFound."""
+    """Take one away. Raise NotFound."""
     if not _gone(connection, account_id, scope, name):
         raise NotFound(f"There is no such rate: {scope} {name}.".replace(" .", "."))
     ring(connection, "treatment")

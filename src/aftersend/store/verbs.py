@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 
 from aftersend.clock import Instant
+from aftersend.ledger.facts import Fact
 from aftersend.store.engine import ring
 from aftersend.store.queue import BELL, Stage
 from aftersend.store.schema import deliveries, queue, suppressions
@@ -29,6 +30,7 @@ class Waiting:
     expires_us: Instant
     tries: int
     site: str
+    waits: str | None = None
 
 
 def lock(connection: Connection, account_id: int, ids: Sequence[int]) -> dict[int, Waiting]:
@@ -46,6 +48,7 @@ def lock(connection: Connection, account_id: int, ids: Sequence[int]) -> dict[in
             queue.c.expires_us,
             queue.c.tries,
             queue.c.site,
+            queue.c.waits,
         )
         .select_from(
             queue.join(
@@ -66,6 +69,7 @@ def lock(connection: Connection, account_id: int, ids: Sequence[int]) -> dict[in
             row.expires_us,
             row.tries,
             row.site,
+            row.waits,
         )
         for row in found
     }
@@ -106,6 +110,60 @@ def look_again_at(connection: Connection, account_id: int, folded: str, *, strea
     )
     if connection.execute(held_back.values(due_us=now)).rowcount:
         ring(connection, BELL[Stage.TREATMENT])
+
+
+ANEW_AT_ONCE = 1000
+"""So many deliveries are given back to the gates in one transaction."""
+
+
+def look_anew(
+    connection: Connection,
+    account_id: int,
+    *,
+    now: Instant,
+    after: int,
+    stream: str | None = None,
+    domain: str | None = None,
+    is_sending: bool = False,
+) -> int | None:
+    """Let the gates look anew at a page of what a rate or hours hold back, since these have changed; return behind which
+    delivery to go on, None when that was all. With `is_sending`, at what a rate of nodes or addresses holds back.
+
+    Each is due as of a moment before it was made (`Claim.is_anew`): it keeps its order, and gets a new place in line.
+    """
+    d, q = deliveries.c, queue.c
+    wanted = (
+        select(q.delivery_id)
+        .join(deliveries, (d.account_id == q.account_id) & (d.id == q.delivery_id))
+        .where(q.account_id == account_id, q.holder == 0, q.due_us > now, q.delivery_id > after)
+    )
+    if is_sending:
+        wanted = wanted.where(q.stage == int(Stage.DELIVERY), q.tries == 0, q.waits.startswith(HELD_TO_A_RATE))
+    else:
+        wanted = wanted.where(q.stage == int(Stage.TREATMENT), d.facts.op("&")(Fact.THROTTLED.bit) != 0)
+    for column, value in ((d.stream, stream), (d.domain, domain)):
+        wanted = wanted if value is None else wanted.where(column == value)
+    found = list(connection.execute(wanted.order_by(q.delivery_id).limit(ANEW_AT_ONCE)).scalars())
+    if found:
+        made = select(d.created_us).where(d.account_id == q.account_id, d.id == q.delivery_id).scalar_subquery()
+        connection.execute(
+            update(queue)
+            .where(q.account_id == account_id, q.delivery_id.in_(found), q.holder == 0)
+            .values(due_us=made - 1)
+        )
+        ring(connection, BELL[Stage.DELIVERY if is_sending else Stage.TREATMENT])
+    return found[-1] if len(found) == ANEW_AT_ONCE else None
+
+
+HELD_TO_A_RATE = "No more than "
+"""How the reason begins for which a rate holds mail back."""
+
+
+def held_back(connection: Connection) -> list[int]:
+    """Return the accounts of which something waits in treatment or for delivery."""
+    stages = [int(Stage.TREATMENT), int(Stage.DELIVERY)]
+    found = connection.execute(select(queue.c.account_id).where(queue.c.stage.in_(stages)).distinct())
+    return sorted(int(account) for account in found.scalars())
 
 
 def _to_treatment(connection: Connection, account_id: int, wanted: Any, now: Instant) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -60,6 +60,8 @@ class Tools:
     """Begins to judge the message of a delivery."""
     names: Names | None = None
     faults: Faults | None = None
+    rules: Callable[[], Awaitable[Rules]] | None = None
+    """Reads the rules again; asked before anything is decided because a rule has changed."""
 
 
 async def gather(store: Store, claimed: Sequence[Claim], now: Instant, rules: Rules, tools: Tools) -> list[Pace]:

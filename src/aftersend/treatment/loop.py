@@ -68,6 +68,8 @@ async def treat_due(
     await _wake(store, clock, rules)
     request = ClaimRequest(Stage.TREATMENT, clock(), node, batch)
     claimed: list[Claim] = await store.join(queue.claim_for_treatment, request)
+    if tools.rules is not None and any(item.is_anew for item in claimed):
+        rules = await tools.rules()
     kept = await _paces(store, claimed, rate)
     now = clock()
     throttles = await gather(store, claimed, now, rules, tools)

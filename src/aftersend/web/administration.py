@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from aftersend import ids
 from aftersend.clock import HOUR, SECOND
-from aftersend.control import domains
+from aftersend.control import domains, limiting
 from aftersend.control import keys as api_keys
 from aftersend.control.domains import Place
 from aftersend.errors import BadField, BadFields, NotAllowed, NotFound, TryLater
@@ -226,7 +226,16 @@ async def add_stream(call: Call) -> Answer:
         rate=asked.rate,
     )  # fmt: skip
     await call.desk.changed()
+    await look_anew(call, limiting.of_stream(call.account_id, asked.name))
     return Answer(_told_stream(asked.name, asked.kind, lifetime_s, asked.hours, asked.rate), 201)
+
+
+async def look_anew(call: Call, changed: limiting.Changed) -> None:
+    """Let what hours or rates held back be looked at by those that hold now, a page in a transaction."""
+    store = call.desk.store
+    accounts_ = await store.ask(changed.accounts)
+    for page in limiting.pages(changed, accounts_, now=call.desk.clock()):
+        await store.run(page)
 
 
 def _told_stream(name: str, kind: str, lifetime_s: int, hours: str, rate: str) -> dict[str, Any]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from aftersend.control import limiting
 from aftersend.policy import throttles as policy
 from aftersend.reports.telling import moment
 from aftersend.store import throttles
 from aftersend.store.connection import Connection
 from aftersend.web import lists, reading
-from aftersend.web.administration import change, check_operates
+from aftersend.web.administration import change, check_operates, look_anew
 from aftersend.web.calls import Answer, Call
 from aftersend.web.throttles_shapes import ThrottleIn
 
@@ -31,6 +32,7 @@ async def set_throttle(call: Call) -> Answer:
     what = f"{asked.scope} {name} {rate}".replace("  ", " ") + (" for all" if is_of_all else "")
     await change(call, "set a rate", what, _on, owner, throttles.put, asked.scope, name, rate, now=now)
     await call.desk.changed()
+    await look_anew(call, limiting.of_rate(owner, asked.scope, name))
     return Answer(_told({"account_id": owner, "scope": asked.scope, "name": name, "rate": rate, "began_us": now}))
 
 
@@ -43,6 +45,7 @@ async def remove_throttle(call: Call) -> Answer:
     owner = _owner(call, everywhere=policy.is_of_all(scope, everywhere=is_said))
     await change(call, "removed a rate", f"{scope} {name}".strip(), _on, owner, throttles.remove, scope, name)
     await call.desk.changed()
+    await look_anew(call, limiting.of_rate(owner, scope, name))
     return Answer(None, 204)
 
 

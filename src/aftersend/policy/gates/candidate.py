@@ -108,6 +108,10 @@ class Candidate(Protocol):
         """What is known to have happened to it, as bits."""
 
     @property
+    def has_waited(self) -> bool:
+        """Whether a rate held it back before, and gave it its place in line."""
+
+    @property
     def pace(self) -> Pace | None:
         """How the rate of its stream stands, or None if there is none."""
 

@@ -17,7 +17,7 @@ def hold_to_pace(candidate: Candidate, now: int) -> Verdict:
             slowest, free = pace, pace.free_at()
     if slowest is None:
         return PASS
-    until = slowest.wait(now, waited=bool(candidate.facts & Fact.THROTTLED.bit))
+    until = slowest.wait(now, waited=candidate.has_waited)
     what = slowest.limits or f"in the stream {candidate.stream}"
     return Hold(Fact.THROTTLED, f"No more than {slowest.rate.words} go out {what}.", until)
 
