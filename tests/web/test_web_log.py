@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ import pytest
 from aftersend import clock, ids
 from aftersend.ledger.facts import Fact
 from aftersend.ledger.reasons import Reason
+from aftersend.store import queue
 from aftersend.store.queue import Stage
 from aftersend.web import shapes
 
@@ -404,3 +406,28 @@ def test_a_verb_goes_through_many_page_by_page(house):
     assert kinds(client.get(f"/v1/deliveries/{late}/events").json()["data"]) == ["received"]
     assert client.post("/v1/deliveries/actions", json=ask | {"after": "dlv_x"}).status_code == 404
     assert client.post("/v1/deliveries/actions", json=ask | {"limit": 0}).status_code == 422
+
+
+def test_a_verb_waits_for_what_is_being_worked_on(house):
+    """An attempt that ends within the moment is not in the way, of one or of many; one that does not is said."""
+    client = house.client()
+    first, second, third = send(client, *(f"ann{i}@example.net" for i in range(3)))
+    (claimed,) = house.run(queue.claim, [queue.ClaimRequest(Stage.DELIVERY, house.now(), 7, 3)])
+    assert len(claimed) == 3
+
+    def free(*numbers):
+        for item in claimed:
+            if ids.show("dlv", item.delivery_id) in numbers:
+                put_off = queue.PutOff(item.account_id, item.delivery_id, 7, house.now() + clock.HOUR, "", None)
+                house.run(queue.put_off, [put_off])
+
+    soon = threading.Timer(0.4, free, [first, second])
+    soon.start()
+    assert client.post(f"/v1/deliveries/{first}/hold").status_code == 200
+    asked = {"action": "hold", "filter": {"domain": "example.net"}}
+    told = client.post("/v1/deliveries/actions", json=asked).json()
+    assert (told["done"], told["skipped"]) == (1, {"held": 1, "in_progress": 1})
+    soon.join()
+    answer = client.post(f"/v1/deliveries/{third}/cancel")
+    assert answer.status_code == 409
+    assert "being worked on" in answer.json()["detail"]

@@ -6,6 +6,7 @@ import contextlib
 import getpass
 import re
 import socket
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -16,7 +17,7 @@ from aftersend.config import Settings, load
 from aftersend.control import domains, limiting, queue_verbs
 from aftersend.control.domains import Finding, Place, Record
 from aftersend.control.secret import Secret, installation_secret
-from aftersend.errors import AftersendError, BadField, NotFound, SettingsError, TryLater
+from aftersend.errors import AftersendError, BadField, Conflict, NotFound, SettingsError, TryLater
 from aftersend.ids import IdSource
 from aftersend.mail.address import list_key
 from aftersend.policy import pace, windows
@@ -308,6 +309,12 @@ class Here:
         for batch in self._slices(wanted):
             told.add(self.write(queue_verbs.act, self.account, verb, batch, by=by, ids=self.ids, now=clock.now()))
             on_page(len(batch))
+        end = time.monotonic() + queue_verbs.PATIENCE_S
+        while (busy := told.in_progress) and time.monotonic() < end:
+            time.sleep(queue_verbs.AGAIN_S)
+            for first in range(0, len(busy), queue_verbs.SLICE):
+                batch = busy[first : first + queue_verbs.SLICE]
+                told.again(self.write(queue_verbs.act, self.account, verb, batch, by=by, ids=self.ids, now=clock.now()))
         if told.done or told.skipped:
             self.audit(verb, f"{dict(words) or 'all'}: {len(told.done)} deliveries"[:1000])
         return told.as_dict()
@@ -320,7 +327,15 @@ class Here:
 
         number = ids.read("msg", shown)
         by = queue_verbs.Actor(self.who, why)
-        self.write(planning.replan, self.account, number, at, by=by, ids=self.ids, now=clock.now())
+        end = time.monotonic() + queue_verbs.PATIENCE_S
+        while True:
+            try:
+                self.write(planning.replan, self.account, number, at, by=by, ids=self.ids, now=clock.now())
+                break
+            except Conflict as error:
+                if not queue_verbs.is_in_progress(error) or time.monotonic() > end:
+                    raise
+            time.sleep(queue_verbs.AGAIN_S)
         return self.read(messages.one, self.account, number)
 
     def _live(self, words: Sequence[tuple[str, str]]) -> Filter:

@@ -1,7 +1,7 @@
 """Own what a person may do to mail that has not ended: hold it, release it, try it now, cancel it.
 
-A delivery that is being worked on at this very moment is left alone, and the answer says so; asking again a moment later
-does it. Every verb leaves an event in the ledger that says who did it.
+A delivery that is being worked on at this very moment is left alone, and the answer says so; who asks waits a moment
+(`PATIENCE_S`) and asks again by himself, before he says so to a person. Every verb leaves an event in the ledger that says who did it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ from aftersend.store.verbs import Waiting
 
 HOLD_LASTS_US = 7 * DAY
 """After so long a held delivery ends by itself, so that nothing waits for ever."""
+PATIENCE_S = 3.0
+"""For so long those who ask wait for what is being worked on."""
+AGAIN_S = 0.05
 SLICE = 500
 """So many deliveries are changed in one transaction."""
 
@@ -64,6 +67,17 @@ class Done:
         """Take in what was done to further deliveries."""
         self.done += other.done
         self.skipped |= other.skipped
+
+    @property
+    def in_progress(self) -> list[int]:
+        """Those that were left alone because they were being worked on."""
+        return [delivery_id for delivery_id, why in self.skipped.items() if why == IN_PROGRESS]
+
+    def again(self, other: Done) -> None:
+        """Take in what came of asking once more about some that were left alone."""
+        for delivery_id in other.done:
+            self.skipped.pop(delivery_id, None)
+        self.add(other)
 
     def as_dict(self) -> dict[str, Any]:
         """Say it in numbers, as the API and the command line do."""
@@ -186,6 +200,11 @@ def act_on_message(
     return act(
         connection, account_id, verb, verbs.of_message(connection, account_id, message_id), by=by, ids=ids, now=now
     )
+
+
+def is_in_progress(error: Exception) -> bool:
+    """Say whether a verb on one was refused only because it was being worked on at that moment."""
+    return isinstance(error, Conflict) and error.detail == SKIPPED_BECAUSE[IN_PROGRESS]
 
 
 def checked_verb(verb: str, pointer: str = "#/action") -> str:

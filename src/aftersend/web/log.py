@@ -18,7 +18,7 @@ from aftersend.store import accounts, deliveries, turns
 from aftersend.store.connection import Connection
 from aftersend.store.filters import Filter
 from aftersend.store.record import Entry
-from aftersend.web import lists, reading
+from aftersend.web import lists, patience, reading
 from aftersend.web.calls import Answer, Call, Parameter
 from aftersend.web.shapes import ActionIn
 
@@ -101,9 +101,14 @@ async def release(call: Call) -> Answer:
 async def _act_on_one(call: Call, verb: str) -> Answer:
     delivery_id = _delivery_id(call)
     desk = call.desk
-    await desk.store.run(
-        queue_verbs.act_on_one, call.account_id, verb, delivery_id, by=Actor(call.who), ids=desk.ids, now=desk.clock()
-    )
+    by = Actor(call.who)
+
+    async def act() -> None:
+        await desk.store.run(
+            queue_verbs.act_on_one, call.account_id, verb, delivery_id, by=by, ids=desk.ids, now=desk.clock()
+        )
+
+    await patience.one(act)
     return Answer(await desk.store.ask(history.delivery, call.account_id, delivery_id))
 
 
@@ -141,6 +146,7 @@ async def act(call: Call) -> Answer:
             done.add(await _act_on(call, asked, found, by))
     if asked.preview:
         return Answer(_told(asked, done, matched, more=more) | {"next": _onward(before, more=more)})
+    await patience.many(done, lambda busy: _act_on(call, asked, busy, by))
     what = f"{asked.filter}: {len(done.done)} deliveries"
     await desk.store.run(_note, call.account_id, desk.ids(), call.who, asked.action, what[:1000], desk.clock())
     return Answer(_told(asked, done, matched, more=more) | {"next": _onward(before, more=more)})
@@ -150,7 +156,7 @@ def _onward(before: int | None, *, more: bool) -> str | None:
     return ids.show("dlv", before) if more and before is not None else None
 
 
-async def _act_on(call: Call, asked: ActionIn, found: list[int], by: Actor) -> Done:
+async def _act_on(call: Call, asked: ActionIn, found: Sequence[int], by: Actor) -> Done:
     """Do the verb to a page of deliveries, in one transaction."""
     desk = call.desk
     if asked.action != resending.RESEND:

@@ -17,7 +17,7 @@ from aftersend.mail import dates
 from aftersend.reports import history, search
 from aftersend.reports import messages as told_messages
 from aftersend.store import content, record
-from aftersend.web import composing, lists, problems, reading, templates
+from aftersend.web import composing, lists, patience, problems, reading, templates
 from aftersend.web.calls import Answer, Call, Parameter
 from aftersend.web.shapes import PlanIn, RecipientIn
 
@@ -209,7 +209,9 @@ async def reschedule(call: Call) -> Answer:
             code="invalid-time",
         ) from None
     by = Actor(call.who, asked.why)
-    await desk.store.run(planning.replan, call.account_id, message_id, at, by=by, ids=desk.ids, now=desk.clock())
+    await patience.one(
+        lambda: desk.store.run(planning.replan, call.account_id, message_id, at, by=by, ids=desk.ids, now=desk.clock())
+    )
     return Answer(await desk.store.ask(told_messages.one, call.account_id, message_id))
 
 
@@ -228,10 +230,17 @@ async def content_of(call: Call) -> Answer:
 async def cancel(call: Call) -> Answer:
     """Stop whatever of a message has not ended."""
     desk, message_id = call.desk, _message_id(call)
+    by = Actor(call.who)
     done = await desk.store.run(
-        queue_verbs.act_on_message, call.account_id, "cancel", message_id,
-        by=Actor(call.who), ids=desk.ids, now=desk.clock(),
-    )  # fmt: skip
+        queue_verbs.act_on_message, call.account_id, "cancel", message_id, by=by, ids=desk.ids, now=desk.clock()
+    )
+
+    async def again(busy: Sequence[int]) -> queue_verbs.Done:
+        return await desk.store.run(
+            queue_verbs.act, call.account_id, "cancel", busy, by=by, ids=desk.ids, now=desk.clock()
+        )
+
+    await patience.many(done, again)
     told = done.as_dict()
     return Answer(
         {

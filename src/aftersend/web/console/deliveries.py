@@ -17,7 +17,7 @@ from aftersend.reports import messages as told_messages
 from aftersend.store import content as contents
 from aftersend.store import suppressions
 from aftersend.store.connection import Connection
-from aftersend.web import administration, messages
+from aftersend.web import administration, messages, patience
 from aftersend.web.calls import Answer
 from aftersend.web.console import previews
 from aftersend.web.console.rendering import look_of_fact
@@ -218,10 +218,12 @@ async def act(visit: Visit) -> Answer:
     if verb in ("suppress", "unsuppress"):
         return await _list(visit, told["recipient"], verb, place)
     desk = visit.desk
-    await desk.store.run(
-        queue_verbs.act_on_one, visit.account_id, verb, delivery_id,
-        by=Actor(visit.who), ids=desk.ids, now=desk.clock(),
-    )  # fmt: skip
+    by = Actor(visit.who)
+    await patience.one(
+        lambda: desk.store.run(
+            queue_verbs.act_on_one, visit.account_id, verb, delivery_id, by=by, ids=desk.ids, now=desk.clock()
+        )
+    )
     return visit.go(place, _SAID[verb])
 
 
