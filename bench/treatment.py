@@ -26,13 +26,20 @@ from aftersend import app, clock  # noqa: E402
 from aftersend.control import credits as purses  # noqa: E402
 from aftersend.engines import Panel  # noqa: E402
 from aftersend.ids import IdSource  # noqa: E402
-from aftersend.policy import pace, windows  # noqa: E402
+from aftersend.policy import pace, throttles, windows  # noqa: E402
 from aftersend.policy.moderation import Oversight  # noqa: E402
 from aftersend.store import Engine, Store, record, suppressions, upgrade  # noqa: E402
 from aftersend.treatment import Examiner, Faults, Rules, Tools, treat_due  # noqa: E402
 from given import submission  # noqa: E402
 
 BATCH, LISTED, DOMAINS, TO_EACH = 500, 5_000, 200, 100
+RATES = throttles.read(
+    [
+        (0, "account", "", "1000000000/hour", 0),
+        *((1, "domain", f"d{i}.example", "900000000/hour", 0) for i in range(0, DOMAINS, 2)),
+        *((0, "site", f"site{i}.example", "900000000/hour", 0) for i in range(10)),
+    ]
+)
 BODY = b"Hello,\r\n\r\nthis is the news of the week.\r\n" * 100
 
 
@@ -42,6 +49,10 @@ class Names:
     async def trouble(self, domain: str) -> tuple[str, str] | None:
         """Every tenth domain takes no mail."""
         return ("null_mx", f"{domain} takes no mail.") if domain.startswith("d0.") else None
+
+    def site(self, domain: str) -> str:
+        """Ten domains share their servers."""
+        return f"site{domain[1]}.example"
 
 
 def fill(engine: Engine, ids: IdSource, number: int) -> None:
@@ -84,8 +95,8 @@ async def treat(engine: Engine, ids: IdSource, *, with_gates: bool) -> tuple[int
         extra = {
             "hours": lambda account, stream: window,
             "rate": lambda account, stream: rate,
-            "rules": Rules(frozenset({1}), lambda account: watch),
-            "tools": Tools(examiner.begin, Names(), Faults()),
+            "rules": Rules(frozenset({1}), lambda account: watch, RATES),
+            "tools": Tools(examiner.begin, Names(), examiner.settle, Faults()),
         }
     treated, cpu, began = 0, time.process_time(), time.perf_counter()
     while done := await treat_due(store, clock.now, ids, node=1, batch=BATCH, **extra):

@@ -240,3 +240,19 @@ async def test_what_was_judged_is_forgotten_with_the_message(desk: Desk) -> None
     assert desk.write(moderation.prune, before=desk.clock() - DAY) == 0
     assert desk.write(moderation.prune, before=desk.clock() + DAY) == 1
     assert desk.read(moderating.listed, account_id=ACCOUNT, limit=9) == []
+
+
+async def test_without_engines_a_judgement_needs_no_second_look(desk: Desk) -> None:
+    """It takes milliseconds, so the pass waits for it; with an engine, nothing does."""
+    plain = Examiner(desk.store, desk.clock, desk.overseen, Panel([], desk.clock))
+    rules = Rules(overseen=desk.overseen)
+    desk.send("a@example.net")
+    await treat_due(
+        desk.store, desk.clock, desk.ids, node=NODE, batch=9, rules=rules, tools=Tools(plain.begin, settle=plain.settle)
+    )
+    assert desk.kinds() == [["received", "treated"]]
+    desk.send("b@example.net")
+    tools = Tools(desk.examiner.begin, settle=desk.examiner.settle)
+    await treat_due(desk.store, desk.clock, desk.ids, node=NODE, batch=9, rules=rules, tools=tools)
+    assert ["received"] in desk.kinds()
+    await desk.treat()

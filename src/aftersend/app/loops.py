@@ -44,9 +44,8 @@ async def treat(service: Service) -> None:
         await intake.refresh()
         return rules()
 
-    tools = Tools(
-        examiner.begin, Domains(service.resolver, service.settings, suffixes.registered), Faults(), fresh_rules
-    )
+    names = Domains(service.resolver, service.settings, suffixes.registered)
+    tools = Tools(examiner.begin, names, examiner.settle, Faults(), fresh_rules)
     while not service.stopping.is_set():
         bell.clear()
         try:

@@ -27,6 +27,7 @@ log = Logger("treatment")
 
 LIMIT_S = 5.0
 """So long an engine is waited for."""
+SETTLED_WITHIN_S = 0.05
 AT_ONCE = 16
 HTML_READ = 512 * 1024
 
@@ -68,6 +69,16 @@ class Examiner:
     def is_busy(self) -> bool:
         """Whether messages are being judged."""
         return bool(self._running)
+
+    async def settle(self) -> bool:
+        """Where no engine is asked, wait a moment for what is being judged; whether there was anything to wait for.
+
+        Such judgements take milliseconds, and what they are about need not be looked at twice.
+        """
+        if self._panel or not self._running:
+            return False
+        await asyncio.wait(list(self._running.values()), timeout=SETTLED_WITHIN_S)
+        return True
 
     async def close(self) -> None:
         """Stop; what was not judged is begun again by whoever treats it next."""

@@ -59,6 +59,8 @@ class Tools:
     examine: Callable[[Claim, Instant], None] | None = None
     """Begins to judge the message of a delivery."""
     names: Names | None = None
+    settle: Callable[[], Awaitable[bool]] | None = None
+    """Waits a moment for what is being judged, if that is worth it; whether it did."""
     faults: Faults | None = None
     rules: Callable[[], Awaitable[Rules]] | None = None
     """Reads the rules again; asked before anything is decided because a rule has changed."""
@@ -87,21 +89,25 @@ async def gather(store: Store, claimed: Sequence[Claim], now: Instant, rules: Ru
 
 async def _throttled(store: Store, claimed: Sequence[Claim], now: Instant, rules: Rules, tools: Tools) -> list[Pace]:
     sites = _sites(claimed, rules.throttles, tools.names)
-    wanted: dict[int, list[tuple[paces.Place, Rate, Throttle]]] = {}
+    wanted: dict[tuple[int, str], list[tuple[paces.Place, Rate, Throttle]]] = {}
     for item in claimed:
-        for one in rules.throttles.of(item.account_id, item.domain, sites.get(item.domain, "")):
-            rate = one.at(now)
-            if rate is not None:
-                wanted.setdefault(item.delivery_id, []).append(((item.account_id, one.place), rate, one))
+        goes = item.account_id, item.domain
+        if goes not in wanted:
+            found = rules.throttles.of(*goes, sites.get(item.domain, ""))
+            wanted[goes] = [
+                ((item.account_id, one.place), rate, one) for one in found if (rate := one.at(now)) is not None
+            ]
     places = {place for each in wanted.values() for place, _, _ in each}
     known = await store.ask(paces.read, sorted(places)) if places else {}
     kept: dict[paces.Place, Pace] = {}
-    for item in claimed:
-        for place, rate, one in wanted.get(item.delivery_id, ()):
+    for each in wanted.values():
+        for place, rate, one in each:
             if place not in kept:
                 taken, ends = known.get(place, (0, 0))
                 kept[place] = Pace(place, rate, taken, 0, ends, changes_us=one.changes_at(now), limits=one.limits)
-        item.known.paces = tuple(kept[place] for place, _, _ in wanted.get(item.delivery_id, ()))
+    shared = {goes: tuple(kept[place] for place, _, _ in each) for goes, each in wanted.items()}
+    for item in claimed:
+        item.known.paces = shared[item.account_id, item.domain]
         item.known.is_urgent = rules.urgent(item.account_id, item.stream)
     return list(kept.values())
 
@@ -145,11 +151,18 @@ async def _purses(store: Store, counted: Sequence[Claim], now: Instant) -> None:
 
 
 async def _cases(store: Store, watched: Sequence[Claim], now: Instant, tools: Tools) -> None:
-    found = await store.ask(moderation.cases, sorted({(item.account_id, item.message_id) for item in watched}))
+    places = sorted({(item.account_id, item.message_id) for item in watched})
+    found = await store.ask(moderation.cases, places)
+    begun = set()
+    for item in watched:
+        place = item.account_id, item.message_id
+        if place not in found and tools.examine is not None and (item.scheduled_us or 0) <= now:
+            tools.examine(item, now)
+            begun.add(place)
+    if begun and tools.settle is not None and await tools.settle():
+        found |= await store.ask(moderation.cases, sorted(begun))
     for item in watched:
         item.known.case = _case(found.get((item.account_id, item.message_id)), now)
-        if item.known.case.state == CHECKING and tools.examine is not None and (item.scheduled_us or 0) <= now:
-            tools.examine(item, now)
 
 
 CHECKING = "checking"
