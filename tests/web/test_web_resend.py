@@ -17,6 +17,12 @@ from aftersend.store import content, personal
 HELLO = {"from": "shop@example.com", "subject": "Hello", "text": "Dear {{ name }}"}
 
 
+@pytest.fixture
+def house(house_on_each_engine):
+    """What is asked of the store is asked of both engines."""
+    return house_on_each_engine
+
+
 def send(client, *recipients, **fields):
     """Send one message; return its deliveries' ids."""
     told = client.post("/v1/messages", json=HELLO | {"to": list(recipients)} | fields)
