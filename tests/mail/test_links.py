@@ -13,6 +13,7 @@ from selectolax.lexbor import LexborHTMLParser
 from aftersend.mail import links
 
 from .html_mails import BY_HAND, generated
+from .whole_mails import WHOLE_MAILS
 
 MARK = b"https://t.test/c/%d"
 
@@ -60,6 +61,16 @@ def check(html: bytes) -> None:
     assert changed <= 20 * len(found)
     text = before.body.text() if before.body else ""
     assert text == (after.body.text() if after.body else "")
+
+
+def test_fifty_whole_mails() -> None:
+    """Of 50 mails laid out as real ones are, all links that lead away are found, and nothing else changes."""
+    assert len(WHOLE_MAILS) == 50
+    for html, number in WHOLE_MAILS:
+        found = links.find(html.encode())
+        assert len(found) == number, html
+        assert not any("no.test" in link.url or "unsubscribe" in link.url for link in found)
+        check(html.encode())
 
 
 def test_two_thousand_mails() -> None:

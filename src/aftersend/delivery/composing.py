@@ -6,6 +6,7 @@ Compiled messages are kept in memory for as long as they are sent; what is perso
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -69,6 +70,7 @@ class Composer:
     def __init__(self, store: Store, visits: Visits | None = None) -> None:
         self._store = store
         self._visits = visits
+        self._numbers = itertools.count()
         self._compiled: OrderedDict[tuple[int, bytes], Compiled] = OrderedDict()
 
     async def compose(
@@ -124,7 +126,8 @@ class Composer:
             return TooLarge(
                 f"With the data of this recipient the message has {len(made)} bytes; {COPY_MOST} are the most."
             )
-        return Content(headers, made, b"%d" % claim.delivery_id)
+        # Made anew for each attempt, with links of that second: what was signed before is never the signature of this.
+        return Content(headers, made, b"%d %d" % (claim.delivery_id, next(self._numbers)))
 
     def _kept(self, claim: Claim, body: bytes) -> Compiled:
         place = (claim.account_id, claim.body)

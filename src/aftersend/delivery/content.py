@@ -15,7 +15,7 @@ class Content(NamedTuple):
     headers: bytes
     body: bytes
     body_id: bytes
-    """Names the body for the signer; equal for equal bodies."""
+    """Names the body for the signer: equal only for equal bodies, under headers that are equal wherever the message is the same."""
     feedback_day: int | None = None
     """The day in the address for complaints among the headers, which is another for each delivery; None without one."""
 

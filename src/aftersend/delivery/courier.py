@@ -534,7 +534,7 @@ class Courier:
             self.finished(parcel, Attempt(meaning, error.detail, {"kind": "local"}, "5.6.3"), lane)
             return
         headers, body = mail_headers.split(converted)
-        content = Content(headers, body, hashlib.sha256(body).digest(), parcel.feedback_day)
+        content = Content(headers, body, hashlib.sha256(converted).digest(), parcel.feedback_day)
         signature = self._signature(claim, content, self._clock())
         again = Parcel(claim, parcel.sender, (signature, headers, b"\r\n", body), True, parcel.feedback_day)
         lane.waiting.appendleft(again)
