@@ -242,6 +242,23 @@ def test_a_second_step_is_turned_on_with_a_code_and_off_with_the_password(house,
     assert house.ask(people.by_email, "ann@example.com").totp is None
 
 
+def test_the_audit_is_walked_and_searched(house, owner):
+    """Page after page, every change once; by a part of any of its words, which is text and nothing else."""
+    for i in range(60):
+        form = {"address": f"a{i}@example.net", "why": "x", **owner.word}
+        assert owner.post("/console/suppressions", data=form).status_code == 303
+    first = owner.get("/console/audit").text
+    onward = re.search(r'href="(/console/audit\?after=[^"]+)"', first)[1]
+    both = first + owner.get(onward).text
+    assert [both.count(f">a{i}@example.net<") for i in range(60)] == [1] * 60
+    found = owner.get("/console/audit?q=A17@EXAMPLE").text
+    assert found.count("@example.net<") == 1
+    assert "No change has this text" in owner.get("/console/audit?q=%25").text
+    api = house.client()
+    assert len(api.get("/v1/audit?q=suppressed&limit=3").json()["data"]) == 3
+    assert api.get("/v1/audit?before=x").status_code == 422
+
+
 def test_settings_are_shown_to_those_who_run_the_installation(house, owner):
     """What counts, from where, what it means; another account's owner does not see them, nor the line of the menu."""
     page = owner.get("/console/settings").text

@@ -68,14 +68,15 @@ def rename(here: Here, old: str, new: str) -> None:
 @click.option(
     "-n", "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="So many at the most."
 )
+@click.option("--find", metavar="TEXT", default="", help="Only those in which this text is part of who, did or what.")
 @json_option
 @here_option
-def audit(here: Here, limit: int, as_json: bool) -> None:
+def audit(here: Here, limit: int, find: str, as_json: bool) -> None:
     """List the latest changes: who did what, newest first."""
     from aftersend.reports.telling import moment
     from aftersend.store import accounts
 
-    rows = here.read(accounts.noted, here.account, limit=limit)
+    rows = here.read(accounts.noted, here.account, limit=limit, part=find)
     told = [
         {"who": r["who"], "did": r["did"], "what": r["what"], "occurred_at": moment(r["occurred_us"])} for r in rows
     ]

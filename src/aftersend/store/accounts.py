@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from aftersend import ids
 from aftersend.clock import DAY, HOUR, SECOND, Instant
@@ -330,9 +330,15 @@ def note(
     )
 
 
-def noted(connection: Connection, account_id: int, *, limit: int = 100) -> list[dict[str, Any]]:
-    """List the latest changes, newest first."""
-    found = connection.execute(
-        select(audit).where(audit.c.account_id == account_id).order_by(audit.c.id.desc()).limit(limit)
-    )
+def noted(
+    connection: Connection, account_id: int, *, limit: int = 100, before: int | None = None, part: str = ""
+) -> list[dict[str, Any]]:
+    """List the latest changes, newest first: those before one of them, those in which a text is part of who, did or what."""
+    wanted = select(audit).where(audit.c.account_id == account_id)
+    if before is not None:
+        wanted = wanted.where(audit.c.id < before)
+    if part:
+        columns = (audit.c.who, audit.c.did, audit.c.what)
+        wanted = wanted.where(or_(*(func.lower(one).contains(part.lower(), autoescape=True) for one in columns)))
+    found = connection.execute(wanted.order_by(audit.c.id.desc()).limit(limit))
     return [dict(row._mapping) for row in found]

@@ -414,8 +414,13 @@ async def account(call: Call) -> Answer:
 
 async def audit(call: Call) -> Answer:
     """List the latest changes, newest first."""
-    found = lists.taken(call, cursors=("limit",))
-    rows = await call.desk.store.ask(accounts.noted, call.account_id, limit=lists.limit_of(found))
+    found = lists.taken(call, "q")
+    limit = lists.limit_of(found)
+    before = ids.read("aud", found["after"]) if "after" in found else None
+    rows = await call.desk.store.ask(
+        accounts.noted, call.account_id, limit=limit + 1, before=before, part=found.get("q", "")
+    )
+    has_more, rows = len(rows) > limit, rows[:limit]
     told = [
         {
             "id": ids.show("aud", row["id"]),
@@ -426,4 +431,4 @@ async def audit(call: Call) -> Answer:
         }
         for row in rows
     ]
-    return lists.whole(told)
+    return lists.page(call, told, has_more=has_more, after=told[-1]["id"] if has_more else None)

@@ -498,8 +498,8 @@ _ADMINISTRATION = (
         "Account",
         "admin",
         gives=shapes.AuditPage,
-        parameters=lists.PAGE[:1],
-        problems=(422,),
+        parameters=(Parameter("q", "A part of who, of what was done, or of what with."), *lists.FORWARD),
+        problems=(404, 422),
     ),
 )
 _OPEN = (

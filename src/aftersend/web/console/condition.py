@@ -71,9 +71,10 @@ async def settings(visit: Visit) -> Answer:
 
 
 async def audit(visit: Visit) -> Answer:
-    """List the latest changes."""
-    rows = (await administration.audit(visit.to_api(query=[("limit", "100")]))).content["data"]
-    return visit.show("audit.html", rows=rows)
+    """List the changes, the latest first."""
+    asked = {name: value for name, value in visit.query() if name in ("q", "after") and value}
+    found = (await administration.audit(visit.to_api(query=[("limit", "50"), *asked.items()]))).content
+    return visit.show("audit.html", rows=found["data"], part=asked.get("q", ""), onward=onward("/audit", found, asked))
 
 
 async def refusals(visit: Visit) -> Answer:
