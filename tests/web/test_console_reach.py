@@ -126,3 +126,24 @@ def test_the_page_of_a_delivery_prints_its_story(house, watched):  # noqa: F811
         ".pairs": True,
     }
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_a_person_gets_the_time_zone_of_the_browser_until_one_is_chosen(house, chromium):  # noqa: F811
+    """The first page asks the browser; what was chosen stays."""
+    person(house)
+    send(house)
+    context = chromium.new_context(timezone_id="Asia/Tokyo")
+    mine = Watched(context, house.url)
+    with mine.page.expect_response("**/me/zone"):
+        mine.sign_in()
+    mine.open("/console/log")
+    assert "JST" in mine.page.content()
+    mine.open("/console/me")
+    assert mine.page.input_value("#f-zone") == "Asia/Tokyo"
+    mine.page.select_option("#f-zone", "Europe/Vienna")
+    mine.page.get_by_role("button", name="Keep", exact=True).click()
+    mine.page.wait_for_selector(".said")
+    mine.open("/console/log")
+    assert "JST" not in mine.page.content()
+    assert mine.faults == []
+    context.close()

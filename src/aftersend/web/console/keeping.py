@@ -58,6 +58,7 @@ KEEPING: tuple[Page, ...] = (
     Page("GET", "/settings", condition.settings, "admin"),
     Page("GET", "/me", me.show),
     Page("POST", "/me", me.save),
+    Page("POST", "/me/zone", me.guess_zone),
     Page("POST", "/me/password", me.set_password),
     Page("POST", "/me/sessions", me.end_others),
     Page("POST", "/me/second-step", me.begin_second_step),

@@ -61,6 +61,14 @@ async def save(visit: Visit) -> Answer:
     return visit.go(PLACE, "It is kept.")
 
 
+async def guess_zone(visit: Visit) -> Answer:
+    """Take the browser's time zone for somebody who has not chosen one; whoever has chosen keeps it."""
+    user, zone = visit.someone.user, visit.form().get("zone", "")
+    if "zone" not in user.preferences and zone in available_timezones():
+        await visit.desk.store.run(people.prefer, user.id, user.name, {**user.preferences, "zone": zone})
+    return Answer(b"", 204)
+
+
 async def set_password(visit: Visit) -> Answer:
     """Keep another password; all other sessions end."""
     form, user = visit.form(), visit.someone.user

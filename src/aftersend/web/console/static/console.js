@@ -3,6 +3,13 @@
 (() => {
   const here = (selector, within = document) => [...within.querySelectorAll(selector)];
 
+  // Whoever has not chosen a time zone gets the browser's, from the next page on.
+  const word = document.body.dataset.guessZone;
+  if (word) {
+    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    fetch("/console/me/zone", { method: "POST", body: new URLSearchParams({ csrf: word, zone }) }).catch(() => {});
+  }
+
   // Choices that search at once.
   document.addEventListener("change", (event) => {
     if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
