@@ -122,3 +122,27 @@ async def test_a_changed_rate_moves_what_waits(store: Store, clock: Clock, ids: 
     waiting = sorted((name for name in rows if name not in gone(read)), key=lambda name: rows[name])
     assert waiting == sorted(waiting)
     assert [round((rows[name] - clock()) / MINUTE) for name in waiting] == list(range(1, len(waiting) + 1))
+
+
+async def test_a_flood_of_what_waited_is_told_moments_of_its_own(
+    store: Store, clock: Clock, ids: IdSource, write: Do, read: Do
+) -> None:
+    """After hours in which nothing ran, all of it is due: each gets the next moment that nobody else has."""
+    names = [f"{number}@example.org" for number in range(900)]
+    write(record.accepted, [submission(ids, clock(), *names, stream="news", passed=False)])
+    tools, rate = Tools(floods={}), pace.read("60/hour")
+
+    async def all_due(batch: int) -> None:
+        while (
+            await treat_due(store, clock, ids, node=NODE, batch=batch, rate=lambda account, stream: rate, tools=tools)
+            == batch
+        ):
+            pass
+
+    await all_due(300)
+    clock.forward(2 * DAY)
+    await all_due(300)
+    dues = [row["due_us"] for row in read(deliveries.page, ACCOUNT, Filter(), limit=999) if row["waits"]]
+    assert len(dues) == 898
+    assert len(set(dues)) == len(dues)
+    assert max(dues) == clock() + 898 * MINUTE

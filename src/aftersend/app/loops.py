@@ -45,7 +45,7 @@ async def treat(service: Service) -> None:
         return rules()
 
     names = Domains(service.resolver, service.settings, suffixes.registered)
-    tools = Tools(examiner.begin, names, examiner.settle, Faults(), fresh_rules)
+    tools = Tools(examiner.begin, names, examiner.settle, Faults(), {}, fresh_rules)
     while not service.stopping.is_set():
         bell.clear()
         try:

@@ -62,6 +62,8 @@ class Tools:
     settle: Callable[[], Awaitable[bool]] | None = None
     """Waits a moment for what is being judged, if that is worth it; whether it did."""
     faults: Faults | None = None
+    floods: dict[tuple[paces.Place, Rate], Instant] | None = None
+    """Where a flood of mail that has waited before stands in the lines of rates; kept from pass to pass."""
     rules: Callable[[], Awaitable[Rules]] | None = None
     """Reads the rules again; asked before anything is decided because a rule has changed."""
 

@@ -35,6 +35,9 @@ STAGE_OF = {
 """Where a hold waits that does not end by its time alone."""
 HELD_BITS = Fact.THROTTLED.bit | Fact.DEPLETED.bit | Fact.MODERATION_PENDING.bit
 """The time for trying begins when such a hold ends, however long it was."""
+FLOOD = 100
+"""With so much in one pass whose time came while others were quicker, as after hours in which nothing ran, passes go on in
+line where the one before ended: else all would be told the same moments, and be looked at again and again."""
 NONE = Rules()
 NO_TOOLS = Tools()
 
@@ -73,6 +76,11 @@ async def treat_due(
     kept = await _paces(store, claimed, rate)
     now = clock()
     throttles = await gather(store, claimed, now, rules, tools)
+    used = [*kept.values(), *throttles]
+    floods = tools.floods if sum(item.has_waited for item in claimed) >= FLOOD else None
+    if floods is not None:
+        for pace in used:
+            pace.again_us = floods.get((pace.place, pace.rate), 0)
     decided: list[Decided] = []
     for item in claimed:
         try:
@@ -81,7 +89,8 @@ async def treat_due(
             decided.append(_decide(item, now, ids, node=node))
         except Exception:
             await store.run(queue.set_aside, item, Stage.TREATMENT, now=now, traceback=traceback.format_exc())
-    used = [*kept.values(), *throttles]
+    if floods is not None:
+        floods.update({(pace.place, pace.rate): pace.again_us for pace in used})
     taken = [(pace.place, pace.took * pace.rate.interval_us) for pace in used if pace.took]
     lines = [(pace.place, pace.ends_us) for pace in used if pace.is_moved]
     if taken or lines:
