@@ -45,6 +45,33 @@ def test_people_come_in_and_go_out(verb: Run, tmp_path: Path) -> None:
     assert verb("contact", "list", "cat@").status == NOTHING
 
 
+def test_somebody_is_changed(verb: Run) -> None:
+    """What is not named stays; an address is for some types of broadcast, or for all."""
+    for name in ("old", "new"):
+        assert verb("list", "add", name).status == DONE
+    said = verb("contact", "add", "ida@example.net", "work@example.com=emergency, general", "--set", "city=Wien", "--set",
+                "class=3a", "--list", "old", "--json")  # fmt: skip
+    shown = said.rows[0]["id"]
+    assert "work@example.com, for emergency, general" in verb("contact", "show", shown).out
+    assert verb("contact", "change", shown, "--name", "Ida", "--set", "city=Graz", "--set", "class=", "--list", "new",
+                "--off", "old").status == DONE  # fmt: skip
+    found = verb("contact", "show", shown, "--json").rows[0]
+    assert (found["name"], found["attributes"], found["lists"], len(found["addresses"])) == (
+        "Ida",
+        {"city": "Graz"},
+        ["new"],
+        2,
+    )
+    assert verb("contact", "change", shown, "--address", "ida@example.org").status == DONE
+    assert [spot["address"] for spot in verb("contact", "show", shown, "--json").rows[0]["addresses"]] == [
+        "ida@example.org"
+    ]
+    assert verb("contact", "change", shown, "--set", "city").status == USAGE
+    assert verb("contact", "remove", shown).status == DONE
+    for name in ("old", "new"):
+        assert verb("list", "remove", name).status == DONE
+
+
 def test_people_are_chosen_by_what_is_known_of_them(verb: Run) -> None:
     """Listed, counted and exported; a draft says whom it reaches; what is wrong is said with its place."""
     for name, city in (("gus", "Wien"), ("hal", "Graz")):

@@ -11,7 +11,7 @@ import pytest
 from aftersend.broadcasts import files
 from aftersend.errors import Conflict, NotFound
 from aftersend.ids import IdSource
-from aftersend.store import Store, contacts, imports, mailing_lists
+from aftersend.store import Store, contacts, erasure, imports, mailing_lists
 from aftersend.store.contacts import Person, Spot
 from aftersend.store.imports import Wanted
 from given import ACCOUNT, Clock
@@ -164,3 +164,18 @@ def test_what_is_old_is_forgotten(
     waits = add(write, ids, clock, file(30))
     assert write(imports.prune, before=clock() + 1) == 1
     assert [each.id for each in read(imports.page, ACCOUNT, limit=9)] == [waits]
+
+
+def test_whoever_is_erased_is_not_brought_back_by_a_file_that_waits(
+    write: Do, read: Do, clock: Clock, ids: IdSource, runner: asyncio.Runner, taker: files.Taker
+) -> None:
+    """Neither among those who are to be kept, nor among the rows that were left out."""
+    content = b"email,name\nann@example.net,Ann\nbob@example.net,Bob\nAnn@example.net,Again\n"
+    number = add(write, ids, clock, content, preview=True)
+    work(runner, taker)
+    write(erasure.from_the_rest, ACCOUNT, ["ann@example.net"])
+    write(imports.go_on, ACCOUNT, number, now=clock())
+    work(runner, taker)
+    people = read(contacts.page, ACCOUNT, limit=9)
+    assert [person["addresses"][0]["address"] for person in people] == ["bob@example.net"]
+    assert "ann" not in str(read(imports.faults, ACCOUNT, number, limit=9)).lower()

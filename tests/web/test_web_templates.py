@@ -69,3 +69,13 @@ def test_a_template_that_cannot_be_used_is_refused(house):
         answer = client.put("/v1/templates/bad", json={"source": source, "kind": kind})
         assert answer.status_code == 422, source
         assert answer.json()["errors"][0]["pointer"] == "#/source"
+
+
+def test_links_of_ours_have_an_example_in_the_preview(house):
+    """Where visits are answered they have a value when mail is sent; elsewhere one is missing."""
+    client = house.client()
+    saved = {"kind": "html", "subject": "S", "source": '<a href="{{ unsubscribe_url }}">Opt out</a>'}
+    assert client.put("/v1/templates/leave", json=saved).status_code == 200
+    assert client.post("/v1/templates/leave/preview", json={"data": {}}).status_code == 422
+    house.intake.tracking.url = "https://t.example.com"
+    assert "https://example.invalid/" in client.post("/v1/templates/leave/preview", json={"data": {}}).json()["html"]

@@ -266,7 +266,9 @@ def _tell(found: dict[str, Any]) -> None:
     if found["where"]:
         say(f"  of them those of whom this is true: {found['where']}")
     say(f"  type: {found['type'] or 'any'}; stream: {found['stream']}; message: {found['message_id'] or 'not yet'}")
-    say(f"  subject: {found['message'].get('subject') or found['message'].get('template') or ''}")
+    for word in ("subject", "template"):
+        if found["message"].get(word):
+            say(f"  {word}: {found['message'][word]}")
     for word in ("created", "scheduled", "started", "ended"):
         if found[f"{word}_at"]:
             say(f"  {word} {short_time(found[f'{word}_at'])}")

@@ -26,7 +26,7 @@ def contact() -> None:
 
 
 @contact.command()
-@click.argument("addresses", metavar="ADDRESS …", nargs=-1, required=True)
+@click.argument("addresses", metavar="ADDRESS[=TYPE,…] …", nargs=-1, required=True)
 @click.option("--name", default="", metavar="TEXT", help="The name.")
 @click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="An attribute, for merge tags.")
 @click.option("--list", "lists", multiple=True, metavar="NAME", help="A list that the contact is on.")
@@ -35,16 +35,63 @@ def contact() -> None:
 def add(
     place: Any, addresses: tuple[str, ...], name: str, pairs: tuple[str, ...], lists: tuple[str, ...], as_json: bool
 ) -> None:
-    """Write somebody down, with all addresses, the first choice first."""
-    attributes = {}
+    """Write somebody down, with all addresses, the first choice first.
+
+    ADDRESS=TYPE,TYPE is an address for these types of broadcast only: work@example.com=emergency,general.
+    """
+    made = place.add_contact(
+        {"name": name, "addresses": _spots(addresses), "attributes": _attributes(pairs), "lists": list(lists)}
+    )
+    emit(made) if as_json else say(f"{made['id']} is written down.")
+
+
+@contact.command()
+@click.argument("contact_id", metavar="ID")
+@click.option("--name", metavar="TEXT", help="The name from now on.")
+@click.option(
+    "--address", "addresses", multiple=True, metavar="ADDRESS[=TYPE,…]", help="The addresses from now on, all of them."
+)
+@click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="An attribute; without a value it goes.")
+@click.option("--list", "lists", multiple=True, metavar="NAME", help="A list to be on.")
+@click.option("--off", "left", multiple=True, metavar="NAME", help="A list to be taken off.")
+@json_option
+@place_option
+def change(
+    place: Any, contact_id: str, name: str | None, addresses: tuple[str, ...], pairs: tuple[str, ...],
+    lists: tuple[str, ...], left: tuple[str, ...], as_json: bool,
+) -> None:  # fmt: skip
+    """Change what is known of somebody; what is not named stays."""
+    found = place.contact(contact_id)
+    attributes = found["attributes"] | _attributes(pairs)
+    wanted = {
+        "name": found["name"] if name is None else name,
+        "addresses": _spots(addresses) if addresses else found["addresses"],
+        "attributes": {attribute: value for attribute, value in attributes.items() if value != ""},
+        "lists": [each for each in dict.fromkeys([*found["lists"], *lists]) if each not in left],
+    }
+    made = place.ask("PUT", f"/v1/contacts/{quote(contact_id, safe='')}", json=wanted)
+    emit(made) if as_json else say(f"{made['id']} is changed.")
+
+
+def _spots(addresses: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Read addresses, each with the types of broadcast that it is for behind a sign of equality."""
+    found = []
+    for text in addresses:
+        local, at, rest = text.rpartition("@")
+        domain, _, types = rest.partition("=")
+        kinds = [kind.strip() for kind in types.split(",") if kind.strip()]
+        found.append({"address": f"{local}{at}{domain}", "types": kinds})
+    return found
+
+
+def _attributes(pairs: tuple[str, ...]) -> dict[str, str]:
+    found = {}
     for pair in pairs:
         attribute, equals, value = pair.partition("=")
         if not equals:
             raise click.UsageError(f"--set {pair}: write NAME=VALUE.")
-        attributes[attribute.strip()] = value
-    spots = [{"address": address} for address in addresses]
-    made = place.add_contact({"name": name, "addresses": spots, "attributes": attributes, "lists": list(lists)})
-    emit(made) if as_json else say(f"{made['id']} is written down.")
+        found[attribute.strip()] = value
+    return found
 
 
 @contact.command("list")

@@ -8,6 +8,7 @@ from typing import Any
 from aftersend.errors import BadField, BadFields, NotFound
 from aftersend.mail import tags
 from aftersend.mail import templates as making
+from aftersend.mail.tracked import URL_TAGS
 from aftersend.reports.telling import moment
 from aftersend.store import templates
 from aftersend.web import lists, reading
@@ -55,10 +56,13 @@ async def preview(call: Call) -> Answer:
     asked = reading.convert(reading.json(call.body), PreviewIn)
     made: dict[str, str | None] = {}
     wrong = []
+    # What only we can fill when it is sent has an example here.
+    ours = dict.fromkeys(URL_TAGS, "https://example.invalid/") if call.desk.intake.tracking.url else {}
+    data = {**ours, **asked.data}
     for name in ("subject", "html", "text"):
         source = row[name]
         try:
-            made[name] = None if source is None else tags.fill(source, asked.data, is_html=name == "html")
+            made[name] = None if source is None else tags.fill(source, data, is_html=name == "html")
         except (tags.Undefined, tags.CannotRender) as error:
             wrong.append(BadField("#/data", f"{name}: {error.detail}", code=error.code))
     if wrong:
