@@ -694,8 +694,10 @@ class Courier:
         while True:
             await asyncio.sleep(1.0)
             now = asyncio.get_running_loop().time()
-            for site in self.sites.values():
+            for name, site in list(self.sites.items()):
                 site.nodes = self.nodes
+                if len(self.sites) > LANES_MOST and not site.lanes and not site.closed_until():
+                    del self.sites[name]
             for place, lane in list(self._lanes.items()):
                 for connection in list(lane.connections):
                     connection.check_time(now)
