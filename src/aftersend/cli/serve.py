@@ -19,7 +19,7 @@ from aftersend.errors import SettingsError
     "--only",
     metavar="PART,…",
     default="",
-    help="Run only these parts: smtp, web, treatment, delivery, returns, webhooks, upkeep.",
+    help="Run only these parts: smtp, web, treatment, delivery, returns, tracking, webhooks, upkeep.",
 )
 @click.option(
     "--workers",

@@ -65,7 +65,7 @@ def _pair(name: str, text: str | None) -> None:
 
 def _evidence(evidence: dict[str, Any]) -> None:
     for name, value in evidence.items():
-        text = value if isinstance(value, str) else _written(value)
+        text = value if isinstance(value, str) else _reasons(value) if name == "reasons" else _written(value)
         text = text if len(text) <= EVIDENCE_MOST else text[:EVIDENCE_MOST] + " …"
         if not text:
             continue
@@ -73,6 +73,14 @@ def _evidence(evidence: dict[str, Any]) -> None:
         say(f"{'':22}{name}: {first}")
         for line in rest:
             say(f"{'':22}{'':{len(name)}}  {line}")
+
+
+def _reasons(value: Any) -> str:
+    """One line for each sign of who made a visit."""
+    return "\n".join(
+        f"{'decides' if one['points'] is None else format(one['points'], '+g'):>7}  {one['signal']}: {one['evidence']}"
+        for one in value
+    )
 
 
 def _written(value: Any) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from aftersend import ids
 from aftersend.clock import MINUTE, SECOND, Instant
 from aftersend.ledger.events import key_of
 from aftersend.ledger.facts import Fact
@@ -202,7 +203,7 @@ def _step(visited: Visited, fact: Fact, hit: Kept, verdict: Label, *, now: Insta
         "verdict": verdict.verdict.value,
         "reasons": msgspec.to_builtins(verdict.reasons),
         "rules": RULES,
-        "hit": hit.id,
+        "hit": ids.show("hit", hit.id),
     }
     event = record.event_row(
         *place, key_of("hit", *place, fact.word), fact.word, int(fact), hit.at_us, now,
