@@ -74,7 +74,7 @@ def find(
     return Found(walk.rows, None if walk.is_done else walk.place)
 
 
-NEAR, FAR = 2_000, 30_000
+NEAR, FAR = 2_000, 12_000
 """So many rows are looked at along the key before it is asked for a shorter way, and before it is asked again."""
 FEW, MANY = 20_000, 60_000
 """A way through so many rows is taken at once, and after the key has led to too little."""
@@ -95,7 +95,7 @@ def _go(walk: _Walk, has_time: Callable[[], bool]) -> None:
     step = STEP
     while not walk.is_done and has_time():
         if way is None:
-            walk.along_the_key(FAR // 2)
+            walk.along_the_key(FAR)
         else:
             walk.along(way, step)
             step = min(4 * step, LONGEST_STEP)
