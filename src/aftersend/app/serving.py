@@ -13,9 +13,11 @@ from typing import Any
 from aftersend import logs
 from aftersend.app.node import running
 from aftersend.app.practice import first_link, practised, welcome
+from aftersend.app.rendering import RenderingProcess
 from aftersend.app.workers import Worker, most_of, name_of_worker, settings_of_worker, work
 from aftersend.config import Settings
 from aftersend.logs import Logger
+from aftersend.mail import tags
 
 log = Logger("app")
 
@@ -56,6 +58,7 @@ async def _serve(settings: Settings, *, practice: bool, only: Sequence[str], wor
     elif workers is None:
         workers = most_of(len(os.sched_getaffinity(0)))
     async with contextlib.AsyncExitStack() as stack:
+        stack.callback(_render_apart().stop)
         if practice:
             settings = await stack.enter_async_context(practised(settings))
         beside = [Worker(settings, n + 1) for n in range(workers)]
@@ -78,6 +81,13 @@ async def _serve(settings: Settings, *, practice: bool, only: Sequence[str], wor
     return int(service.has_failed)
 
 
+def _render_apart() -> RenderingProcess:
+    """Let templates be rendered where they harm nobody."""
+    rendering = RenderingProcess()
+    tags.render_elsewhere(rendering.render)
+    return rendering
+
+
 def _spare_the_collector() -> None:
     """Leave what was made at the start out of every later search for garbage, and search less often: messages leave
     hardly any cycles behind."""
@@ -93,6 +103,10 @@ def work_beside() -> int:
 
     async def work_here() -> int:
         _spare_the_collector()
-        return await work(settings)
+        rendering = _render_apart()
+        try:
+            return await work(settings)
+        finally:
+            rendering.stop()
 
     return int(run(work_here()))

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 import minijinja
@@ -205,8 +205,28 @@ def fill(source: str, data: Mapping[str, Any], *, is_html: bool = False) -> str:
     return "".join(pieces)
 
 
+class Renderer(Protocol):
+    """Renders as `render` does, elsewhere."""
+
+    def __call__(self, source: str, data: Mapping[str, Any], *, is_html: bool) -> str:
+        """Return the text."""
+
+
+_elsewhere: list[Renderer] = []
+
+
+def render_elsewhere(renderer: Renderer | None) -> None:
+    """Let another process render from now on, one that may end when a template takes too much; None: this one again."""
+    _elsewhere[:] = [] if renderer is None else [renderer]
+
+
 def render(source: str, data: Mapping[str, Any], *, is_html: bool) -> str:
-    """Render a text by the template engine, within its fuel. Raise Undefined, CannotRender."""
+    """Render a text by the template engine, within its fuel. Raise Undefined, CannotRender.
+
+    Fuel counts steps and not what values grow to: a service renders what customers wrote elsewhere.
+    """
+    if _elsewhere:
+        return _elsewhere[0](source, data, is_html=is_html)
     given = {name: value for name, value in data.items() if name not in _ARGUMENTS}
     for taken in _ARGUMENTS & data.keys() - {"self"}:
         given[f"its_{taken}_"] = data[taken]

@@ -1,0 +1,95 @@
+"""Templates are rendered in a process that may end: the same texts, the same errors, and no harm from what takes too much."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aftersend.app.rendering import RenderingProcess
+from aftersend.mail import tags
+
+SOURCES = [
+    "{% for each in goods %}{{ each }}, {% endfor %}",
+    "{% if name %}Dear {{ name }}{% else %}Hello{% endif %} ü",
+    "{{ goods | join(' & ') }} {{ self }}",
+    "{{ missing }}",
+    "{% for a in range(1000) %}{% for b in range(1000) %}.{% endfor %}{% endfor %}",
+    "{{ name | nosuchfilter }}",
+]
+DOUBLED = "{% set x = l %}" + "{% set x = [x, x] %}" * 24
+BOMBS = {
+    "nested lists written": DOUBLED + "{{ x }}",
+    "nested lists compared": DOUBLED.replace("24", "30") + "{{ x == x }}{{ x | string | length }}",
+    "a list repeated": "{{ [n] * 1000000 }}",
+}
+WORDS = st.text(max_size=12)
+
+
+@pytest.fixture(scope="module")
+def apart() -> Iterator[RenderingProcess]:
+    """The process."""
+    made = RenderingProcess()
+    yield made
+    made.stop()
+
+
+def outcome(render: Any, source: str, data: dict[str, Any], *, is_html: bool) -> tuple[str, str]:
+    """What comes of it, errors as values."""
+    try:
+        return "text", render(source, data, is_html=is_html)
+    except (tags.Undefined, tags.CannotRender) as error:
+        return type(error).__name__, error.detail
+
+
+@given(
+    source=st.sampled_from(SOURCES),
+    data=st.fixed_dictionaries({"name": WORDS, "goods": st.lists(WORDS | st.integers()), "self": WORDS}),
+    is_html=st.booleans(),
+)
+def test_it_says_what_is_said_here(apart: RenderingProcess, source: str, data: dict[str, Any], is_html: bool) -> None:
+    """Texts and errors are those of this process."""
+    assert outcome(apart.render, source, data, is_html=is_html) == outcome(tags.render, source, data, is_html=is_html)
+
+
+@pytest.mark.parametrize("bomb", sorted(BOMBS))
+def test_what_takes_too_much_is_an_error_and_nothing_else(apart: RenderingProcess, bomb: str) -> None:
+    """It ends the process that renders, or its time; whoever asked is told, and the next text is rendered as ever."""
+    data = {"n": "x" * 15_000, "l": ["x" * 1000]}
+    with pytest.raises(tags.CannotRender):
+        apart.render(BOMBS[bomb], data, is_html=False)
+    assert apart.render("{% if true %}well{% endif %}", {}, is_html=True) == "well"
+
+
+def test_threads_take_turns(apart: RenderingProcess) -> None:
+    """Each gets his own text."""
+    got: dict[int, str] = {}
+
+    def one(number: int) -> None:
+        got[number] = apart.render("{% for i in range(3) %}{{ n }}{% endfor %}", {"n": number}, is_html=False)
+
+    threads = [threading.Thread(target=one, args=(n,)) for n in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert got == {n: str(n) * 3 for n in range(20)}
+
+
+def test_where_it_is_set_everything_goes_there() -> None:
+    """`render` and `fill` ask whoever was named; afterwards they do it here again."""
+
+    def elsewhere(source: str, data: Any, *, is_html: bool) -> str:
+        return f"elsewhere {is_html}"
+
+    tags.render_elsewhere(elsewhere)
+    try:
+        assert tags.fill("{% if a %}{% endif %}", {}, is_html=True) == "elsewhere True"
+        assert tags.fill("{{ a }}", {"a": "simple"}) == "simple"
+    finally:
+        tags.render_elsewhere(None)
+    assert tags.fill("{% if a is defined %}{% endif %}here", {}) == "here"
