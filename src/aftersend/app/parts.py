@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -262,7 +263,8 @@ def _start_delivery(service: Service) -> None:
 
 
 async def _start_web(service: Service) -> None:
-    from aftersend import web
+    # Reading all of it takes as long as the rest of a start, and mail is taken in meanwhile.
+    web = await asyncio.get_running_loop().run_in_executor(None, importlib.import_module, "aftersend.web")
     from aftersend.app.shown import shown
 
     judges = scorer(service.settings, service.resolver, service.clock)
