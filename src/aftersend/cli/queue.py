@@ -84,16 +84,38 @@ def list_(place: Any, limit: int, as_json: bool, **options: Any) -> None:
         raise Ended(NOTHING)
 
 
+def _choosing(all_of_them: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The arguments and options of a verb for many deliveries; `all_of_them` says what --all means."""
+    options = (
+        click.argument("targets", metavar="[ID …]", nargs=-1),
+        click.option("--all", "all_of_them", is_flag=True, help=all_of_them),
+        click.option("--dry-run", is_flag=True, help="Say how many it would be, and change nothing."),
+        click.option("-y", "--yes", is_flag=True, help="Do not ask."),
+        click.option("--why", default="", metavar="TEXT", help="Kept in the history of each delivery."),
+        word_options(),
+        json_option,
+        place_option,
+    )
+
+    def choose(verb: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            verb = option(verb)
+        return verb
+
+    return choose
+
+
+def _chosen(targets: tuple[str, ...], all_of_them: bool, options: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the words of a search for what was chosen. Raise UsageError when nothing was."""
+    words = [*ids_as_words(targets), *take_words(options)]
+    if not words and not all_of_them:
+        raise click.UsageError("Say which: ids (dlv_…, msg_…), words of a search, or --all.")
+    return words
+
+
 def _verb(name: str, help_text: str) -> Callable[..., Any]:
     @queue.command(name, help=help_text, short_help=help_text.partition(".")[0] + ".")
-    @click.argument("targets", metavar="[ID …]", nargs=-1)
-    @click.option("--all", "all_of_them", is_flag=True, help="All that wait.")
-    @click.option("--dry-run", is_flag=True, help="Say how many it would be, and change nothing.")
-    @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-    @click.option("--why", default="", metavar="TEXT", help="Kept in the history of each delivery.")
-    @word_options()
-    @json_option
-    @place_option
+    @_choosing("All that wait.")
     def act(
         place: Any,
         targets: tuple[str, ...],
@@ -104,9 +126,7 @@ def _verb(name: str, help_text: str) -> Callable[..., Any]:
         as_json: bool,
         **options: Any,
     ) -> None:
-        words = [*ids_as_words(targets), *take_words(options)]
-        if not words and not all_of_them:
-            raise click.UsageError("Say which: ids (dlv_…, msg_…), words of a search, or --all.")
+        words = _chosen(targets, all_of_them, options)
         if dry_run:
             number = place.count(words)
             emit({"action": name, "would_touch": number}) if as_json else say(
@@ -125,14 +145,7 @@ def _verb(name: str, help_text: str) -> Callable[..., Any]:
 
 
 @queue.command(short_help="Send again what failed.")
-@click.argument("targets", metavar="[ID …]", nargs=-1)
-@click.option("--all", "all_of_them", is_flag=True, help="All that failed.")
-@click.option("--dry-run", is_flag=True, help="Say how many it would be, and send nothing.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@click.option("--why", default="", metavar="TEXT", help="Kept in the history of each delivery.")
-@word_options()
-@json_option
-@place_option
+@_choosing("All that failed.")
 def resend(
     place: Any,
     targets: tuple[str, ...],
@@ -148,9 +161,7 @@ def resend(
     What is on a list of addresses that are not mailed is left alone. Each delivery is sent again once at the most, so a run that
     was cut short is simply started anew.
     """
-    words = [*ids_as_words(targets), *take_words(options)]
-    if not words and not all_of_them:
-        raise click.UsageError("Say which: ids (dlv_…, msg_…), words of a search, or --all.")
+    words = _chosen(targets, all_of_them, options)
     if dry_run:
         told = _resent(place, words, why, preview=True)
         if as_json:
