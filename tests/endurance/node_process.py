@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,14 @@ class NodeProcess:
         return kept | {f"AFTERSEND_{k.upper().replace('__', '_')}": str(v) for k, v in self._settings.items()}
 
     def start(self) -> float:
-        """Start it and return after how many seconds it greeted."""
+        """Start it, wait until all its ports are open, and return after how many seconds it greeted."""
+        starts = self._starts()
+        greeted_after = self.launch()
+        self._wait_until(lambda: self._starts() > starts)
+        return greeted_after
+
+    def launch(self) -> float:
+        """Start it and return after how many seconds it greeted; its other ports may open later."""
         began = time.monotonic()
         command = [sys.executable, "-m", "aftersend", "serve"]
         for part in self._only:
@@ -91,13 +98,20 @@ class NodeProcess:
             self.process = subprocess.Popen(
                 command, env=self.environment, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        while time.monotonic() - began < START_S:
-            if greeting(self.smtp_port).startswith(b"220"):
-                return time.monotonic() - began
-            if self.process.poll() is not None:
-                break
+        self._wait_until(lambda: greeting(self.smtp_port).startswith(b"220"))
+        return time.monotonic() - began
+
+    def _wait_until(self, is_so: Callable[[], bool]) -> None:
+        end = time.monotonic() + START_S
+        while not is_so():
+            assert self.process is not None
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise AssertionError(f"{self.name} did not start:\n{self.log_text()[-4000:]}")
             time.sleep(0.02)
-        raise AssertionError(f"{self.name} did not start:\n{self.log_text()[-4000:]}")
+
+    def _starts(self) -> int:
+        """How many times it has said that it is ready."""
+        return self.log_text().count('"event": "started"')
 
     def kill(self) -> None:
         """End it as a power cut would, without a word."""

@@ -33,11 +33,13 @@ async def running(
     workers: int = 0,
     worker: int = 0,
     through: RemoteStore | None = None,
+    stopping: asyncio.Event | None = None,
 ) -> AsyncIterator[Service]:
     """Start a node, hand it out when all its ports are open, stop it in good order at the end.
 
     With `workers`, processes beside this one deliver in its place. A worker is a node of its own that works `through` the
-    store of the process that started it.
+    store of the process that started it. `stopping`, where it is given, is the event that asks the service to stop; it may be
+    set before the service stands.
     """
     parts = tuple(only) or PARTS
     unknown = set(parts) - set(PARTS)
@@ -53,6 +55,7 @@ async def running(
         else:
             service = await _enter_through(through, settings, worker, place=_place(lock))
         service.workers = workers
+        service.stopping = stopping or service.stopping
         try:
             await start(service, parts)
             yield service

@@ -65,10 +65,10 @@ async def _serve(settings: Settings, *, practice: bool, only: Sequence[str], wor
         for worker in beside:
             await worker.start()
             stack.push_async_callback(worker.give_up)
-        service = await stack.enter_async_context(running(settings, only=only, workers=workers))
-        loop = asyncio.get_running_loop()
+        stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, service.stopping.set)
+            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        service = await stack.enter_async_context(running(settings, only=only, workers=workers, stopping=stopping))
         _spare_the_collector()
         kept = [asyncio.ensure_future(worker.keep(service)) for worker in beside]
         log.info("started", addresses={name: f"{a[0]}:{a[1]}" for name, a in service.addresses.items()})

@@ -129,12 +129,13 @@ async def work(settings: Settings) -> int:
     """Be a worker: deliver until told to stop, or until the service is gone."""
     pair = socket.socket(fileno=int(os.environ[SOCKET]))
     pair.setblocking(False)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stopping.set)
+    loop.add_signal_handler(signal.SIGINT, lambda: None)  # a terminal tells both; the service says when
     store = await RemoteStore.connect(pair, _owner_is_gone)
     number = int(os.environ[NUMBER])
-    async with running(settings, only=("delivery",), worker=number, through=store) as service:
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, service.stopping.set)
-        loop.add_signal_handler(signal.SIGINT, lambda: None)  # a terminal tells both; the service says when
+    async with running(settings, only=("delivery",), worker=number, through=store, stopping=stopping) as service:
         grip = None if service.courier is None else Grip(store, service.courier, service.node)
         telling = asyncio.ensure_future(_tell(service, store, grip))
         await service.stopping.wait()
