@@ -14,6 +14,14 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import load  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def _no_load_outlives_its_test() -> Iterator[None]:
+    yield
+    load.end_all()
+
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:

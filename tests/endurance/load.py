@@ -19,6 +19,18 @@ def recipient(number: int) -> str:
     return f"r{number}@d{number % 40}.test"
 
 
+_begun: list[Load] = []
+
+
+def end_all() -> None:
+    """End what a test began and did not wait for: a test that failed must not take the machine from the next ones."""
+    for load in _begun:
+        load.stop()
+    for load in _begun:
+        load.wait(60)
+    _begun.clear()
+
+
 @dataclass(slots=True)
 class Load:
     """Runs on a thread of its own until `wanted` messages were acknowledged, or `stop` is called."""
@@ -46,6 +58,7 @@ class Load:
         """Begin."""
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="load", daemon=True)
         self._thread.start()
+        _begun.append(self)
         return self
 
     @property
