@@ -2,7 +2,7 @@
 """Everything a developer does with Aftersend, on a machine with Python and nothing else.
 
 python3 dev.py run [VERB …]       the service in the practice world, or any verb of the command line
-python3 dev.py test [ARGUMENT …]  the tests; arguments go to pytest
+python3 dev.py test [ARGUMENT …]  the tests; arguments go to pytest; all of them share out the processors
 python3 dev.py check              lint, format, types, import contracts
 python3 dev.py screenshots [DIR]  a picture of every page of the console, at two widths, light and dark (needs Chromium)
 
@@ -27,13 +27,20 @@ def main(arguments: list[str]) -> int:
     if verb == "test":
         python = python_with("test")
         os.chdir(ROOT)
-        return become([python, "-m", "pytest", *rest])
+        return become([python, "-m", "pytest", *shared_out(rest), *rest])
     if verb == "screenshots":
         return become([python_with("test"), str(ROOT / "bench" / "screens.py"), *(rest or ["build/screens"])])
     if verb == "check":
         return check(Path(python_with("lint")).parent)
     print(__doc__)
     return 0 if verb in ("help", "-h", "--help") else 2
+
+
+def shared_out(arguments: list[str]) -> list[str]:
+    """Use all processors for the whole suite; a few named tests begin sooner, and can be debugged, in one process."""
+    if any(not argument.startswith("-") or argument.startswith("-n") for argument in arguments):
+        return []
+    return ["-n", str(os.cpu_count() or 1), "--dist", "worksteal"]
 
 
 def become(command: list[str]) -> int:
