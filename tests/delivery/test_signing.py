@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import time
+from collections.abc import Sequence
 
 import dkim as dkimpy
 import pytest
 
 from aftersend.app import run
-from aftersend.delivery import Signer
+from aftersend.delivery import Signer, signing_process
 from aftersend.delivery.signing import MANY, Draft
+from aftersend.delivery.signing_process import SigningProcess
 from aftersend.mail import dkim
 
 NOW_S = int(time.time())
@@ -168,3 +172,60 @@ def test_without_the_process_the_service_signs_for_itself(signer: Signer) -> Non
         return signed
 
     assert run(after_its_death()).count(b"DKIM-Signature:") == 2
+
+
+def test_many_batches_at_once_share_one_process_while_keys_change(
+    signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each message gets the signature of its own text, with the keys of the moment, however many ask at once."""
+    running: list[SigningProcess] = []
+    start = SigningProcess.start
+
+    async def counted(process: SigningProcess, keys: Sequence[bytes]) -> None:
+        await start(process, keys)
+        running.append(process)
+        assert [one for one in running if one.is_running] == [process]
+
+    monkeypatch.setattr(SigningProcess, "start", counted)
+
+    async def batch(first: int) -> list[tuple[int, bytes]]:
+        drafts = {number: draft(number) for number in range(first, first + MANY + first % 3)}
+        await signer.sign_ahead(list(drafts.values()), NOW_S)
+        return [(number, signer.signature(one, NOW_S)) for number, one in drafts.items()]
+
+    async def many() -> list[tuple[int, bytes]]:
+        signed: list[tuple[int, bytes]] = []
+        async with asyncio.timeout(60):
+            for turn in range(4):
+                batches = [asyncio.ensure_future(batch(1000 * turn + 20 * number)) for number in range(6)]
+                for _ in range(turn):
+                    await asyncio.sleep(0)
+                keys = [("rsa", dkim.RSA), ("ed", dkim.ED25519)][turn % 2 :]
+                signer.reload(
+                    [(1, "mail.example.com", name, opener("mail.example.com", name, kind)) for name, kind in keys]
+                )
+                for found in await asyncio.gather(*batches):
+                    signed += found
+            await signer.stop()
+        return signed
+
+    for number, signature in run(many())[::4]:
+        raw = signature + HEADER + b"Message-ID: <%d@example.com>\r\n\r\n" % number + BODY
+        assert all(verify(raw, place) for place in range(signature.count(b"DKIM-Signature:"))), number
+
+
+def test_a_process_that_does_not_answer_is_not_waited_for(signer: Signer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signing goes on without it, and it does not stay."""
+
+    async def stopped() -> bytes:
+        await signer.sign_ahead([draft(number) for number in range(MANY)], NOW_S)
+        assert signer._beside is not None
+        assert signer._beside._process is not None
+        signer._beside._process.send_signal(signal.SIGSTOP)
+        monkeypatch.setattr(signing_process, "ANSWERS_WITHIN_S", 0.2)
+        await signer.sign_ahead([draft(number) for number in range(100, 100 + MANY)], NOW_S)
+        signed = signer.signature(draft(100), NOW_S + 5)
+        await signer.stop()
+        return signed
+
+    assert run(stopped()).count(b"DKIM-Signature:") == 2

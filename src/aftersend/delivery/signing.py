@@ -5,6 +5,7 @@ Many messages at once are signed by a process beside the service, a few by the s
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
@@ -53,6 +54,7 @@ class Signer:
         self._hashes: OrderedDict[bytes, bytes] = OrderedDict()
         self._signed: OrderedDict[tuple[int, bytes], bytes] = OrderedDict()
         self._beside: SigningProcess | None = None
+        self._starting = asyncio.Lock()
         self._is_stale = False
 
     def reload(self, keys: Sequence[tuple[int, str, str, Callable[[], dkim.DkimKey]]]) -> bool:
@@ -119,24 +121,28 @@ class Signer:
                 prefix, digest = dkim.header_to_sign(draft.headers, key, hashed, now_s=now_s, expire_s=EXPIRES_AFTER_S)
                 prefixes.append((place, prefix))
                 work.append((self._numbers[id(key)], digest))
-        lines: dict[tuple[int, bytes], list[bytes]] = {}
+        names, lines = self._names, dict[tuple[int, bytes], list[bytes]]()
         for (place, prefix), signed in zip(prefixes, await beside.sign(work), strict=True):
             lines.setdefault(place, []).append(dkim.signed_field(prefix, signed))
+        if self._names is not names:
+            return  # the keys have changed meanwhile
         for place, fields in lines.items():
             _remember(self._signed, place, b"".join(fields))
 
     async def _started(self) -> SigningProcess:
+        """Return a process that runs and has the keys of this moment. Many may ask at once; one of them starts it."""
         from aftersend.mail import dkim
 
-        if self._beside is not None and self._is_stale:
-            await self._beside.stop()
-        if self._beside is None or self._is_stale or not self._beside.is_running:
-            keys = [key for found in self._keys.values() for key in found]
-            self._numbers = {id(key): number for number, key in enumerate(keys)}
-            self._is_stale = False
-            self._beside = SigningProcess()
-            await self._beside.start([dkim.pem(key.private) for key in keys])
-        return self._beside
+        async with self._starting:
+            while self._beside is None or self._is_stale or not self._beside.is_running:
+                if self._beside is not None:
+                    await self._beside.stop()
+                keys = [key for found in self._keys.values() for key in found]
+                self._numbers = {id(key): number for number, key in enumerate(keys)}
+                self._is_stale = False
+                self._beside = SigningProcess()
+                await self._beside.start([dkim.pem(key.private) for key in keys])
+            return self._beside
 
     def signature(self, draft: Draft, now_s: int) -> bytes:
         """Return the signature lines to stand before the headers, or nothing where no key signs for the domain.

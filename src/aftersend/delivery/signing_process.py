@@ -7,6 +7,7 @@ each answered by a batch of signatures. It ends when its input ends, so it never
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import struct
 import sys
 from collections import deque
@@ -15,6 +16,7 @@ from typing import BinaryIO
 
 import msgspec
 
+ANSWERS_WITHIN_S = 30.0
 _LENGTH = struct.Struct("!I")
 _PROGRAM = "import sys; from aftersend.delivery.signing_process import main; main(sys.stdin.buffer, sys.stdout.buffer)"
 Work = Sequence[tuple[int, bytes]]
@@ -43,11 +45,17 @@ class SigningProcess:
         return self._process is not None and self._process.returncode is None
 
     async def sign(self, work: Work) -> list[bytes]:
-        """Sign digests, each with the key of its number. Raise ConnectionError when the process is gone."""
+        """Sign digests, each with the key of its number. Raise ConnectionError when the process is gone, or does not answer;
+        it is ended then."""
         answer: asyncio.Future[list[bytes]] = asyncio.get_running_loop().create_future()
-        self._waiting.append(answer)
         self._write(msgspec.msgpack.encode(work))
-        return await answer
+        self._waiting.append(answer)  # answers come in the order in which was asked
+        try:
+            return await asyncio.wait_for(answer, ANSWERS_WITHIN_S)
+        except TimeoutError:
+            if self._process is not None:
+                _kill(self._process)
+            raise ConnectionError("the signing process does not answer") from None
 
     def _write(self, frame: bytes) -> None:
         if self._process is None or self._process.stdin is None:
@@ -77,9 +85,18 @@ class SigningProcess:
         process = self._process
         if process is not None and process.stdin is not None:
             process.stdin.close()
-            await process.wait()
+            try:
+                await asyncio.wait_for(process.wait(), ANSWERS_WITHIN_S)
+            except TimeoutError:
+                _kill(process)
+                await process.wait()
         if self._reading is not None:
             await self._reading
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
 
 
 def main(source: BinaryIO, target: BinaryIO) -> None:
