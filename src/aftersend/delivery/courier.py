@@ -406,12 +406,20 @@ class Courier:
             for parcel in parcels:
                 self._no_servers(parcel, servers)
             return
-        lane = self._lane(servers, route)
+        try:
+            lane = self._lane(servers, route)
+        except Exception:
+            for parcel in parcels:
+                self._our_fault(parcel.claim)
+            return
         self._by_domain[domain] = (None if route.is_smart_host else servers, lane)
         if len(self._by_domain) > 100_000:
             self._by_domain.clear()
         for parcel in parcels:
-            self._to_lane(parcel, lane)
+            try:
+                self._to_lane(parcel, lane)
+            except Exception:
+                self._our_fault(parcel.claim)
 
     def _lane(self, servers: MailServers, route: Route) -> Lane:
         """The lane to these servers; domains with the same servers share it, and all of a site share its limits."""

@@ -1,0 +1,48 @@
+"""A bug of ours that meets a delivery on its way: the mail is kept, the claim given back, the next try planned."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from aftersend.delivery import Courier, Routes, Rules, Signer, courier
+from aftersend.delivery.names import Host, MailServers
+from aftersend.ids import IdSource
+from aftersend.policy.limits import Limits
+from aftersend.policy.retry import RetryPlan
+from aftersend.store import Store, queue, record
+from given import NODE, Clock, submission
+
+
+class OneServer:
+    """A resolver that knows one server for every domain."""
+
+    def known(self, domain: str) -> None:
+        """Remember nothing."""
+
+    async def find(self, domain: str) -> MailServers:
+        """Find it."""
+        return MailServers((Host("mx.example.net", ("127.0.0.1",)),))
+
+
+async def test_no_claim_is_kept_when_a_line_cannot_be_made(
+    store: Store, clock: Clock, ids: IdSource, write: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All who wait for the same look-up go back into the queue, once each, to be tried later."""
+
+    def broken(*_: object) -> str:
+        raise LookupError("no suffix list")
+
+    monkeypatch.setattr(courier, "site_of", broken)
+    rules = Rules(NODE, "mx.example.org", "example.org", b"s" * 32, RetryPlan(), Limits())
+    made = Courier(store, clock, ids, OneServer(), Routes({}, port=25), Signer("example.org"), rules)  # type: ignore[arg-type]
+    write(record.accepted, [submission(ids, clock(), "ann@example.net", "bob@example.net")])
+    assert await made.deliver_due() == 2
+    async with asyncio.timeout(20):
+        while (waiting := (await store.ask(queue.summary))[0])["claimed"]:
+            await asyncio.sleep(0.01)
+    assert (waiting["stage"], waiting["deliveries"], waiting["claimed"]) == ("delivery", 2, 0)
+    assert waiting["first_due_us"] > clock()
