@@ -190,6 +190,47 @@ def test_a_second_step_is_asked_for_and_a_code_works_once(house):
     assert again.status_code == 401
 
 
+def with_second_step(house, number):
+    """Give a person an authenticator; return its secret."""
+    secret = totp.fresh_secret()
+    house.run(people.set_totp, number, seal.seal(house.desk.secret, secret, belongs_to=f"user {number}"))
+    return secret
+
+
+def test_a_link_to_choose_a_password_does_not_stand_for_the_second_step(house):
+    """Who has the link but not the authenticator changes nothing, and the link still works for who has both."""
+    number = person(house)
+    secret = with_second_step(house, number)
+    place = f"/console/welcome/{house.run(rules.link, 1, number, 'owner', now=clock.now())}"
+    client, form = browser(house), {"password": "another good sentence"}
+    assert 'name="code"' in client.get(place).text
+    for code in ("", "000000"):
+        refused = client.post(place, data=form | {"code": code})
+        assert refused.status_code == 401
+        assert "code is not right" in refused.text
+    assert client.get("/console/log").status_code == 303
+    assert house.ask(people.one, number).password == HASH
+    code = totp.code(secret, clock.now() // 30_000_000)
+    assert client.post(place, data=form | {"code": code}).status_code == 303
+    assert client.get("/console/log").status_code == 200
+    assert house.ask(people.one, number).password != HASH
+    assert browser(house).post(place, data=form | {"code": code}).status_code == 404
+
+
+def test_a_second_step_that_is_on_is_not_exchanged_without_the_password(house):
+    """Somebody at a browser that is signed in cannot put another authenticator in its place."""
+    number = person(house)
+    client = browser(house, "ann@example.com")
+    with_second_step(house, number)
+    mine, kept = totp.fresh_secret(), house.ask(people.one, number).totp
+    word = {"csrf": csrf(client.get("/console/me"))}
+    assert client.post("/console/me/second-step", data=word).status_code == 422
+    code = totp.code(mine, clock.now() // 30_000_000)
+    form = word | {"secret": totp.shown(mine), "code": code}
+    assert client.post("/console/me/second-step/finish", data=form).status_code == 422
+    assert house.ask(people.one, number).totp == kept
+
+
 def test_whoever_only_looks_changes_nothing(house):
     """An analyst sees a delivery and cannot act on it."""
     person(house, "eve@example.com", "analyst")

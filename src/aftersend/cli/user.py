@@ -110,14 +110,23 @@ def role(here: Here, email: str, role: str) -> None:
 
 @user.command()
 @click.argument("email")
+@click.option(
+    "--without-second-step", is_flag=True, help="Also turn the second step off, for who lost the authenticator."
+)
 @json_option
 @here_option
-def link(here: Here, email: str, as_json: bool) -> None:
-    """Make a link with which a person who forgot the password chooses another one."""
+def link(here: Here, email: str, without_second_step: bool, as_json: bool) -> None:
+    """Make a link with which a person who forgot the password chooses another one.
+
+    Who has a second step needs its code for the link as well.
+    """
     from aftersend.control import people
-    from aftersend.store.people import role_in
+    from aftersend.store.people import role_in, set_totp
 
     found = _member(here, email)
+    if without_second_step and found.totp is not None:
+        here.write(set_totp, found.id, None)
+        here.audit("turned the second step off", found.email)
     role = here.read(role_in, here.account, found.id) or ""
     token = here.write(people.link, here.account, found.id, role, now=clock.now())
     here.audit("made a link to choose a password", found.email)

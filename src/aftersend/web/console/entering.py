@@ -45,16 +45,22 @@ async def second_step(visit: Visit) -> Answer:
     then, ticket = form.get("then", ""), form.get("ticket", "")
     try:
         user = await _user_of(visit, ticket)
-        visit.door.count(f"code {user.id}")
-        assert user.totp is not None
-        secret = seal.unseal(visit.desk.secret, user.totp, belongs_to=f"user {user.id}")
-        step = totp.step_of(secret, form.get("code", "")[:20], now=visit.desk.clock())
-        if step is None or not await visit.desk.store.run(people.use_step, user.id, step):
-            raise Unauthenticated("The code is not right, or it was used before. Wait for the next one.")
+        await _check_code(visit, user, form.get("code", ""))
     except AftersendError as error:
         return visit.show("second_step.html", error.status, ticket=ticket, then=then, wrong=error.detail)
-    visit.door.forgive(f"code {user.id}")
     return await _enter(visit, user, then)
+
+
+async def _check_code(visit: Visit, user: User, given: str) -> None:
+    """Use up the code of an authenticator. Raise Unauthenticated, or TooManyTries."""
+    if user.totp is None:
+        raise Unauthenticated("Sign in again.")
+    visit.door.count(f"code {user.id}")
+    secret = seal.unseal(visit.desk.secret, user.totp, belongs_to=f"user {user.id}")
+    step = totp.step_of(secret, given[:20], now=visit.desk.clock())
+    if step is None or not await visit.desk.store.run(people.use_step, user.id, step):
+        raise Unauthenticated("The code is not right, or it was used before. Wait for the next one.")
+    visit.door.forgive(f"code {user.id}")
 
 
 def _ticket(visit: Visit, user: User) -> str:
@@ -78,7 +84,7 @@ async def _user_of(visit: Visit, ticket: str) -> User:
     return await visit.desk.store.ask(people.one, int(user_id))
 
 
-async def _enter(visit: Visit, user: User, then: str, account_id: int | None = None) -> Answer:
+async def _enter(visit: Visit, user: User, then: str, account_id: int | None = None, did: str = "signed in") -> Answer:
     mine = await visit.desk.store.ask(people.accounts_of, user.id)
     if not mine:
         raise NotAllowed("You have no role in any account any more. Ask an owner for one.")
@@ -88,7 +94,7 @@ async def _enter(visit: Visit, user: User, then: str, account_id: int | None = N
     now = visit.desk.clock()
     await visit.desk.store.run(
         _begin, chosen, digest, user, visit.peer[:100], visit.headers.get("user-agent", "")[:300], now,
-        visit.desk.ids(),
+        visit.desk.ids(), did,
     )  # fmt: skip
     visit.begin(await visit.desk.store.ask(people.session, digest, now=now), token)
     return visit.go(_onward(then))
@@ -103,12 +109,13 @@ def _begin(
     agent: str,
     now: int,
     audit_id: int,
+    did: str,
 ) -> None:
     people.begin(
         connection, digest, user_id=user.id, account_id=account_id, peer=peer, agent=agent, now=now,
         ends_us=rules.ends(now, now),
     )  # fmt: skip
-    accounts.note(connection, account_id, audit_id, who=user.email, did="signed in", what=f"from {peer}", now=now)
+    accounts.note(connection, account_id, audit_id, who=user.email, did=did, what=f"from {peer}", now=now)
 
 
 def _onward(then: str) -> str:
@@ -149,24 +156,41 @@ async def look_at(visit: Visit) -> Answer:
 
 async def ask_welcome(visit: Visit) -> Answer:
     """Show the form behind a link that works once."""
-    return visit.show("welcome.html", **await _link(visit, visit.path["token"]), wrong="", name="")
+    token = visit.path["token"]
+    return visit.show("welcome.html", **_told(token, *await _behind(visit, token)), wrong="", name="")
 
 
-async def _link(visit: Visit, token: str) -> dict[str, Any]:
+def _told(token: str, user: User | None, role: str) -> dict[str, Any]:
+    return {
+        "token": token,
+        "email": "" if user is None else user.email,
+        "is_first": user is None,
+        "role": role,
+        "has_second_step": user is not None and user.totp is not None,
+    }
+
+
+async def _behind(visit: Visit, token: str) -> tuple[User | None, str]:
+    """Return for whom a link is, None for the first of all, and the role. Raise NotFound."""
     found = await visit.desk.store.ask(people.link, rules.digest_of(token), now=visit.desk.clock())
-    user = None if found.user_id is None else await visit.desk.store.ask(people.one, found.user_id)
-    return {"token": token, "email": "" if user is None else user.email, "is_first": user is None, "role": found.role}
+    return None if found.user_id is None else await visit.desk.store.ask(people.one, found.user_id), found.role
 
 
 async def be_welcome(visit: Visit) -> Answer:
-    """Use the link: make the first user, or keep the password that was chosen; begin a session."""
+    """Use the link: make the first user, or keep the password that was chosen; begin a session.
+
+    A link stands for the password, never for the second step: who found or stole it has not the authenticator.
+    """
     form, token = visit.form(), visit.path["token"]
-    shown = await _link(visit, token)
+    known, role = await _behind(visit, token)
+    shown = _told(token, known, role)
     email = form.get("email", "") if shown["is_first"] else shown["email"]
     try:
         email = rules.checked_email(email)
         name = rules.checked_name(form.get("name", "")) if shown["is_first"] else ""
         kept = await visit.door.hash(form.get("password", ""))
+        if known is not None and known.totp is not None:
+            await _check_code(visit, known, form.get("code", ""))
         user_id, account_id = await visit.desk.store.run(
             rules.accept, token, visit.desk.ids(), email=email, name=name, password=kept, now=visit.desk.clock()
         )
@@ -174,4 +198,5 @@ async def be_welcome(visit: Visit) -> Answer:
         values = {**shown, "email": email, "name": form.get("name", ""), "wrong": error.detail}
         return visit.show("welcome.html", error.status, **values)
     user = await visit.desk.store.ask(people.one, user_id)
-    return await _enter(visit, user, f"{ROOT}/first-mail" if shown["is_first"] else "", account_id)
+    did = "came in first, by a link" if known is None else "chose a password by a link, and signed in"
+    return await _enter(visit, user, f"{ROOT}/first-mail" if known is None else "", account_id, did)

@@ -103,14 +103,22 @@ async def end_others(visit: Visit) -> Answer:
     return visit.go(PLACE, f"{many} other {'session has' if many == 1 else 'sessions have'} ended.")
 
 
+_IS_ON = "The second step is on. Turn it off first, with your password; then set up another app."
+"""Else whoever finds a browser signed in could put an app of their own in the place of the right one."""
+
+
 async def begin_second_step(visit: Visit) -> Answer:
     """Show a secret for an authenticator app; it counts only when its first code has come."""
+    if visit.someone.user.totp is not None:
+        return await show(visit, _IS_ON)
     return await show(visit, secret=totp.fresh_secret())
 
 
 async def finish_second_step(visit: Visit) -> Answer:
     """Keep the secret, once a code shows that the app has it."""
     form, user = visit.form(), visit.someone.user
+    if user.totp is not None:
+        return await show(visit, _IS_ON)
     try:
         secret = base64.b32decode(form.get("secret", ""))
     except ValueError:
