@@ -9,10 +9,10 @@ from typing import Any
 from aftersend.clock import DAY, HOUR, SECOND, Instant
 from aftersend.ids import IdSource
 from aftersend.ledger.facts import Fact
-from aftersend.ledger.reasons import Pair, Reason, pair
+from aftersend.ledger.reasons import Reason
+from aftersend.ledger.vocabularies import bounces
 from aftersend.store import record
 from aftersend.store.queue import Stage
-from aftersend.store.rebuild import BOUNCE_KINDS
 
 START: Instant = 1_764_547_200 * SECOND
 """2025-12-01T00:00:00Z, where every clock begins."""
@@ -106,12 +106,7 @@ def step(
         )
         for fact, key in zip(facts, keys, strict=True)
     ]
-    pairs = []
-    for fact in facts:
-        if fact.word in BOUNCE_KINDS:
-            counted = pair(reason, detail, status=status) if reason else Pair.NO_INFORMATION
-            if counted is not None:
-                pairs.append(counted.words)
+    pairs = [bounces.counted(reason, detail, status).words for fact in facts if fact.word in bounces.KINDS]
     return record.Step(
         account, delivery_id, events, sum({fact.bit for fact in facts}), now, onward, holder, reason=why, detail=detail,
         said=said, tries=tries, pairs=pairs,

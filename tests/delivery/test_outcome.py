@@ -13,7 +13,8 @@ from aftersend.clock import DAY, HOUR, MINUTE
 from aftersend.delivery.outcome import RELAY_NEWS_WAIT_US, Attempt, step_after
 from aftersend.ledger.conservation import is_ended
 from aftersend.ledger.facts import Fact, Facts
-from aftersend.ledger.reasons import Reason
+from aftersend.ledger.reasons import DETAILS, Reason
+from aftersend.ledger.vocabularies.bounces import KINDS, counted
 from aftersend.policy import outcomes
 from aftersend.policy.retry import RetryPlan
 from aftersend.store.queue import Claim, Stage
@@ -169,3 +170,19 @@ def test_nothing_waits_without_an_end(
         assert is_ended(step.facts) or Fact.UNCERTAIN in Facts(step.facts)
     assert step.facts == sum({1 << row[4] for row in step.events})
     assert len({row[2] for row in step.events}) == len(step.events)
+
+
+@given(
+    reason=st.sampled_from(Reason), detail=st.sampled_from([None, *(detail for _, detail in DETAILS)]),
+    status=st.sampled_from(["", "4.2.2", "5.2.0", "5.1.1", "4.4.1"]), code=st.sampled_from([421, 450, 550, 554]),
+    age=st.sampled_from([0, 4 * DAY]),
+)  # fmt: skip
+def test_a_bounce_is_counted_as_its_event_says(
+    reason: Reason, detail: str | None, status: str, code: int, age: int
+) -> None:
+    """Whatever the server said: what is counted can be read from the events again, which is how it is listed."""
+    step = after(refusal(code, reason, detail, status), tries=1, age=age)
+    expected = [
+        counted(row[7], row[8], row[9]).words for row in step.events if row[3] in KINDS
+    ]  # fmt: skip
+    assert step.pairs == expected

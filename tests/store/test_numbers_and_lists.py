@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -15,23 +17,26 @@ from sqlalchemy import Integer, LargeBinary, insert
 from aftersend.clock import DAY, HOUR, iso
 from aftersend.ids import IdSource, show
 from aftersend.ledger.facts import ALL, Fact, Phase
-from aftersend.ledger.reasons import DETAILS, Reason, pair
+from aftersend.ledger.reasons import DETAILS, Reason
 from aftersend.ledger.vocabularies import VOCABULARIES
+from aftersend.ledger.vocabularies.bounces import KINDS
 from aftersend.reports import activity, bounces, broadcasts, search
 from aftersend.reports.activity import Period
 from aftersend.store import deliveries, finding, record, schema, verbs
-from aftersend.store.rebuild import BOUNCE_KINDS
+from aftersend.store.rebuild import rebuild
 from given import ACCOUNT, Clock, again, delivery_ids, step, submission
 
 Do = Callable[..., Any]
 HAPPENS = [fact for fact in ALL if fact not in (Fact.RECEIVED, Fact.REFUSED, Fact.THIRD_SOFT_BOUNCE)]
 GOES_ON = (Phase.ON_ITS_WAY, Phase.TRYING)
-WHY = [(None, None), *(why for why in [*((reason, None) for reason in Reason), *DETAILS] if pair(*why) is not None)]
-"""Why something bounces, as the pairs of 002 know it; the other reasons are of what is no bounce."""
+WHY = [(None, None), *((reason, None) for reason in Reason), *DETAILS, (Reason.MAILBOX_FULL, "new_word")]
+"""Why something bounces: also for reasons that 002 does not know as a bounce, and in words that no table knows."""
 STORIES = st.lists(
     st.tuples(
         st.lists(
-            st.tuples(st.sampled_from(HAPPENS), st.sampled_from(WHY), st.sampled_from(["", "5.1.1", "5.2.2", "4.4.1"])),
+            st.tuples(
+                st.sampled_from(HAPPENS), st.sampled_from(WHY), st.sampled_from(["", "5.1.1", "5.2.2", "4.4.1", "5.2"])
+            ),
             max_size=5,
         ),
         st.sampled_from(["transactional", "broadcast"]),
@@ -72,13 +77,41 @@ def live_through(write: Do, clock: Clock, ids: IdSource, stories: list[Any], bro
             of_it = schema.deliveries.update().where(schema.deliveries.c.id == delivery).values(message_id=broadcast)
             write(lambda connection, rows, of_it=of_it: [connection.execute(of_it)], [made])
         for fact, (reason, detail), status in story:
-            is_told = fact.word in BOUNCE_KINDS or fact is Fact.DEFERRED
+            is_told = fact.word in KINDS or fact is Fact.DEFERRED
             goes_on = all(each.phase in GOES_ON for each, *_ in story)
             write(record.steps, [step(
                 delivery, clock.forward(1), fact, keys=[ids()], reason=reason if is_told else None,
                 detail=detail if is_told else None, status=status if is_told else "",
                 onward=again(clock() + HOUR) if goes_on else None,
             )])  # fmt: skip
+
+
+STATUSES = ["", "5.1.1", "5.2.2", "4.4.1", "5.2", "4.2.0"]
+BOUNCES = [fact for fact in ALL if fact.word in KINDS]
+
+
+def test_every_bounce_counts_where_it_is_listed(write: Do, read: Do, clock: Clock, ids: IdSource) -> None:
+    """Each of the facts, reasons, finer words and enhanced statuses there are: counted once, under the pair it is listed by."""
+    (receipt,) = write(record.accepted, [submission(ids, clock())])
+    (delivery,) = delivery_ids(receipt)
+    all_there_are = list(product(BOUNCES, WHY, STATUSES))
+    steps = [
+        step(delivery, clock(), fact, keys=[ids()], reason=reason, detail=detail, status=status)
+        for fact, (reason, detail), status in all_there_are
+    ]
+    write(record.steps, steps)
+    rows, _ = read(bounces.page, ACCOUNT, [], now=clock(), limit=10_000)
+    told = Counter(f"{row['category']}/{row['reason']}" for row in rows)
+    assert told.total() == len(all_there_are)
+    counted = read(activity.counts, ACCOUNT, "bounces", Period())
+    assert {word: number for word, number in counted.items() if number} == told
+    sides = read(bounces.breakdowns, ACCOUNT, ["reason"], [], now=clock())
+    assert {row["word"]: row["count"] for row in sides["reason"]["rows"] if row["count"]} == told
+    for word, number in told.items():
+        category, _, reason = word.partition("/")
+        listed, _ = read(bounces.page, ACCOUNT, [("category", category), ("reason", reason)], now=clock(), limit=10_000)
+        assert len(listed) == number, word
+    assert not read(rebuild, write=False)
 
 
 @settings(max_examples=6, print_blob=False)

@@ -11,8 +11,8 @@ import msgspec
 
 from aftersend.clock import Instant
 from aftersend.ledger.facts import Fact
-from aftersend.ledger.reasons import Pair, pair
 from aftersend.ledger.standing import Heard, Judge
+from aftersend.ledger.vocabularies import bounces
 from aftersend.policy import suppression
 from aftersend.policy.counters import SUPPRESSION_RULES, SuppressionRules
 from aftersend.policy.outcomes import Meaning, of_expiry
@@ -22,7 +22,6 @@ from aftersend.store.queue import Claim, Stage
 
 RELAY_NEWS_WAIT_US = 5 * 24 * 3600 * 1_000_000
 """For how long news from a smart host is awaited (RFC 5321 §4.5.4.1: it tries four to five days)."""
-BOUNCES = frozenset({Fact.BOUNCED, Fact.BOUNCED_INVALID, Fact.REJECTED_AS_SPAM, Fact.GAVE_UP})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +79,8 @@ def step_after(
             facts |= ended.fact.bit
         else:
             onward = record.Next(Stage.DELIVERY, due, "retry", tries, site, claim.expires_us)
-    pairs = []
-    if ended.fact in BOUNCES:
-        counted = pair(ended.reason, ended.detail, status=attempt.status) if ended.reason else Pair.NO_INFORMATION
-        if counted is not None:
-            pairs.append(counted.words)
+    is_bounce = bool(ended.fact.bit & bounces.BITS)
+    pairs = [bounces.counted(reason, meaning.detail, attempt.status).words] if is_bounce else []
     return record.Step(
         claim.account_id, claim.delivery_id, events, facts, now, onward, node, reason=reason, detail=meaning.detail,
         said=attempt.said, tries=int(attempt.tried), pairs=pairs, is_leap=is_leap, site=site,
@@ -98,7 +94,7 @@ def _judge(
     """Who decides what follows for the address; nobody where it cannot matter."""
     if ended.fact is Fact.DELIVERED:
         return suppression.after_delivery
-    if ended.reason is None or ended.fact not in BOUNCES:
+    if ended.reason is None or not ended.fact.bit & bounces.BITS:
         return None
     heard = Heard(
         ended.reason, ended.detail, attempt.status, is_weak=attempt.is_weak, is_after_data=attempt.command in _AFTER_DATA,

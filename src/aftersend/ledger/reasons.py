@@ -373,9 +373,14 @@ def pair(
         return None
     if is_still_trying and found.category is Category.HARD:
         return Pair.GENERAL_ERROR
-    if found.category is Category.TECHNICAL and status.split(".")[1:2] == ["2"]:
+    if found.category is Category.TECHNICAL and is_of_mailbox(status):
         return _OF_MAILBOX[found]
     return found
+
+
+def is_of_mailbox(status: str) -> bool:
+    """Say whether an enhanced status speaks of the one mailbox (RFC 3463, subject 2)."""
+    return status[1:4] == ".2."
 
 
 _OF_MAILBOX = {

@@ -8,8 +8,8 @@ from typing import Any
 
 from aftersend.ledger.conservation import sums
 from aftersend.ledger.facts import BY_WORD, Fact, Facts, bits_of
-from aftersend.ledger.reasons import pair
 from aftersend.ledger.vocabularies import VOCABULARIES, tally
+from aftersend.ledger.vocabularies.bounces import pair_of
 from aftersend.practice.api import Api, Target
 from aftersend.practice.watching import is_settled
 
@@ -80,7 +80,7 @@ def _pairs_of(row: dict[str, Any], facts: Facts) -> set[str]:
     if row["status"]["category"]:
         found.add(f"{row['status']['category']}/{row['status']['reason']}")
     if Fact.DEFERRED in facts and row["reason"]:
-        trying = pair(row["reason"], row["detail"], is_still_trying=True)
+        trying = pair_of(Fact.DEFERRED, row["reason"], row["detail"])
         found |= {trying.word} if trying is not None else set()
     return found
 

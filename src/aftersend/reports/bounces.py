@@ -15,11 +15,11 @@ from aftersend import ids
 from aftersend.clock import Instant, iso
 from aftersend.errors import BadField, NotFound
 from aftersend.ledger.providers import BY_NAME, provider_of
-from aftersend.ledger.reasons import DETAILS, Category, Pair, Reason, meaning, pair
-from aftersend.ledger.vocabularies.bounces import pair_of_event
+from aftersend.ledger.reasons import DETAILS, Category, Pair, Reason, meaning
+from aftersend.ledger.vocabularies.bounces import counted
 from aftersend.reports import statuses
 from aftersend.reports.search import LATEST, instant
-from aftersend.reports.telling import event, moment, told_event
+from aftersend.reports.telling import moment, told_event
 from aftersend.store import bounced
 from aftersend.store.bounced import Group, Wanted
 from aftersend.store.connection import Connection
@@ -54,9 +54,7 @@ def _of_pair(group: Group) -> str:
 
 
 def _pair_of(group: Group) -> Pair:
-    status = "5.2.0" if group.is_of_mailbox else ""
-    found = pair(group.reason, group.detail, status=status) if group.reason else None
-    return found or Pair.NO_INFORMATION
+    return counted(group.reason, group.detail, "5.2.0" if group.is_of_mailbox else "")
 
 
 BY: dict[str, Callable[[Group], str]] = {
@@ -254,7 +252,7 @@ def page(
 
 def _told_bounce(row: dict[str, Any]) -> dict[str, Any]:
     told = told_event(row)
-    counted = pair_of_event(event(row)) or Pair.NO_INFORMATION
+    its = counted(row["reason"], row["detail"], row["status"])
     means = meaning(row["reason"] or Reason.GENERAL_ERROR, row["detail"])
     proof = told["evidence"] or {}
     return {
@@ -265,10 +263,10 @@ def _told_bounce(row: dict[str, Any]) -> dict[str, Any]:
         "domain": row["domain"],
         "stream": row["stream"],
         "broadcast_id": None if row["broadcast_id"] is None else ids.show("brd", row["broadcast_id"]),
-        "category": counted.category.word,
-        "reason": counted.reason,
+        "category": its.category.word,
+        "reason": its.reason,
         "detail": row["detail"] or row["reason"] or UNKNOWN,
-        "sentence": means.why if row["reason"] else counted.meaning,
+        "sentence": means.why if row["reason"] else its.meaning,
         "who_must_act": means.who_must_act.value,
         "advice": means.advice,
         "enhanced_status": told["enhanced_status"],

@@ -10,8 +10,7 @@ import msgspec
 from aftersend import ids
 from aftersend.ledger.conservation import sums
 from aftersend.ledger.facts import Fact
-from aftersend.ledger.reasons import Pair, pair
-from aftersend.ledger.vocabularies import VOCABULARIES, tally
+from aftersend.ledger.vocabularies import VOCABULARIES, bounces, tally
 from aftersend.policy.score.typos import suggest
 from aftersend.reports.messages import told_sums
 from aftersend.reports.telling import moment
@@ -84,9 +83,7 @@ def results(connection: Connection, account_id: int, broadcast_id: int) -> dict[
     bounced: Counter[str] = Counter()
     if found.message_id is not None:
         for reason, detail, status, number in outcomes.bounces_of_message(connection, account_id, found.message_id):
-            counted = pair(reason, detail, status=status or "") if reason else Pair.NO_INFORMATION
-            if counted is not None:
-                bounced[counted.word] += number
+            bounced[bounces.counted(reason, detail, status).word] += number
     numbers = tally(by_bits, bounced)
     return {
         "id": ids.show("brd", found.id),

@@ -8,9 +8,9 @@ from functools import lru_cache
 
 from aftersend.errors import BadField, BadFields
 from aftersend.ledger.facts import ALL, Fact
-from aftersend.ledger.reasons import DETAILS, Category, Pair, Reason, pair
+from aftersend.ledger.reasons import DETAILS, Category, Pair, Reason
 from aftersend.ledger.vocabularies import delivery_results, email_activity, icons, life_cycle
-from aftersend.ledger.vocabularies.bounces import BOUNCE_OF, Bounce
+from aftersend.ledger.vocabularies.bounces import BOUNCE_OF, Bounce, counted
 from aftersend.ledger.vocabularies.email_activity import Box
 from aftersend.store.filters import BounceWanted
 
@@ -128,16 +128,12 @@ def _bounces_of(wanted: Pair) -> tuple[BounceWanted, ...]:
     for reason in Reason:
         known = tuple(detail for its, detail in DETAILS if its is reason)
         for of_mailbox, status_code in ((False, ""), (True, "5.2.0")):
-            details = tuple(detail for detail in known if _counted(reason, detail, status_code) is wanted)
+            details = tuple(detail for detail in known if counted(reason, detail, status_code) is wanted)
             if details:
                 found.append(BounceWanted(_BOUNCE_FACTS, reason.value, details, False, of_mailbox))
-            if _counted(reason, None, status_code) is wanted:
+            if counted(reason, None, status_code) is wanted:
                 found.append(BounceWanted(_BOUNCE_FACTS, reason.value, known, True, of_mailbox))
     return tuple(found)
-
-
-def _counted(reason: Reason, detail: str | None, status_code: str) -> Pair:
-    return pair(reason, detail, status=status_code) or Pair.NO_INFORMATION
 
 
 def _bounce_words() -> list[tuple[str, tuple[BounceWanted, ...]]]:

@@ -14,8 +14,9 @@ import msgspec
 from aftersend.clock import Instant
 from aftersend.ledger.events import key_of
 from aftersend.ledger.facts import Fact
-from aftersend.ledger.reasons import Category, Pair, Reason, pair
+from aftersend.ledger.reasons import Category, Reason
 from aftersend.ledger.standing import Heard, Judge
+from aftersend.ledger.vocabularies.bounces import counted
 from aftersend.mail import address
 from aftersend.mail.returned import decoded_header, read_mail
 from aftersend.policy import suppression
@@ -159,14 +160,13 @@ def step_for(
         None if fact is Fact.DELIVERED else one.reason.value, one.detail, one.status or None,
         msgspec.json.encode(_evidence(one, mail, said)).decode(),
     )  # fmt: skip
-    counted = pair(one.reason, one.detail, status=one.status) or Pair.NO_INFORMATION
     tells = is_failure or (fact is Fact.DELAYED and not subject.facts & Fact.DELIVERED.bit)
     return record.Step(
         *place, [event], fact.bit, now,
         reason=one.reason.value if tells else None,
         detail=one.detail if tells else None,
         said=said if tells else None,
-        pairs=[counted.words] if is_failure else [],
+        pairs=[counted(one.reason, one.detail, one.status).words] if is_failure else [],
         judge=None if is_second_hand else judge_of(fact, one, rules, is_leap=is_leap),
         is_leap=is_leap,
         site=f"@{subject.domain}",

@@ -7,7 +7,8 @@ import msgspec
 from aftersend.clock import Instant
 from aftersend.errors import BadField, NotFound
 from aftersend.ledger.events import key_of
-from aftersend.ledger.reasons import Pair, Reason, pair
+from aftersend.ledger.reasons import Reason
+from aftersend.ledger.vocabularies.bounces import counted
 from aftersend.policy.counters import SuppressionRules
 from aftersend.policy.diagnosis import Action
 from aftersend.policy.diagnosis.findings import finding
@@ -52,13 +53,12 @@ def teach(
         *place, key_of("taught", *place, fact.word, known.value, detail), fact.word, int(fact), row["received_us"], now,
         known.value, detail, None, msgspec.json.encode(evidence).decode(),
     )  # fmt: skip
-    counted = pair(known, detail) or Pair.NO_INFORMATION
     is_failure = action is Action.FAILED
     record.steps(connection, [
         record.Step(
             *place, [event], fact.bit, now, reason=known.value if is_failure else None,
             detail=detail if is_failure else None, said=f"{by} says: {one.sentence}" if is_failure else None,
-            pairs=[counted.words] if is_failure else [], judge=reading.judge_of(fact, one, rules),
+            pairs=[counted(known, detail).words] if is_failure else [], judge=reading.judge_of(fact, one, rules),
             site=f"@{subject.domain}", is_note=action is Action.DELAYED,
         )
     ])  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from aftersend.store.rebuild import BOUNCE_KINDS
+from aftersend.ledger.vocabularies import bounces
 from aftersend.store.schema import deliveries, events
 from aftersend.store.schema.audience import personal
 
@@ -19,7 +19,7 @@ def bounces_of_message(
     found = connection.execute(
         select(e.reason, e.detail, e.status, func.count())
         .select_from(deliveries.join(events, (e.account_id == d.account_id) & (e.delivery_id == d.id)))
-        .where(d.account_id == account_id, d.message_id == message_id, e.kind.in_(sorted(BOUNCE_KINDS)))
+        .where(d.account_id == account_id, d.message_id == message_id, e.kind.in_(sorted(bounces.KINDS)))
         .group_by(e.reason, e.detail, e.status)
     )
     return [(reason, detail, status, int(number)) for reason, detail, status, number in found]

@@ -14,8 +14,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from aftersend.clock import HOUR
 from aftersend.ledger.facts import Fact
-from aftersend.ledger.reasons import Pair, pair
-from aftersend.ledger.vocabularies import delivery_results, life_cycle
+from aftersend.ledger.vocabularies import bounces, delivery_results, life_cycle
 from aftersend.store.counting import BOUNCE, FACTS
 from aftersend.store.retention import pruned_before
 from aftersend.store.schema import counts, deliveries, events
@@ -87,17 +86,11 @@ def _folded(connection: Connection) -> Iterator[tuple[Any, int, list[tuple[str, 
                     continue
                 if fact is not None:
                     bits[delivery_id] |= Fact(fact).bit
-                if kind in BOUNCE_KINDS:
-                    counted = pair(reason, detail, status=status or "") if reason else Pair.NO_INFORMATION
-                    if counted is not None:
-                        pairs[delivery_id].append(counted.words)
+                if kind in bounces.KINDS:
+                    pairs[delivery_id].append(bounces.counted(reason, detail, status).words)
             for delivery_id, row in rows.items():
                 yield row, bits[delivery_id], pairs[delivery_id]
         last = (page[-1].account_id, page[-1].id)
-
-
-BOUNCE_KINDS = frozenset({"bounced", "bounced_invalid", "rejected_as_spam", "gave_up"})
-"""Kinds of event that 002 counts as a bounce."""
 
 
 def _compare_counters(

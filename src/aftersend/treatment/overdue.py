@@ -15,7 +15,7 @@ import msgspec
 from aftersend.clock import Clock
 from aftersend.ids import IdSource
 from aftersend.ledger.facts import Fact
-from aftersend.ledger.reasons import Pair
+from aftersend.ledger.vocabularies.bounces import counted
 from aftersend.store import Store, credits, queue, record
 from aftersend.store.queue import Claim, ClaimRequest, Stage
 
@@ -65,7 +65,7 @@ def step_for(item: Claim, ending: Ending, *, now: int, key: int, node: int) -> r
         item.account_id, item.delivery_id, key, ending.kind, None if fact is None else int(fact), now, now,
         evidence=msgspec.json.encode({"why": ending.why}).decode(),
     )  # fmt: skip
-    pairs = [Pair.NO_INFORMATION.words] if fact is Fact.GAVE_UP else []
+    pairs = [counted(None).words] if fact is Fact.GAVE_UP else []
     return record.Step(
         item.account_id, item.delivery_id, [event], 0 if fact is None else fact.bit, now, None, node,
         said=None if fact is None else ending.why, pairs=pairs,

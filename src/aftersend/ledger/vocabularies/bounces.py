@@ -10,7 +10,7 @@ from enum import Enum
 
 from aftersend.ledger.events import Event
 from aftersend.ledger.facts import ALL, Fact, Facts
-from aftersend.ledger.reasons import Pair, pair
+from aftersend.ledger.reasons import Pair, Reason, pair
 
 
 class Bounce(Enum):
@@ -35,22 +35,36 @@ BOUNCE_OF: dict[Fact, Bounce | None] = {
 BITS = sum(fact.bit for fact in ALL if BOUNCE_OF[fact] is Bounce.ENDED)
 """The facts that are bounces, as bits."""
 
+KINDS = frozenset(fact.word for fact in ALL if BOUNCE_OF[fact] is Bounce.ENDED)
+"""The kinds of event that are bounces."""
+
 WORDS = tuple((each.word, each.meaning) for each in Pair)
 """Each pair, as counters name it, with 002's sentence."""
 
 
-def pair_of_event(event: Event) -> Pair | None:
-    """Return the pair that the event stands for, or None if it has nothing to do with bounces.
+def counted(reason: Reason | str | None, detail: str | None = None, status: str | None = "") -> Pair:
+    """Return the pair under which a bounce counts, that is an event with one of `BITS`.
 
-    A bounce without a reason says that no information came back.
+    One without a reason, or with a reason that 002 does not know as a bounce, says that no information came back.
+    `status` is the enhanced status (RFC 3463) that came with it.
     """
-    bounce = BOUNCE_OF[event.fact] if event.fact is not None else None
-    if bounce is None:
-        return None
-    if event.reason is None:
-        return Pair.NO_INFORMATION
-    found = pair(event.reason, event.detail, status=event.status, is_still_trying=bounce is Bounce.TRYING)
+    return (pair(reason, detail, status=status or "") if reason else None) or Pair.NO_INFORMATION
+
+
+def pair_of(
+    fact: Fact | None, reason: Reason | str | None, detail: str | None = None, status: str | None = ""
+) -> Pair | None:
+    """Return the pair that an event stands for, or None if it has nothing to do with bounces; of bounces, as `counted`."""
+    bounce = BOUNCE_OF[fact] if fact is not None else None
+    if bounce is not Bounce.TRYING:
+        return None if bounce is None else counted(reason, detail, status)
+    found = pair(reason, detail, status=status or "", is_still_trying=True) if reason else None
     return found or Pair.NO_INFORMATION
+
+
+def pair_of_event(event: Event) -> Pair | None:
+    """Return the pair that the event stands for, or None if it has nothing to do with bounces."""
+    return pair_of(event.fact, event.reason, event.detail, event.status)
 
 
 def is_bounce(event: Event) -> bool:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from aftersend.ledger.reasons import Actor, Category, Reason, meaning, pair
+from aftersend.ledger.reasons import Actor, Category, Reason, is_of_mailbox, meaning, pair
 
 
 class Action(StrEnum):
@@ -105,10 +105,10 @@ class _Meant(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def _meant(action: Action, reason: str, detail: str | None, is_of_mailbox: bool, is_weak: bool) -> _Meant:
+def _meant(action: Action, reason: str, detail: str | None, of_mailbox: bool, is_weak: bool) -> _Meant:
     known = Reason(reason)
     meant = meaning(known, detail)
-    counted = pair(known, detail, status="5.2.0" if is_of_mailbox else "", is_still_trying=action is Action.DELAYED)
+    counted = pair(known, detail, status="5.2.0" if of_mailbox else "", is_still_trying=action is Action.DELAYED)
     category = counted.category if counted else Category.NONE
     suppress = suppression_of(action, known, detail, is_weak=is_weak)
     return _Meant(category, known, meant.why, meant.who_must_act, meant.advice, suppress)
@@ -126,7 +126,7 @@ def finding(
     retry_after_s: int | None = None,
 ) -> Diagnosis:
     """Return a Diagnosis with the sentence, the actor, the advice and the category that belong to the reason."""
-    meant = _meant(action, reason, detail, status[1:3] == ".2" and status[3:4] == ".", is_weak)
+    meant = _meant(action, reason, detail, is_of_mailbox(status), is_weak)
     return Diagnosis(
         action,
         meant.category,
