@@ -8,8 +8,8 @@ import httpx2
 import pytest
 
 from aftersend import clock
+from aftersend.control import door, seal, totp
 from aftersend.control import people as rules
-from aftersend.control import seal, totp
 from aftersend.errors import BadField
 from aftersend.policy.proxies import Proxies
 from aftersend.store import people
@@ -96,6 +96,74 @@ def test_behind_a_proxy_one_persons_tries_do_not_shut_others_out(make_house):
     assert answer.status_code == 429
     ann = browser(house, **{"x-forwarded-for": "203.0.113.5"})
     assert ann.post("/console/sign-in", data={"email": "ann@example.com", "password": PASSWORD}).status_code == 303
+
+
+def test_as_much_is_done_for_names_that_nobody_has(house, monkeypatch):
+    """A password is hashed, with the same cost, whether there is such a user, and whether they may come in."""
+    person(house)
+    house.run(people.add, house.ids(), email="new@example.com", name="New", password=None, now=clock.now())
+    costs = []
+
+    def counted(password, kept):
+        costs.append(kept.split("$")[:4])
+        return rules.is_password(password, kept)
+
+    monkeypatch.setattr(door, "is_password", counted)
+    for email in ("ann@example.com", "new@example.com", "nobody@example.com", "no address", "\u00fc@\u00fc.example"):
+        assert guess(browser(house), 1, email) == 401
+    assert costs == [HASH.split("$")[:4]] * 5
+
+
+def guess(client, times, email="ann@example.com", **headers):
+    """Try a wrong password so often; return the last status."""
+    for _ in range(times):
+        answer = client.post("/console/sign-in", data={"email": email, "password": "nonsense here"}, headers=headers)
+    return answer.status_code
+
+
+def test_strangers_cannot_shut_a_person_out_of_their_browser_or_network(make_house, monkeypatch):
+    """However many guess from wherever, the owner gets in where they have signed in; unknown places are not heard any more."""
+    monkeypatch.setattr(door, "STRANGERS_FAILURES_ALLOWED", 20)
+    house = make_house(proxies=Proxies(["127.0.0.0/8"]))
+    person(house)
+    ann = browser(house, "ann@example.com", **{"x-forwarded-for": "203.0.113.5"})
+    known = {"cookie": f"aftersend_browser={ann.cookies['aftersend_browser']}"}
+    stranger = browser(house)
+    assert guess(stranger, 11, **{"x-forwarded-for": "192.0.2.1"}) == 429
+    assert guess(stranger, 10, **{"x-forwarded-for": "192.0.2.2"}) == 401
+    assert guess(stranger, 1, **{"x-forwarded-for": "192.0.2.200"}) == 429
+    right = {"email": "ann@example.com", "password": PASSWORD}
+    away = {"x-forwarded-for": "198.51.100.9"}
+    assert browser(house).post("/console/sign-in", data=right, headers=away).status_code == 429
+    assert browser(house, **known).post("/console/sign-in", data=right, headers=away).status_code == 303
+    there = {"x-forwarded-for": "203.0.113.5"}
+    assert browser(house).post("/console/sign-in", data=right, headers=there).status_code == 303
+
+
+def test_tries_in_a_known_browser_are_counted_too(house):
+    """What a browser keeps of a sign-in gives ten tries and no more, to the one who signed in; forged or of somebody else,
+    it gives nothing."""
+    person(house)
+    person(house, "bob@example.com")
+    ann = browser(house, "ann@example.com")
+    kept = ann.cookies["aftersend_browser"]
+    for wrong in ("", "..", f"{kept[:-1]}{'1' if kept[-1] == '0' else '0'}", "1.99.x." + "0" * 64, "x" * 5000):
+        assert guess(browser(house, cookie=f"aftersend_browser={wrong}"), 1) == 401
+    assert guess(browser(house, cookie=f"aftersend_browser={kept}"), 11) == 429
+    assert guess(browser(house, cookie=f"aftersend_browser={kept}"), 1, "bob@example.com") == 401
+
+
+def test_signing_in_does_not_wash_off_tries_with_other_names(make_house):
+    """Whoever has a password of their own guesses at others' no longer than anybody else."""
+    house = make_house(proxies=Proxies(["127.0.0.0/8"]))
+    person(house)
+    person(house, "bob@example.com")
+    there = {"x-forwarded-for": "192.0.2.1"}
+    assert guess(browser(house), 9, **there) == 401
+    right = {"email": "bob@example.com", "password": PASSWORD}
+    assert browser(house).post("/console/sign-in", data=right, headers=there).status_code == 303
+    assert guess(browser(house), 1, **there) == 401
+    assert guess(browser(house), 1, **there) == 429
 
 
 def test_the_session_is_kept_as_a_digest_in_a_hidden_cookie(house):

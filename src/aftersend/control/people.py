@@ -6,23 +6,16 @@ has 256 random bits, so its SHA-256 is enough to keep.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
 import secrets
-from collections.abc import Callable
-from typing import Any, TypeVar
 
-from aftersend.clock import DAY, HOUR, MINUTE, Clock, Instant
-from aftersend.control.keys import TooManyTries
-from aftersend.errors import BadField, Conflict, Unauthenticated
+from aftersend.clock import DAY, HOUR, Instant
+from aftersend.errors import BadField, Conflict
 from aftersend.mail import address
-from aftersend.policy.proxies import place_of
-from aftersend.store import Store, people
+from aftersend.store import people
 from aftersend.store.connection import Connection
 from aftersend.store.people import Link, User
-
-T = TypeVar("T")
 
 ROLES: dict[str, str] = {
     "owner": "May do everything, and say who else may.",
@@ -45,12 +38,6 @@ SESSION_US = 12 * HOUR
 SESSION_MOST_US = 30 * DAY
 LINK_US = DAY
 PASSWORD_LEAST, PASSWORD_MOST = 10, 256
-FAILURES_ALLOWED = 10
-FAILURES_WITHIN_US = 15 * MINUTE
-FAILURES_REMEMBERED = 100_000
-"""Of so many places and users tries are counted; strangers with many addresses must not make us forget them all at once."""
-_AT_ONCE = 2
-"""So many passwords are hashed at the same time; each takes 19 MiB."""
 _COMMON = frozenset({"1234567890", "password123", "qwertyuiop", "passwordpassword", "0123456789", "aftersend123"})
 
 
@@ -177,54 +164,3 @@ def accept(
     people.add(connection, user_id, email=email, name=name, password=password, now=now)
     people.join(connection, used.account_id, user_id, used.role, now=now)
     return user_id, used.account_id
-
-
-_NOBODYS = "$argon2id$v=19$m=19456,t=2,p=1$ItaJxKvd+8v2gXqehU+1jg$F+iHstZz1lAK2MXvAhKdotc0okfOsFesYOQEmmvyCqg"
-"""What is compared when there is no such user, so that the time tells nothing."""
-
-
-class Doorkeeper:
-    """Checks passwords, slowly for whoever fails again and again, and never more than a few at once."""
-
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._store = store
-        self._clock = clock
-        self._failures: dict[str, list[Instant]] = {}
-        self._turn = asyncio.Semaphore(_AT_ONCE)
-
-    async def hash(self, password: str) -> str:
-        """Return the hash of a password that is good enough. Raise BadField."""
-        return await self._hashing(hashed, checked_password(password))
-
-    async def check(self, email: str, password: str, peer: str) -> User:
-        """Return the user with this address and password. Raise Unauthenticated, or TooManyTries."""
-        folded, peer = email.strip().casefold()[:320], place_of(peer)
-        self.count(f"peer {peer}", f"user {folded}")
-        user = await self._store.ask(people.by_email, folded)
-        kept = _NOBODYS if user is None or user.password is None else user.password
-        is_right = await self._hashing(is_password, password[:PASSWORD_MOST], kept)
-        if not is_right or user is None or user.password is None or user.disabled_us is not None:
-            raise Unauthenticated("The address or the password is not right.")
-        self.forgive(f"user {folded}", f"peer {peer}")
-        return user
-
-    def count(self, *whose: str) -> None:
-        """Count a try, before it is made. Raise TooManyTries when there were too many."""
-        now = self._clock()
-        for each in whose:
-            recent = [at for at in self._failures.pop(each, ()) if at > now - FAILURES_WITHIN_US]
-            is_patient = len(recent) < FAILURES_ALLOWED
-            self._failures[each] = [*recent, now] if is_patient else recent
-            if not is_patient:
-                raise TooManyTries("Too many tries failed. Wait a quarter of an hour, then try again.")
-        while len(self._failures) > FAILURES_REMEMBERED:
-            del self._failures[next(iter(self._failures))]  # the one tried longest ago
-
-    def forgive(self, *whose: str) -> None:
-        """Forget the tries of those who got in."""
-        for each in whose:
-            self._failures.pop(each, None)
-
-    async def _hashing(self, function: Callable[..., T], *args: Any) -> T:
-        async with self._turn:
-            return await asyncio.to_thread(function, *args)

@@ -6,15 +6,16 @@ import hmac
 from typing import Any
 from urllib.parse import urlsplit
 
-from aftersend.clock import MINUTE
+from aftersend.clock import MINUTE, SECOND
 from aftersend.control import people as rules
 from aftersend.control import seal, totp
+from aftersend.control.door import BROWSER_KNOWN_US
 from aftersend.errors import AftersendError, NotAllowed, Unauthenticated
 from aftersend.store import accounts, people
 from aftersend.store.connection import Connection
 from aftersend.store.people import User
 from aftersend.web.calls import Answer
-from aftersend.web.console.visits import ROOT, THEME_COOKIE, THEMES, Visit
+from aftersend.web.console.visits import BROWSER_COOKIE, ROOT, THEME_COOKIE, THEMES, Visit
 
 SECOND_STEP_US = 5 * MINUTE
 
@@ -31,7 +32,8 @@ async def sign_in(visit: Visit) -> Answer:
     form = visit.form()
     then, email = form.get("then", ""), form.get("email", "")[:320]
     try:
-        user = await visit.door.check(email, form.get("password", ""), visit.peer)
+        browser = visit.cookies.get(BROWSER_COOKIE, "")
+        user = await visit.door.check(email, form.get("password", ""), visit.peer, browser)
     except AftersendError as error:
         return visit.show("sign_in.html", error.status, then=then, wrong=error.detail, email=email)
     if user.totp is not None:
@@ -97,6 +99,7 @@ async def _enter(visit: Visit, user: User, then: str, account_id: int | None = N
         visit.desk.ids(), did,
     )  # fmt: skip
     visit.begin(await visit.desk.store.ask(people.session, digest, now=now), token)
+    visit.cookie(BROWSER_COOKIE, visit.door.known_browser(user), seconds=BROWSER_KNOWN_US // SECOND)
     return visit.go(_onward(then))
 
 

@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 
 from aftersend.control import people as rules
 from aftersend.control import seal, totp
-from aftersend.errors import AftersendError, BadField, Unauthenticated
+from aftersend.errors import AftersendError, BadField
 from aftersend.store import people
 from aftersend.store.connection import Connection
 from aftersend.web.administration import change
@@ -73,7 +73,7 @@ async def set_password(visit: Visit) -> Answer:
     """Keep another password; all other sessions end."""
     form, user = visit.form(), visit.someone.user
     try:
-        await visit.door.check(user.email, form.get("old", ""), visit.peer)
+        await visit.door.confirm(user, form.get("old", ""))
         kept = await visit.door.hash(form.get("password", ""))
     except AftersendError as error:
         return await show(visit, error.detail)
@@ -134,9 +134,7 @@ async def end_second_step(visit: Visit) -> Answer:
     """Sign in with the password alone again; the password is asked for."""
     user = visit.someone.user
     try:
-        await visit.door.check(user.email, visit.form().get("password", ""), visit.peer)
-    except Unauthenticated:
-        return await show(visit, "The password is not right.")
+        await visit.door.confirm(user, visit.form().get("password", ""))
     except AftersendError as error:
         return await show(visit, error.detail)
     await change(visit, "turned the second step off", user.email, _keep, user.id, None)

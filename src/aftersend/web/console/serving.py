@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from aftersend import ids
 from aftersend.clock import MINUTE
 from aftersend.control import people as rules_for_people
-from aftersend.control.people import Doorkeeper
+from aftersend.control.door import Doorkeeper
 from aftersend.errors import NotAllowed, NotFound, TooLarge, Unauthenticated
 from aftersend.logs import Logger
 from aftersend.store import people
@@ -53,7 +53,7 @@ class Console:
     def __init__(self, desk: Desk, pages: Sequence[Page], *, is_practice: bool) -> None:
         self._desk = desk
         self._is_practice = is_practice
-        self._doorkeeper = Doorkeeper(desk.store, desk.clock)
+        self._doorkeeper = Doorkeeper(desk.store, desk.clock, desk.secret)
         self._leaving = asyncio.Event()
         by_path: dict[str, dict[str, Page]] = {}
         for page in pages:

@@ -16,7 +16,8 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 import msgspec
 
 from aftersend.control import people as rules_for_people
-from aftersend.control.people import ALLOWED, Doorkeeper
+from aftersend.control.door import Doorkeeper
+from aftersend.control.people import ALLOWED
 from aftersend.errors import NotAllowed, Unauthenticated
 from aftersend.store import accounts
 from aftersend.store.accounts import Key
@@ -27,6 +28,7 @@ from aftersend.web.problems import BadRequest
 
 HTML = "text/html; charset=utf-8"
 SESSION_COOKIE = "aftersend_session"
+BROWSER_COOKIE = "aftersend_browser"
 SAID_COOKIE = "aftersend_said"
 THEME_COOKIE = "aftersend_theme"
 THEMES = ("auto", "light", "dark")
