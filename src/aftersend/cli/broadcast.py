@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
 import click
 
+from aftersend.cli.given import METAVAR, WORDS
 from aftersend.cli.places import place_option
 from aftersend.cli.printing import emit, json_option, note, say, short_time, table, title
 from aftersend.cli.quality import broadcast_score
@@ -28,8 +27,8 @@ def broadcast() -> None:
 @click.argument("name")
 @click.option("--from", "sender", required=True, metavar="ADDRESS", help="The author.")
 @click.option("--subject", default="", metavar="TEXT", help="The subject; merge tags such as {{ name }} are filled.")
-@click.option("--text", metavar="TEXT", help="The text; “-” reads it from standard input.")
-@click.option("--html", metavar="FILE", type=click.Path(exists=True, dir_okay=False), help="A file with the HTML.")
+@click.option("--text", type=WORDS, metavar=METAVAR, help="The text, @FILE with it, or “-”: standard input.")
+@click.option("--html", type=WORDS, metavar=METAVAR, help="The HTML, @FILE with it, or “-”: standard input.")
 @click.option("--template", metavar="NAME", help="A saved template that gives subject, text and HTML.")
 @click.option(
     "--list", "lists", multiple=True, metavar="NAME", help="A list that it goes to; several times for several."
@@ -59,8 +58,8 @@ def create(
 ) -> None:  # fmt: skip
     """Write a draft named NAME down; nothing is sent before `aftersend broadcast start`."""
     message = {
-        "from": sender, "subject": subject, "text": sys.stdin.read() if text == "-" else text,
-        "html": Path(html).read_text() if html else None, "template": template, "stream": stream,
+        "from": sender, "subject": subject, "text": text,
+        "html": html, "template": template, "stream": stream,
         "reply_to": list(reply_to), "tags": list(tag),
     }  # fmt: skip
     said = {k: v for k, v in message.items() if v}

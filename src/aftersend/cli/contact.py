@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import click
 
+from aftersend.cli.given import METAVAR, WORDS
 from aftersend.cli.places import place_option
 from aftersend.cli.printing import emit, json_option, note, say, short_time, table
 from aftersend.cli.suppress import safe_cell
@@ -227,7 +228,7 @@ def consent(
 @click.argument("contact_id", metavar="ID")
 @click.option("--from", "sender", required=True, metavar="ADDRESS", help="The author.")
 @click.option("--subject", default="", metavar="TEXT", help="The subject.")
-@click.option("--text", metavar="TEXT", help="The text, with {{ confirm_url }} in it.")
+@click.option("--text", type=WORDS, metavar=METAVAR, help="The text, or @FILE with it, with {{ confirm_url }} in it.")
 @click.option("--template", metavar="NAME", help="A saved template, with {{ confirm_url }} in it.")
 @click.option("--type", "kind", default="", metavar="TYPE", help="The type of broadcast that is agreed to.")
 @click.option("--list", "list_name", metavar="NAME", help="The list that is joined by confirming.")

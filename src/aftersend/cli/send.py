@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from aftersend.cli.given import METAVAR, WORDS
 from aftersend.cli.places import KEY, URL, place_option
 from aftersend.cli.printing import emit, json_option, note, say, short_time
 from aftersend.cli.verbs import DONE, FAILED, PARTLY, Ended
@@ -29,8 +30,8 @@ PART_OF_MESSAGE = ("sender", "cc", "bcc", "reply_to", "subject", "text", "html",
 @click.option("--bcc", multiple=True, metavar="ADDRESS", help="A recipient whom the others do not see.")
 @click.option("--reply-to", multiple=True, metavar="ADDRESS", help="Where answers should go.")
 @click.option("--subject", default="", metavar="TEXT")
-@click.option("--text", metavar="TEXT", help="The text; “-” reads it from standard input.")
-@click.option("--html", metavar="FILE", type=click.Path(exists=True, dir_okay=False), help="A file with the HTML.")
+@click.option("--text", type=WORDS, metavar=METAVAR, help="The text, @FILE with it, or “-”: standard input.")
+@click.option("--html", type=WORDS, metavar=METAVAR, help="The HTML, @FILE with it, or “-”: standard input.")
 @click.option(
     "--attach",
     metavar="FILE",
@@ -101,7 +102,6 @@ def _message(parts: dict[str, Any]) -> dict[str, Any]:
     """The message in the form of the API, without what was not given."""
     if parts["sender"] is None:
         raise click.UsageError("Name the author with --from.")
-    text = parts["text"]
     message = {
         "from": parts["sender"],
         "to": list(parts["to"]),
@@ -109,8 +109,8 @@ def _message(parts: dict[str, Any]) -> dict[str, Any]:
         "bcc": list(parts["bcc"]),
         "reply_to": list(parts["reply_to"]),
         "subject": parts["subject"],
-        "text": sys.stdin.read() if text == "-" else text,
-        "html": Path(parts["html"]).read_text() if parts["html"] else None,
+        "text": parts["text"],
+        "html": parts["html"],
         "attachments": [_attachment(Path(name)) for name in parts["attach"]],
         "headers": _pairs(parts["header"], ":", "--header takes NAME:VALUE"),
         "stream": parts["stream"],

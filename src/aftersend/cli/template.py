@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import click
 
+from aftersend.cli.given import METAVAR, WORDS
 from aftersend.cli.places import place_option
 from aftersend.cli.printing import emit, json_option, note, say, short_time, table
 from aftersend.cli.verbs import NOTHING, Ended
@@ -28,7 +29,7 @@ def template() -> None:
 @click.option("--subject", default="", metavar="TEXT", help="The subject, with merge tags.")
 @click.option("--kind", type=click.Choice(["html", "mjml", "text"]), help="What the file is; else its ending says it.")
 @click.option(
-    "--text", metavar="FILE", type=click.Path(exists=True, dir_okay=False), help="A file with the plain text."
+    "--text", type=WORDS, metavar=METAVAR, help="The plain text, or @FILE with it; else it is made of the HTML."
 )
 @json_option
 @place_option
@@ -36,7 +37,7 @@ def save(place: Any, name: str, file: str, subject: str, kind: str | None, text:
     """Save FILE (“-”: standard input) as the next version of NAME; styles are put into the elements, a text is made of it."""
     wanted = {
         "kind": kind or KINDS.get(Path(file).suffix.lower(), "html"), "subject": subject,
-        "source": sys.stdin.read() if file == "-" else _read(file), "text": _read(text) if text else None,
+        "source": sys.stdin.read() if file == "-" else _read(file), "text": text,
     }  # fmt: skip
     made = place.ask("PUT", _at(name), json={word: value for word, value in wanted.items() if value is not None})
     if as_json:
