@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from house import PATIENCE_S, House
+from house import PATIENCE_S, House, is_explained
 
 
 def letters(shop: House, domain: str) -> list[str]:
@@ -68,5 +68,26 @@ def test_from_a_node(house: House) -> None:
     house.api("PUT", "/v1/throttles", {"scope": "node", "name": "journeys", "rate": "1/hour"})
     letters(shop, "one.practice.test")
     assert set(waiting(shop)) == {"No more than 1 an hour go out from the node journeys."}
+    held = shop.api("GET", "/v1/deliveries?live=true")["data"]
+    for row in held:
+        assert row["headline"] == "Unsent: held back for a while"
+        assert row["facts"] == ["received", "treated", "held_at_sending"]
+        assert row["next"]["at"] is not None
+        assert is_explained(shop.api("GET", f"/v1/deliveries/{row['id']}"))
+    said = {(row["status"]["lifecycle"], row["status"]["result"], row["status"]["icon"]) for row in held}
+    assert said == {("Deferred", "Unsent", "No icon")}
+    assert all(row["status"]["activity"] == ["Requests"] and not row["status"]["category"] for row in held)
+    assert len(shop.api("GET", "/v1/deliveries?status=lifecycle:Deferred")["data"]) == 2
+    house.api("PUT", "/v1/throttles", {"scope": "node", "name": "journeys", "rate": "2/day"})
+    end, changed = time.monotonic() + PATIENCE_S, "No more than 2 a day go out from the node journeys."
+    while any(row["why"] != changed for row in shop.api("GET", "/v1/deliveries?live=true")["data"]):
+        assert time.monotonic() < end
+        time.sleep(0.05)
     house.api("DELETE", "/v1/throttles?scope=node&name=journeys")
     all_ended(shop)
+    for row in held:
+        events = shop.api("GET", f"/v1/deliveries/{row['id']}/events")["data"]
+        kinds = [event["type"].removeprefix("delivery.") for event in events]
+        assert kinds == ["received", "treated", "held_at_sending", "delivered"]
+        told = shop.api("GET", f"/v1/deliveries/{row['id']}")
+        assert (told["status"]["lifecycle"], told["status"]["result"]) == ("Delivered", "Delivered")

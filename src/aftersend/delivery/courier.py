@@ -458,7 +458,10 @@ class Courier:
         if leave.until_us:
             # A rate was changed or taken away: this process may not know yet.
             until = self._clock() + KNOWN_WITHIN_US if claim.is_anew else leave.until_us
-            self._put_off(parcel, lane, until, leave.why)
+            until += int(random.random() * SECOND)
+            now, node, key = self._clock(), self.rules.node, self._ids()
+            step = outcome.held_back(claim, leave.why, until=until, now=now, node=node, key=key, site=lane.name)
+            self._record(claim, step)
             return
         self.sources.take(leave)
         if not leave.source:

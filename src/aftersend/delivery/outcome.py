@@ -88,6 +88,22 @@ def step_after(
     )  # fmt: skip
 
 
+def held_back(claim: Claim, why: str, *, until: Instant, now: Instant, node: int, key: int, site: str) -> record.Step:
+    """Say what is recorded when a rate of where mail leaves from holds it back: an event the first time, then the time only.
+
+    The time for trying does not run meanwhile.
+    """
+    fact = Fact.HELD_AT_SENDING
+    onward = record.Next(Stage.DELIVERY, until, why, claim.tries, site, claim.expires_us + until - now)
+    step = record.Step(claim.account_id, claim.delivery_id, [], 0, now, onward, node)
+    if not claim.facts & fact.bit:
+        proof = msgspec.json.encode({"why": why}).decode()
+        place = (claim.account_id, claim.delivery_id, key)
+        step.events.append(record.event_row(*place, fact.word, int(fact), now, now, evidence=proof))
+        step.facts = fact.bit
+    return step
+
+
 def _judge(
     ended: Meaning, attempt: Attempt, rules: SuppressionRules, *, is_leap: bool, takes_mail: bool
 ) -> Judge | None:

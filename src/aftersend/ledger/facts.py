@@ -46,7 +46,7 @@ _STEP_OF = {
 
 
 class Fact(IntEnum):
-    """One thing that is true of a delivery. Its value is a bit position, stored for ever: add at the end only.
+    """One thing that is true of a delivery. Its value is a bit position, stored for ever: a new fact takes the next number.
 
     `bit` is `1 << value`; `word` the name in the API, in events and webhooks; `sentence` says it in plain words.
     """
@@ -88,6 +88,11 @@ class Fact(IntEnum):
     )
     THROTTLED = 7, Phase.ON_ITS_WAY, "We hold it back for a while, so that not too much goes out at once."
     TREATED = 8, Phase.ON_ITS_WAY, "It has passed all our checks and is about to be delivered."
+    HELD_AT_SENDING = (
+        35,
+        Phase.ON_ITS_WAY,
+        "It is ready and waits for its turn: only so much may leave from here at a time.",
+    )
 
     NOT_SELECTED = 9, Phase.NOT_SENT, "The recipient has no email address for this type of broadcast; nothing was sent."
     DUPLICATE = 10, Phase.NOT_SENT, "The address was already in the same broadcast; it gets one copy only."

@@ -41,6 +41,8 @@ SAYINGS: dict[Fact, Saying] = {
         "There were no credits left to send it.", _A.YOUR_ACCOUNT, "Top up or renew; then it goes on by itself."),
     Fact.THROTTLED: _S("held back for a while", "held back for a while",
         "We hold it back for a while, so that not too much goes out at once.", _A.NOBODY, _NONE),
+    Fact.HELD_AT_SENDING: _S("held back for a while", "held back for a while",
+        "It is ready and waits for its turn: only so much may leave from here at a time.", _A.NOBODY, _NONE),
     Fact.TREATED: _S("about to be delivered", "passed by our checks",
         "It has passed all our checks and is about to be delivered.", _A.NOBODY, _NONE),
     Fact.NOT_SELECTED: _S("", "left out, for want of an address",

@@ -39,6 +39,7 @@ RESULT_OF: dict[Fact, DeliveryResult] = {
     Fact.DEPLETED: _D.UNSENT,
     Fact.THROTTLED: _D.UNSENT,
     Fact.TREATED: _D.UNSENT,
+    Fact.HELD_AT_SENDING: _D.UNSENT,
     Fact.NOT_SELECTED: _D.NO_EMAIL_SELECTED,
     Fact.DUPLICATE: _D.DUPLICATE,
     Fact.SUPPRESSED: _D.BLOCKED,

@@ -46,6 +46,7 @@ BOXES_OF: dict[Fact, tuple[Box, ...]] = {
     Fact.DEPLETED: _ASKED_FOR,
     Fact.THROTTLED: _ASKED_FOR,
     Fact.TREATED: _ASKED_FOR,
+    Fact.HELD_AT_SENDING: _ASKED_FOR,
     Fact.NOT_SELECTED: _DROPPED,
     Fact.DUPLICATE: _DROPPED,
     Fact.SUPPRESSED: _DROPPED,

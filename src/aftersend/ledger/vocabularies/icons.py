@@ -35,6 +35,7 @@ ICON_OF: dict[Fact, Icon] = {
     Fact.DEPLETED: _I.NONE,
     Fact.THROTTLED: _I.NONE,
     Fact.TREATED: _I.NONE,
+    Fact.HELD_AT_SENDING: _I.NONE,
     Fact.NOT_SELECTED: _I.NONE,
     Fact.DUPLICATE: _I.NONE,
     Fact.SUPPRESSED: _I.NONE,

@@ -12,6 +12,7 @@ _SOFT = (
     "The address exists, but the message could not be placed in its inbox: a full mailbox, for example, "
     "a block against our servers, or a limit of the provider."
 )
+_DEFERRED = "Too many emails at once: it waits in the queue, to protect the sender's reputation."
 _SENT = "The email was sent, and no bad news has come back. It may lie in the inbox or in the spam folder."
 
 
@@ -30,8 +31,10 @@ class LifeCycle(Rank):
     QUARANTINE = 220, "Quarantine", "The person who checked it said no."
     ACCEPTED = 230, "Accepted", "The person who checked it said yes; it will be sent."
     DEPLETED = 240, "Depleted", "There are no credits left. The email is kept for 24 hours for a top-up or renewal."
-    DEFERRED = 250, "Deferred", "Too many emails at once: it waits in the queue, to protect the sender's reputation."
+    DEFERRED = 250, "Deferred", _DEFERRED
     TREATED = 260, "Treated", "The email went through the checks without a problem and is about to be delivered."
+    DEFERRED_AT_SENDING = 265, "Deferred", _DEFERRED
+    """The last gate of the step, behind all checks: the rate of the node or of its addresses. Its release is the attempt."""
     TREATED_ERROR = 270, "Error", "The email or the address is not in order, so it cannot be sent as it is."
     FILTERED = 280, "Filtered", "The address is on one of your own block lists; the email is not sent."
     REJECTED = (
@@ -81,6 +84,7 @@ STATUS_OF: dict[Fact, LifeCycle | None] = {
     Fact.DEPLETED: _L.DEPLETED,
     Fact.THROTTLED: _L.DEFERRED,
     Fact.TREATED: _L.TREATED,
+    Fact.HELD_AT_SENDING: _L.DEFERRED_AT_SENDING,
     Fact.NOT_SELECTED: _L.REJECTED,
     Fact.DUPLICATE: _L.REJECTED,
     Fact.SUPPRESSED: _L.REJECTED,

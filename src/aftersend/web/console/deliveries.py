@@ -62,7 +62,8 @@ def _station(step: Step, here: list[Fact], first: dict[str, str], told: dict[str
     name = _NAMES[step]
     if not here:
         return Station(name, "none", "circle", _unreached(step, told), None)
-    fact = _leading(here)
+    is_held = Fact.HELD_AT_SENDING in here and is_last and not told["ended"]
+    fact = Fact.HELD_AT_SENDING if is_held else _leading(here)
     looks = look_of_fact(fact.word)
     state = "good" if fact in (Fact.RECEIVED, Fact.TREATED) else looks.tone
     icon = "check" if state == "good" and step is not Step.READ else looks.icon

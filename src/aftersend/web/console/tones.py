@@ -104,6 +104,7 @@ FACT_LOOKS = {
     "moderation_accepted": Look(_NOTE, "check"),
     "depleted": Look(_WAIT, "warn"),
     "throttled": Look(_WAIT, "pause"),
+    "held_at_sending": Look(_WAIT, "pause"),
     "treated": Look(_NOTE, "check"),
     "duplicate": Look(_QUIET, "copies"),
     "not_selected": Look(_QUIET, "no-person"),
