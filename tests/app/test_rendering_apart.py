@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aftersend.app import rendering
 from aftersend.app.rendering import RenderingProcess
 from aftersend.mail import tags
 
@@ -93,3 +94,16 @@ def test_where_it_is_set_everything_goes_there() -> None:
     finally:
         tags.render_elsewhere(None)
     assert tags.fill("{% if a is defined %}{% endif %}here", {}) == "here"
+
+
+def test_a_start_that_takes_too_long_harms_no_later_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The text is refused, the slow process is ended, and the next text gets an answer of its own."""
+    made = RenderingProcess()
+    try:
+        monkeypatch.setattr(rendering, "STARTS_WITHIN_S", 0.0)
+        with pytest.raises(tags.CannotRender):
+            made.render("{{ name }}", {"name": "Ann"}, is_html=False)
+        monkeypatch.undo()
+        assert made.render("{{ name }}", {"name": "Bob"}, is_html=False) == "Bob"
+    finally:
+        made.stop()

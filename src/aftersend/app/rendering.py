@@ -44,8 +44,8 @@ class RenderingProcess:
         """As `tags.render`, and a text that would take too much raises CannotRender."""
         frame = pickle.dumps((source, dict(data), is_html), protocol=5)
         with self._lock:
-            process = self._running()
             try:
+                process = self._running()
                 _write(process, frame)
                 outcome, said = msgspec.msgpack.decode(_read(process, self._seconds), type=tuple[str, str])
             except (OSError, EOFError, TimeoutError):
