@@ -37,7 +37,7 @@ class Broadcast(Personal):
         """Start it with a domain whose keys sign at once."""
         took = super().start()
         subprocess.run(
-            [python(), "-m", "aftersend", "domain", "add", "sender.test", "--local"],
+            [python(), "-m", "aftersend", "domain", "add", "sender.test", "--sign-now", "--local"],
             env=self.environment(), cwd=self.folder, capture_output=True, check=True,
         )  # fmt: skip
         self.stop()

@@ -233,6 +233,7 @@ def _signing(engine: Engine) -> set[str]:
 def test_new_keys_take_over_when_their_records_were_seen(engine: Engine) -> None:
     """After a rotation the old keys sign until the records of both new keys are there."""
     added(engine)
+    checked(engine, published(wanted(engine)))
     old, before = _signing(engine), wanted(engine)
     later = NOW + clock.DAY
     with engine.writing() as connection:
@@ -247,9 +248,55 @@ def test_new_keys_take_over_when_their_records_were_seen(engine: Engine) -> None
         )
 
 
+def _told(engine: Engine, name: str = "example.com") -> dict[str, Any]:
+    with engine.reading() as connection:
+        return domains.one(connection, 1, name)
+
+
+def test_a_key_signs_when_its_record_was_seen(engine: Engine) -> None:
+    """A new domain signs with those of its keys that are published, and with none before that, unless it was wished."""
+    added(engine)
+    assert _signing(engine) == set()
+    assert not _told(engine)["signs"]
+    checked(engine, Table())
+    assert _signing(engine) == set()
+    records = wanted(engine)
+    rsa, ed25519 = (r for r in records if r.purpose == "dkim")
+    checked(engine, published(records, txt={ed25519.host: []}))
+    assert {rsa.host} == {f"{each}._domainkey.example.com" for each in _signing(engine)}
+    assert _told(engine)["signs"]
+    checked(engine, published(records))
+    assert {rsa.host, ed25519.host} == {f"{each}._domainkey.example.com" for each in _signing(engine)}
+    checked(engine, Table(), now=NOW + clock.DAY)
+    assert len(_signing(engine)) == 2
+    with engine.writing() as connection:
+        fresh = domains.fresh_keys()
+        domains.add(connection, 1, "now.example", fresh=fresh, secret=SECRET, now=NOW, sign_now=True)
+    assert _told(engine, "now.example")["signs"]
+
+
+def test_a_second_key_that_is_never_published_holds_nothing_up(engine: Engine) -> None:
+    """Who publishes only the key that is needed can exchange it too."""
+
+    def needed_only() -> set[str]:
+        records = wanted(engine)
+        hidden: dict[str, list[str]] = {r.host: [] for r in records if "k=ed25519" in r.value}
+        checked(engine, published(records, txt=hidden))
+        return _signing(engine)
+
+    added(engine)
+    (first,) = needed_only()
+    with engine.writing() as connection:
+        made = domains.rotate(connection, 1, "example.com", fresh=domains.fresh_keys(), secret=SECRET, now=NOW)
+    (second,) = needed_only()
+    assert second in made
+    assert second != first
+
+
 def test_rotating_twice_a_day_gives_other_selectors(engine: Engine) -> None:
     """A selector is never used for two keys; keys that were never published are dropped."""
     added(engine)
+    checked(engine, published(wanted(engine)))
     made = []
     for _ in range(3):
         with engine.writing() as connection:

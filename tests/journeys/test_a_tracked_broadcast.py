@@ -24,7 +24,12 @@ FROM = "tracked.practice.test"
 @pytest.fixture
 def customer(house: House) -> Iterator[Client]:
     """A customer with a domain that signs."""
-    given = {"fresh": domains.fresh_keys(), "secret": house.service.secret, "now": house.service.clock()}
+    given = {
+        "fresh": domains.fresh_keys(),
+        "secret": house.service.secret,
+        "now": house.service.clock(),
+        "sign_now": True,
+    }
     house.do(domains.add, ACCOUNT, FROM, **given)
     house.refresh()
     client = Client(house)

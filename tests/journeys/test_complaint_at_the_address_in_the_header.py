@@ -28,6 +28,7 @@ def signed(house: House) -> Iterator[House]:
             ACCOUNT,
             name,
             fresh=domains.fresh_keys(),
+            sign_now=True,
             secret=house.service.secret,
             now=house.service.clock(),
         )

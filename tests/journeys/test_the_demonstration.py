@@ -29,7 +29,12 @@ LATER = {
 def signing(house: House) -> Iterator[House]:
     """The demonstration's own domain signs."""
     domain = SENDER.rpartition("@")[2]
-    given = {"fresh": domains.fresh_keys(), "secret": house.service.secret, "now": house.service.clock()}
+    given = {
+        "fresh": domains.fresh_keys(),
+        "secret": house.service.secret,
+        "now": house.service.clock(),
+        "sign_now": True,
+    }
     house.do(domains.add, ACCOUNT, domain, **given)
     house.refresh()
     yield house

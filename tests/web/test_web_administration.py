@@ -197,6 +197,16 @@ def test_a_domain_is_added_and_says_what_to_publish(house):
     assert client.get("/v1/domains").json()["data"] == []
 
 
+def test_a_domain_says_whether_it_signs(make_house):
+    """Its keys wait for their records, unless that is not wished, or all mail goes to the practice world."""
+    client = make_house().client()
+    assert client.post("/v1/domains", json={"name": "waits.example"}).json()["signs"] is False
+    assert client.post("/v1/domains/waits.example/check").json()["signs"] is False
+    assert client.post("/v1/domains", json={"name": "now.example", "sign_now": True}).json()["signs"] is True
+    practising = make_house(is_practice=True).client()
+    assert practising.post("/v1/domains", json={"name": "practice.example"}).json()["signs"] is True
+
+
 @pytest.mark.parametrize("name", ["", "localhost", "exa mple.com", "192.0.2.1", "a" * 256])
 def test_a_bad_domain_is_refused(house, name):
     """Named by its field."""

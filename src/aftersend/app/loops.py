@@ -21,6 +21,7 @@ TREATMENT_BATCH = 500
 UPKEEP_EVERY_S = 5.0
 PRUNE_EVERY_S = 600.0
 LEARN_EVERY_S = 3600.0
+KEYS_EVERY_S = 20.0
 LOOK_AROUND_S = 0.25
 
 
@@ -160,6 +161,22 @@ async def end_overdue(service: Service) -> None:
             await treatment.renew_plans(service.store, service.clock, service.ids)
             await treatment.end_overdue(service.store, service.clock, service.ids, node=service.node)
         await asyncio.sleep(UPKEEP_EVERY_S)
+
+
+async def await_keys(service: Service) -> None:
+    """Look for the DNS records of signing keys that wait for them; keys whose records are there sign a few seconds later."""
+    from aftersend.control import awaiting
+    from aftersend.control.domains import Place
+
+    settings = service.settings
+    place = Place(settings.hostname, settings.return_domain, settings.delivery.source_addresses)
+    while not service.stopping.is_set():
+        await asyncio.sleep(KEYS_EVERY_S)
+        try:
+            if await awaiting.look(service.store, service.resolver, place, service.clock):
+                await service.refresh()
+        except (AftersendError, OSError) as error:
+            log.warning("keys_not_looked_for", error=str(error))
 
 
 async def learn_outcomes(service: Service) -> None:

@@ -68,6 +68,7 @@ async def start(service: Service, parts: Sequence[str]) -> None:
         if settings.log.events:
             service.spawn(write_events(service))
         service.spawn(loops.end_overdue(service))
+        service.spawn(loops.await_keys(service))
         service.spawn(loops.prune(service))
         service.spawn(loops.learn_outcomes(service))
     if service.engine is not None and service.engine.is_sqlite:

@@ -21,18 +21,23 @@ def domain() -> None:
 
 @domain.command()
 @click.argument("name")
+@click.option("--sign-now", is_flag=True, help="Do not wait until the records have been seen in the DNS.")
 @json_option
 @place_option
-def add(place: Any, name: str, as_json: bool) -> None:
-    """Add a sending domain, make its keys, and print the DNS records to publish."""
-    added = place.add_domain(name)
+def add(place: Any, name: str, sign_now: bool, as_json: bool) -> None:
+    """Add a sending domain, make its keys, and print the DNS records to publish.
+
+    Mail is signed as soon as the records of the keys have been seen in the DNS: the service looks by itself.
+    """
+    added = place.add_domain(name, sign_now=sign_now)
     records = place.domain_records(added["name"])
     if as_json:
         emit({**added, "records": records})
         return
-    say(f"{added['name']} is added. Mail from it is signed from now on. Publish these records:")
+    signed = "from now on" if added["signs"] else "as soon as its key's record is seen in the DNS"
+    say(f"{added['name']} is added. Mail from it is signed {signed}. Publish these records:")
     _print_records(records)
-    say(f"Then run: aftersend domain check {added['name']}")
+    say(f"The service looks for them by itself. To look now: aftersend domain check {added['name']}")
 
 
 @domain.command("list")
@@ -46,10 +51,10 @@ def list_(place: Any, as_json: bool) -> None:
             emit(row)
         return
     table(
-        ["Domain", "Verified", "Last check", "Missing or different"],
+        ["Domain", "Verified", "Signs", "Last check", "Missing or different"],
         [
             (
-                r["name"], short_time(r["verified_at"]) or "no", short_time(r["checked_at"]) or "never",
+                r["name"], short_time(r["verified_at"]) or "no", "yes" if r["signs"] else "no", short_time(r["checked_at"]) or "never",
                 ", ".join(f["host"] for f in r["findings"] if f["state"] in ("missing", "different")),
             )
             for r in rows
@@ -112,6 +117,8 @@ def check(place: Any, name: str, as_json: bool) -> None:
                 for text in finding["found"]:
                     say(f"           found:  {text}")
         say(f"{checked['name']} is {'verified' if checked['verified_at'] else 'not verified'}.")
+        if not checked["signs"]:
+            say("Mail from it is not signed: no key record of ours was seen yet.")
     lacking = [f for f in findings if f["state"] != "found"]
     if any(f["is_required"] for f in lacking):
         raise Ended(FAILED)

@@ -593,13 +593,14 @@ class Here:
         """What this installation is called in the DNS."""
         return Place(self.settings.hostname, self.settings.return_domain, self.settings.delivery.source_addresses)
 
-    def add_domain(self, name: str) -> dict[str, Any]:
-        """Add a sending domain and make its keys."""
+    def add_domain(self, name: str, *, sign_now: bool = False) -> dict[str, Any]:
+        """Add a sending domain and make its keys, which sign when their records were seen, or at once."""
         self.prepare_once()
         name = domains.checked_name(name)
         added = self.write(
-            domains.add, self.account, name, fresh=domains.fresh_keys(), secret=self.secret, now=clock.now()
-        )
+            domains.add, self.account, name,
+            fresh=domains.fresh_keys(), secret=self.secret, now=clock.now(), sign_now=sign_now,
+        )  # fmt: skip
         self.audit("added a domain", added)
         return _told_domain(self.read(domains.one, self.account, added))
 
@@ -897,6 +898,7 @@ def _told_domain(row: dict[str, Any]) -> dict[str, Any]:
         "created_at": moment(row["created_us"]),
         "verified_at": moment(row["verified_us"]),
         "checked_at": moment(row["checked_us"]),
+        "signs": row["signs"],
         "findings": row["findings"],
     }
 

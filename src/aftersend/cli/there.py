@@ -345,9 +345,10 @@ class There:
 
     # ---- sending domains ---------------------------------------------------------------------------------------------
 
-    def add_domain(self, name: str) -> dict[str, Any]:
-        """Add a sending domain and make its keys."""
-        added: dict[str, Any] = self.ask("POST", "/v1/domains", json={"name": name})
+    def add_domain(self, name: str, *, sign_now: bool = False) -> dict[str, Any]:
+        """Add a sending domain and make its keys, which sign when their records were seen, or at once."""
+        more = {"sign_now": True} if sign_now else {}
+        added: dict[str, Any] = self.ask("POST", "/v1/domains", json={"name": name, **more})
         return added
 
     def domains(self) -> list[dict[str, Any]]:

@@ -1,7 +1,8 @@
 """Own sending domains: their signing keys, the DNS records to publish, and whether these are there.
 
-A domain signs with an RSA-2048 key, which every receiver understands, and an Ed25519 key beside it (RFC 8463). A new domain
-signs at once; after a rotation the old keys sign until the records of the new ones have been seen.
+A domain signs with an RSA-2048 key, which every receiver understands, and an Ed25519 key beside it (RFC 8463). A key
+signs when its record has been seen in the DNS: a signature whose key nobody finds is worth nothing, and receivers would remember
+for a while that there is no such key. After a rotation the old keys sign until the new ones can (`control.awaiting` looks).
 """
 
 from __future__ import annotations
@@ -115,11 +116,23 @@ def fresh_keys() -> FreshKeys:
     return {algorithm: dkim.generate(algorithm) for algorithm, _ in ALGORITHMS}
 
 
-def add(connection: Connection, account_id: int, name: str, *, fresh: FreshKeys, secret: Secret, now: Instant) -> str:
-    """Add a sending domain with its keys; return its name as it is kept. Raise BadField, or Conflict if it is there."""
+def add(
+    connection: Connection,
+    account_id: int,
+    name: str,
+    *,
+    fresh: FreshKeys,
+    secret: Secret,
+    now: Instant,
+    sign_now: bool = False,
+) -> str:
+    """Add a sending domain with its keys; return its name as it is kept. Raise BadField, or Conflict if it is there.
+
+    The keys sign when a check has seen their records; with `sign_now` they do not wait for one.
+    """
     name = checked_name(name)
     accounts.add_domain(connection, account_id, name, now=now)
-    for key in _new_keys(account_id, name, fresh, secret, [], now=now, active_us=now):
+    for key in _new_keys(account_id, name, fresh, secret, [], now=now, active_us=now if sign_now else None):
         accounts.add_dkim_key(connection, key)
     return name
 
@@ -284,7 +297,8 @@ def is_verified(findings: Sequence[Finding]) -> bool:
 def keep(connection: Connection, account_id: int, name: str, findings: Sequence[Finding], *, now: Instant) -> bool:
     """Keep what a check found; return whether the domain is verified.
 
-    New keys whose records were all found take over, and those before them retire. Where the DNS did not answer for the
+    Keys whose records were found begin to sign. Where keys sign already, those that replace them take over together, when the
+    records of all of them were found, and those before them retire. Where the DNS did not answer for the
     signing keys, nothing is taken back.
     """
     domain = one(connection, account_id, name)
@@ -298,11 +312,14 @@ def keep(connection: Connection, account_id: int, name: str, findings: Sequence[
     )
     seen = {f.host.partition("._domainkey.")[0] for f in signing if f.state == FOUND}
     keys = [key for key in accounts.dkim_keys_of(connection, account_id, name) if key.retired_us is None]
-    fresh = [key.selector for key in keys if key.active_us is None]
-    if fresh and seen.issuperset(fresh):
-        domain_keys.activate(connection, account_id, name, fresh, now=now)
-        for key in keys:
-            if key.active_us is not None:
+    signing_now = [key for key in keys if key.active_us is not None]
+    fresh = [key for key in keys if key.active_us is None]
+    kinds = {key.algorithm for key in signing_now}
+    if seen.issuperset(key.selector for key in fresh if key.algorithm in kinds):
+        begin = [key for key in fresh if key.selector in seen]
+        domain_keys.activate(connection, account_id, name, [key.selector for key in begin], now=now)
+        for key in signing_now:
+            if key.algorithm in {each.algorithm for each in begin}:
                 accounts.retire_dkim_key(connection, account_id, name, key.selector, now=now)
     return verified
 

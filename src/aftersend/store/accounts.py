@@ -228,14 +228,24 @@ def add_domain(connection: Connection, account_id: int, name: str, *, now: Insta
 
 
 def domains_of(connection: Connection, account_id: int) -> list[dict[str, Any]]:
-    """List an account's sending domains with what the last check found."""
+    """List an account's sending domains with what the last check found, and whether mail from them is signed."""
     found = connection.execute(select(domains).where(domains.c.account_id == account_id).order_by(domains.c.name))
+    signing = set(
+        connection.execute(
+            select(dkim_keys.c.domain).where(
+                dkim_keys.c.account_id == account_id,
+                dkim_keys.c.active_us.is_not(None),
+                dkim_keys.c.retired_us.is_(None),
+            )
+        ).scalars()
+    )
     return [
         {
             "name": row.name,
             "created_us": row.created_us,
             "verified_us": row.verified_us,
             "checked_us": row.checked_us,
+            "signs": row.name in signing,
             "findings": msgspec.json.decode(row.findings),
         }
         for row in found

@@ -120,11 +120,13 @@ async def list_domains(call: Call) -> Answer:
 
 async def add_domain(call: Call) -> Answer:
     """Add a sending domain and make its signing keys."""
-    wanted = domains.checked_name(reading.convert(reading.json(call.body), DomainIn).name)
+    given = reading.convert(reading.json(call.body), DomainIn)
+    wanted = domains.checked_name(given.name)
+    sign_now = given.sign_now or call.desk.rules.is_practice  # nobody publishes anything for the practice world
     fresh = await asyncio.to_thread(domains.fresh_keys)
     name = await change(
         call, "added a domain", wanted, domains.add, wanted,
-        fresh=fresh, secret=_secret(call), now=call.desk.clock(),
+        fresh=fresh, secret=_secret(call), now=call.desk.clock(), sign_now=sign_now,
     )  # fmt: skip
     await call.desk.changed()
     return Answer(_told_domain(await call.desk.store.ask(domains.one, call.account_id, name)), 201)
@@ -198,6 +200,7 @@ def _told_domain(row: dict[str, Any]) -> dict[str, Any]:
         "created_at": moment(row["created_us"]),
         "verified_at": moment(row["verified_us"]),
         "checked_at": moment(row["checked_us"]),
+        "signs": row["signs"],
         "findings": row["findings"],
     }
 

@@ -491,6 +491,7 @@ class DomainIn(In):
     """A sending domain to be added."""
 
     name: Annotated[str, _says("The domain behind the @ of your senders.", "example.com", min_length=1, max_length=255)]
+    sign_now: Annotated[bool, _says("Sign before the records of the keys have been seen in the DNS.")] = False
 
 
 class Selectors(Out):
@@ -506,6 +507,7 @@ class DomainOut(Out):
     created_at: str
     verified_at: str | None
     checked_at: str | None
+    signs: Annotated[bool, Meta(description="Whether mail from it is signed: a key's record was seen in the DNS.")]
     findings: list[dict[str, Any]]
 
 

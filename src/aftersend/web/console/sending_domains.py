@@ -33,7 +33,8 @@ async def add(visit: Visit) -> Answer:
     except AftersendError as error:
         return await show(visit, error.detail)
     return visit.go(
-        f"{ROOT}/domains/{made.content['name']}", "The domain is added. Publish its records, then have them checked."
+        f"{ROOT}/domains/{made.content['name']}",
+        "The domain is added. Publish its records; mail is signed as soon as they are seen.",
     )
 
 
@@ -66,7 +67,7 @@ def _row(record: dict[str, Any], findings: dict[tuple[str, str], dict[str, Any]]
 async def check(visit: Visit) -> Answer:
     """Ask the DNS now."""
     domain = (await administration.check_domain(visit)).content
-    is_good = domain["verified_at"] is not None
+    is_good = domain["verified_at"] is not None and domain["signs"]
     said = (
         "All that is needed is there; mail from this domain is signed."
         if is_good
