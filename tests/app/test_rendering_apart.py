@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from aftersend.app import rendering
 from aftersend.app.rendering import RenderingProcess
-from aftersend.mail import tags
+from aftersend.errors import BadField
+from aftersend.mail import tags, templates
 
 SOURCES = [
     "{% for each in goods %}{{ each }}, {% endfor %}",
@@ -107,3 +108,18 @@ def test_a_start_that_takes_too_long_harms_no_later_text(monkeypatch: pytest.Mon
         assert made.render("{{ name }}", {"name": "Bob"}, is_html=False) == "Bob"
     finally:
         made.stop()
+
+
+def test_a_page_that_takes_too_much_is_an_error_and_nothing_else() -> None:
+    """Whoever saves it is told, and the next page is made as ever."""
+    rules = "".join(f"*{{color:#{n:06d}}}" for n in range(9000))
+    apart = RenderingProcess(seconds=1.5)
+    try:
+        with pytest.raises(BadField, match="styles"):
+            apart.make(f"<style>{rules}</style>{'<p>x' * 30_000}", "html")
+        small = "<style>p{color:red}</style><p>{{ name }}</p>"
+        assert apart.make(small, "html") == templates.made(small, "html")
+        with pytest.raises(BadField, match="mj-include"):
+            apart.make('<mjml><mj-include path="/etc/passwd"/></mjml>', "mjml")
+    finally:
+        apart.stop()

@@ -106,3 +106,15 @@ def test_mjml_of_many_elements_side_by_side_is_taken() -> None:
     """Depth is what is counted, not number; also with elements of HTML that are never closed."""
     row = "<mj-section><mj-column><mj-text>Hello<br>you<img src='x'/></mj-text></mj-column></mj-section>"
     assert "Hello" in templates.page(f"<mjml><mj-body>{row * 300}</mj-body></mjml>", "mjml")
+
+
+def test_styles_cannot_grow_beyond_all_measure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long rule for many elements is refused, and a service may have pages made elsewhere."""
+    monkeypatch.setattr(templates, "PAGE_MOST", 10_000)
+    with pytest.raises(BadField, match="more than 10,000 characters"):
+        templates.made(f"<style>p{{font-family:'{'x' * 500}'}}</style>{'<p>x' * 50}", "html")
+    templates.make_elsewhere(lambda source, kind: (f"{kind} elsewhere", source))
+    try:
+        assert templates.made("x", "html") == ("html elsewhere", "x")
+    finally:
+        templates.make_elsewhere(None)

@@ -1,8 +1,9 @@
-"""A process beside this one that renders templates with loops and blocks.
+"""A process beside this one that renders templates with loops and blocks, and one that makes pages of what was saved.
 
-The template engine counts steps, but not what a value grows to: a list put into itself some twenty times makes it ask for more
-memory than there is, and then it ends the process. So it runs where that harms nobody: with little memory and little time, and
-started again when it is gone. Frames are a length of four bytes, then a pickle there and MessagePack back.
+The template engine counts steps, but not what a value grows to: a list put into itself some twenty times makes it ask for
+more memory than there is, and then it ends the process. So it runs where that harms nobody: with little memory and little
+time, and started again when it is gone. A page with many styles for many elements is made in the same way. Frames are a
+length of four bytes, then a pickle there and MessagePack back.
 """
 
 from __future__ import annotations
@@ -20,16 +21,22 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from aftersend.mail import tags
+from aftersend.errors import BadField
+from aftersend.mail import tags, templates
 
 MEMORY_MOST = 1024 * 1024 * 1024
 """Bytes of address space of the process, the interpreter's own included."""
 SECONDS_MOST = 2.0
 STARTS_WITHIN_S = 20.0
-DONE, UNDEFINED, CANNOT = "done", "undefined", "cannot"
+DONE, UNDEFINED, CANNOT, BAD = "done", "undefined", "cannot", "bad"
+RENDER, MAKE = "render", "make"
+PAGE_SECONDS_MOST = 5.0
 _LENGTH = struct.Struct("!I")
 _PROGRAM = "import sys; from aftersend.app.rendering import main; main(sys.stdin.buffer, sys.stdout.buffer)"
 TOO_MUCH = "With its data the template takes too much memory or time; make its lists and loops shorter."
+PAGE_TOO_MUCH = (
+    "Putting its styles into its elements takes too much memory or time; make the styles fewer, or the page shorter."
+)
 
 
 class RenderingProcess:
@@ -42,20 +49,39 @@ class RenderingProcess:
 
     def render(self, source: str, data: Mapping[str, Any], *, is_html: bool) -> str:
         """As `tags.render`, and a text that would take too much raises CannotRender."""
-        frame = pickle.dumps((source, dict(data), is_html), protocol=5)
-        with self._lock:
-            try:
-                process = self._running()
-                _write(process, frame)
-                outcome, said = msgspec.msgpack.decode(_read(process, self._seconds), type=tuple[str, str])
-            except (OSError, EOFError, TimeoutError):
-                self._end()
-                raise tags.CannotRender(TOO_MUCH) from None
+        found = self._asked((RENDER, source, dict(data), is_html))
+        if found is None:
+            raise tags.CannotRender(TOO_MUCH)
+        outcome, said = found
         if outcome == UNDEFINED:
             raise tags.Undefined(said)
         if outcome == CANNOT:
             raise tags.CannotRender(said)
         return said
+
+    def make(self, source: str, kind: str) -> tuple[str, str]:
+        """As `templates.made`, and a page that would take too much raises BadField."""
+        found = self._asked((MAKE, source, kind))
+        if found is None:
+            raise BadField("#/source", PAGE_TOO_MUCH, code="template-failed")
+        outcome, *said = found
+        if outcome == BAD:
+            pointer, detail, code = said
+            raise BadField(pointer, detail, code=code)
+        html, text = said
+        return html, text
+
+    def _asked(self, wanted: tuple[Any, ...]) -> list[str] | None:
+        """Return what the process said, outcome first; None when it took too much and was ended."""
+        frame = pickle.dumps(wanted, protocol=5)
+        with self._lock:
+            try:
+                process = self._running()
+                _write(process, frame)
+                return msgspec.msgpack.decode(_read(process, self._seconds), type=list[str])
+            except (OSError, EOFError, TimeoutError):
+                self._end()
+                return None
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
@@ -115,16 +141,29 @@ def main(source: BinaryIO, target: BinaryIO) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _answer(target, b"")
     while len(head := source.read(_LENGTH.size)) == _LENGTH.size:
-        text, data, is_html = pickle.loads(source.read(_LENGTH.unpack(head)[0]))  # from the process that started us
-        try:
-            told = (DONE, tags.render(text, data, is_html=is_html))
-        except tags.Undefined as error:
-            told = (UNDEFINED, error.name)
-        except tags.CannotRender as error:
-            told = (CANNOT, error.detail)
-        except MemoryError:
-            told = (CANNOT, TOO_MUCH)
+        job, *given = pickle.loads(source.read(_LENGTH.unpack(head)[0]))  # from the process that started us
+        told = _rendered(*given) if job == RENDER else _made(*given)
         _answer(target, msgspec.msgpack.encode(told))
+
+
+def _rendered(text: str, data: Mapping[str, Any], is_html: bool) -> tuple[str, ...]:
+    try:
+        return DONE, tags.render(text, data, is_html=is_html)
+    except tags.Undefined as error:
+        return UNDEFINED, error.name
+    except tags.CannotRender as error:
+        return CANNOT, error.detail
+    except MemoryError:
+        return CANNOT, TOO_MUCH
+
+
+def _made(source: str, kind: str) -> tuple[str, ...]:
+    try:
+        return DONE, *templates.made(source, kind)
+    except BadField as error:
+        return BAD, error.pointer, error.detail, error.code
+    except MemoryError:
+        return BAD, "#/source", PAGE_TOO_MUCH, "template-failed"
 
 
 def _answer(target: BinaryIO, frame: bytes) -> None:

@@ -13,11 +13,11 @@ from typing import Any
 from aftersend import logs
 from aftersend.app.node import running
 from aftersend.app.practice import first_link, practised, welcome
-from aftersend.app.rendering import RenderingProcess
+from aftersend.app.rendering import PAGE_SECONDS_MOST, RenderingProcess
 from aftersend.app.workers import Worker, most_of, name_of_worker, settings_of_worker, work
 from aftersend.config import Settings
 from aftersend.logs import Logger
-from aftersend.mail import tags
+from aftersend.mail import tags, templates
 
 log = Logger("app")
 
@@ -59,6 +59,7 @@ async def _serve(settings: Settings, *, practice: bool, only: Sequence[str], wor
         workers = most_of(len(os.sched_getaffinity(0)))
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(_render_apart().stop)
+        stack.callback(_make_pages_apart().stop)
         if practice:
             settings = await stack.enter_async_context(practised(settings))
         beside = [Worker(settings, n + 1) for n in range(workers)]
@@ -86,6 +87,13 @@ def _render_apart() -> RenderingProcess:
     rendering = RenderingProcess()
     tags.render_elsewhere(rendering.render)
     return rendering
+
+
+def _make_pages_apart() -> RenderingProcess:
+    """Let pages be made where they harm nobody, and mail that is being rendered need not wait for them."""
+    making = RenderingProcess(seconds=PAGE_SECONDS_MOST)
+    templates.make_elsewhere(making.make)
+    return making
 
 
 def _spare_the_collector() -> None:

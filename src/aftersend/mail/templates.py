@@ -6,6 +6,7 @@ Done once, when a template is saved. Nothing is fetched from anywhere. Merge tag
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 
 import css_inline
@@ -32,6 +33,28 @@ _REST_OF_TAG = re.compile(r"""(?:"[^"]*+"|'[^']*+'|[^>"'])*+>""")
 _SPACES = re.compile(r"[ \t\r\n]+")
 
 
+PAGE_MOST = 10_000_000
+"""Characters of what is mailed; styles put into many elements grow beyond all measure."""
+Maker = Callable[[str, str], tuple[str, str]]
+_elsewhere: list[Maker] = []
+
+
+def make_elsewhere(maker: Maker | None) -> None:
+    """Let another process make pages from now on, one that may end when they take too much; None: this one again."""
+    _elsewhere[:] = [] if maker is None else [maker]
+
+
+def made(source: str, kind: str) -> tuple[str, str]:
+    """Return the HTML to be mailed and a plain text that says the same. Raise BadField.
+
+    A rule of styles for every element takes time for each of them: a service makes what customers wrote elsewhere.
+    """
+    if _elsewhere:
+        return _elsewhere[0](source, kind)
+    html = page(source, kind)
+    return html, text_of(html)
+
+
 def page(source: str, kind: str) -> str:
     """Return the HTML to be mailed: MJML made into HTML, styles put into the elements. Raise BadField."""
     tags.check(source, "#/source")
@@ -43,6 +66,12 @@ def page(source: str, kind: str) -> str:
             hidden = css_inline.inline(hidden, keep_style_tags=True, keep_at_rules=True, load_remote_stylesheets=False)
         except (css_inline.InlineError, ValueError) as error:
             raise BadField("#/source", f"The styles cannot be read: {error}.", code="template-failed") from None
+    if len(hidden) > PAGE_MOST:
+        raise BadField(
+            "#/source",
+            f"With its styles in the elements the HTML has more than {PAGE_MOST:,} characters.",
+            code="template-failed",
+        )
     return _shown(hidden, kept)
 
 

@@ -39,10 +39,10 @@ async def save(call: Call) -> Answer:
         if "\0" in source or (not source.isascii() and source != source.encode("utf-8", "replace").decode()):
             raise BadField(pointer, "There is a NUL or half a character in it.", code="invalid-text")
         tags.check(source, pointer)
-    html = None if asked.kind == "text" else await asyncio.to_thread(making.page, asked.source, asked.kind)
-    text = asked.text
-    if text is None:
-        text = asked.source if html is None else await asyncio.to_thread(making.text_of, html)
+    html, text = None, asked.source
+    if asked.kind != "text":
+        html, text = await asyncio.to_thread(making.made, asked.source, asked.kind)
+    text = text if asked.text is None else asked.text
     await change(
         call, "saved a template", name, templates.save, name, kind=asked.kind, subject=asked.subject,
         source=asked.source, html=html, text=text, who=call.who, now=call.desk.clock(),
