@@ -37,6 +37,24 @@ def test_to_a_site(house: House) -> None:
     all_ended(shop)
 
 
+def test_to_a_site_for_all(house: House) -> None:
+    """All accounts have the rate together, and one with a larger rate of its own does not get round it."""
+    shops = [house.tenant(f"{name} {time.monotonic_ns()}") for name in ("one of two", "two of two")]
+    house.api("PUT", "/v1/throttles", {"scope": "site", "name": "busy-mail.test", "rate": "1/hour", "everywhere": True})
+    shops[1].api("PUT", "/v1/throttles", {"scope": "site", "name": "busy-mail.test", "rate": "900/hour"})
+    letters(shops[0], "busy.practice.test")
+    waiting(shops[0])
+    letters(shops[1], "busy.practice.test")
+    end, why = time.monotonic() + PATIENCE_S, "No more than 1 an hour go out to the servers of busy-mail.test."
+    while len(shops[1].api("GET", "/v1/deliveries?status=lifecycle:Deferred")["data"]) < 3:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert {row["why"] for row in shops[1].api("GET", "/v1/deliveries")["data"]} == {why}
+    house.api("DELETE", "/v1/throttles?scope=site&name=busy-mail.test&everywhere=true")
+    for shop in shops:
+        all_ended(shop)
+
+
 def test_hours_and_rate_of_a_stream_that_change(house: House) -> None:
     """What waited for the old ones goes by the new ones at once."""
     shop = house.tenant(f"changed {time.monotonic_ns()}")

@@ -6,6 +6,7 @@ import pytest
 
 from aftersend.errors import BadField
 from aftersend.policy.throttles import DAY_US, DAYS, Throttle, checked, read
+from aftersend.store.throttles import places
 
 ROWS = [
     (0, "domain", "example.net", "10/hour", 0),
@@ -75,3 +76,14 @@ def test_a_warm_up_says_when_it_changes() -> None:
     plan = Throttle("account", "", "warm-up", 5)
     assert [plan.changes_at(5 + day * DAY_US + 1) for day in (0, 11, 12)] == [5 + DAY_US, 5 + 12 * DAY_US, 0]
     assert Throttle("account", "", "5/day", 5).changes_at(6) == 0
+
+
+def test_nobody_gets_round_a_site_s_rate_for_all() -> None:
+    """It holds for all accounts together, beside what an account has of its own; a domain's for all stays each account's."""
+    found = read([*ROWS, (0, "site", "google.com", "30/hour", 0), (1, "site", "google.com", "900/hour", 0)])
+    mine = found.of(1, "example.org", "google.com")
+    assert [(one.rate, one.is_shared) for one in mine] == [("warm-up", False), ("900/hour", False), ("30/hour", True)]
+    assert [one.rate for one in found.of(2, "example.org", "google.com")] == ["30/hour"]
+    assert len({one.place for one in mine}) == 3
+    assert not any(one.is_shared for one in found.of(2, "example.net"))
+    assert [one.place for one in mine[1:]] == places("site", "google.com")

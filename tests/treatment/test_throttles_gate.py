@@ -146,3 +146,37 @@ async def test_a_flood_of_what_waited_is_told_moments_of_its_own(
     assert len(dues) == 898
     assert len(set(dues)) == len(dues)
     assert max(dues) == clock() + 898 * MINUTE
+
+
+async def test_a_site_s_rate_for_all_is_shared_and_accounts_take_turns(
+    store: Store, clock: Clock, ids: IdSource, write: Do, read: Do
+) -> None:
+    """One a minute from all accounts and nodes together; behind a long line of one account, another waits its turn only."""
+    mine, theirs = [f"{number}@a.example" for number in range(30)], [f"{number}@b.example" for number in range(3)]
+    third = [f"{number}@a.example" for number in range(2)]
+    rules = Rules(
+        throttles=throttles([(0, "site", "big.example", "60/hour", 0), (2, "site", "big.example", "9/second", 0)])
+    )
+    other = NODE + 1
+
+    async def all_nodes() -> None:
+        for node in (NODE, other):
+            while await treat_due(store, clock, ids, node=node, batch=7, rules=rules, tools=Tools(names=Names())):
+                pass
+
+    for name in mine:
+        write(record.accepted, [submission(ids, clock(), name, stream="news", passed=False)])
+    await all_nodes()
+    for name in theirs:
+        write(record.accepted, [submission(ids, clock(), name, account=2, stream="news", passed=False)])
+    for name in third:
+        write(record.accepted, [submission(ids, clock(), name, account=3, stream="news", passed=False)])
+    await all_nodes()
+    assert [len(gone(read, account)) for account in (1, 2, 3)] == [1, 0, 0]
+    first = min(row["due_us"] for row in read(deliveries.page, 2, Filter(), limit=9))
+    assert first - clock() <= 2 * MINUTE
+    for minute in range(1, 12):
+        clock.forward(MINUTE)
+        await all_nodes()
+        assert sum(len(gone(read, account)) for account in (1, 2, 3)) == 1 + minute
+    assert (gone(read, 2), gone(read, 3)) == (set(theirs), set(third))

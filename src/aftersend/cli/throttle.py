@@ -12,7 +12,9 @@ from aftersend.cli.verbs import NOTHING, Ended
 from aftersend.policy.throttles import SCOPES, limits
 
 _everywhere = click.option(
-    "--everywhere", is_flag=True, help="For every account that has none of its own, each by itself."
+    "--everywhere",
+    is_flag=True,
+    help="For every account that has none of its own, each by itself; to a site: for all together.",
 )
 
 

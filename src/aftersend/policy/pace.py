@@ -95,12 +95,55 @@ class Pace:
         """
         free = max(self.free_at(), now)
         if waited:
-            self.again_us = self._within(max(self.again_us + self.rate.interval_us, free), now)
+            self.again_us = self._within(max(self.again_us + self._gap(now), free), now)
             return self.again_us
-        self.ends_us = self._within(max(self.ends_us + self.rate.interval_us, free), now)
+        self.ends_us = self._within(max(self.ends_us + self._gap(now), free), now)
         self.is_moved = True
         return self.ends_us
+
+    def _gap(self, now: int) -> int:
+        """From one in line to the next."""
+        return self.rate.interval_us
 
     def _within(self, until: int, now: int) -> int:
         """Nobody is told to wait for longer than the rate holds."""
         return min(until, self.changes_us) if self.changes_us > now else until
+
+
+@dataclass(slots=True, kw_only=True)
+class Share(Pace):
+    """One account's line before a rate that all accounts have together. Accounts take turns, so a long line of one delays
+    another by one turn only.
+
+    `taken_us` and `took` are what the account took: who took least lately comes first (`turn`).
+    """
+
+    whole: Pace
+    """What was taken of the rate, by whomever."""
+    lines: dict[int, int]
+    """Until when the line of each account reaches; common to all shares of the rate."""
+
+    def free_at(self) -> int:
+        """When the next may go, whoever it is."""
+        return self.whole.free_at()
+
+    def take(self, now: int) -> None:
+        """One goes now, of what all have."""
+        self.whole.take(now)
+        Pace.take(self, now)
+
+    def turn(self, number: int, now: int) -> tuple[int, int]:
+        """Say where the account's message of this number (0, 1 …) comes among those of all; nobody saves up turns."""
+        interval = self.rate.interval_us
+        return max(self.taken_us, now - interval) + number * interval, self.taken_us
+
+    def wait(self, now: int, *, waited: bool) -> int:
+        """Say until when one has to wait, as far as one can tell from who waits now."""
+        until = Pace.wait(self, now, waited=waited)
+        if not waited:
+            self.lines[self.place[0]] = until
+        return until
+
+    def _gap(self, now: int) -> int:
+        waiting = {account for account, ends in self.lines.items() if ends > now} | {self.place[0]}
+        return self.rate.interval_us * len(waiting)

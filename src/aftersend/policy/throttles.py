@@ -1,8 +1,8 @@
 """Own the rates by which mail is held back beside those of streams: an account's own, those to a domain or to a receiving
 site, and those from a node or from one of its addresses.
 
-Each account is counted by itself, also where a rate holds for all of them; what goes from a node or an address is counted
-together, whoever's it is. Transactional mail counts, and never waits.
+Each account is counted by itself, also where a rate holds for all of them; but what goes to a receiving site, where the rate is
+set for all, and what goes from a node or an address is counted together, whoever's it is. Transactional mail counts, and never waits.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ SENDERS = (NODE, ADDRESS)
 """What mail goes from: these hold for all accounts together."""
 EVERYBODY = 0
 """In place of an account: all that have no rate of their own."""
+SHARED = "all:"
+"""Before the name of the place under which a rate to a site is counted that all accounts have together."""
 WARM_UP = "warm-up"
 """In place of a rate: so much a day as the world gets used to, and then no limit."""
 DAYS = (200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 40_000, 70_000, 100_000, 150_000, 250_000)
@@ -38,6 +40,8 @@ class Throttle:
     name: str
     rate: str
     began_us: int
+    is_shared: bool = False
+    """Whether all accounts have it together."""
 
     def at(self, now: int) -> Rate | None:
         """Return the rate of this moment; None once a warm-up is over."""
@@ -57,7 +61,8 @@ class Throttle:
     @property
     def place(self) -> str:
         """Under what it is counted; no stream has such a name."""
-        return f"{self.scope}:{self.name}"
+        place = f"{self.scope}:{self.name}"
+        return f"{SHARED}{place}" if self.is_shared else place
 
     @property
     def limits(self) -> str:
@@ -89,13 +94,18 @@ class Throttles:
     """Accounts that have a rate to some site; `EVERYBODY` if there is one for all."""
 
     def of(self, account_id: int, domain: str, site: str = "") -> list[Throttle]:
-        """Return those that mail of an account to a domain at a site counts for; an account's own go before those for all."""
+        """Return those that mail of an account to a domain at a site counts for; an account's own go before those for all.
+
+        A rate to a site that all accounts have together holds beside an account's own: nobody gets round it.
+        """
         if not self.known:
             return []
         found = []
         for scope, name in ((ACCOUNT, ""), (DOMAIN, domain), (SITE, site)):
-            one = self.known.get((account_id, scope, name)) or self.known.get((EVERYBODY, scope, name))
-            if one is not None:
+            own, general = self.known.get((account_id, scope, name)), self.known.get((EVERYBODY, scope, name))
+            if general is not None and general.is_shared:
+                found += [general] if own is None else [own, general]
+            elif (one := own or general) is not None:
                 found.append(one)
         return found
 
@@ -114,7 +124,7 @@ class Throttles:
 
 def read(rows: Iterable[tuple[int, str, str, str, int]]) -> Throttles:
     """Return kept rates as values."""
-    known = {row[:3]: Throttle(*row[1:]) for row in rows}
+    known = {row[:3]: Throttle(*row[1:], row[0] == EVERYBODY and row[1] == SITE) for row in rows}
     return Throttles(known, frozenset(account for account, scope, _ in known if scope == SITE))
 
 

@@ -27,6 +27,17 @@ def read(connection: Connection, places: Iterable[Place]) -> dict[Place, tuple[I
     return {place: (kept[0][0], kept[0][1]) for place, kept in found.items() if kept}
 
 
+def lines(connection: Connection, streams: Iterable[str], *, now: Instant) -> dict[str, dict[int, Instant]]:
+    """Return, by the name under which a rate is counted, which accounts have a line before it, and until when."""
+    found: dict[str, dict[int, Instant]] = {stream: {} for stream in streams}
+    asked = select(paces.c.stream, paces.c.account_id, paces.c.ends_us).where(
+        paces.c.stream.in_(list(found)), paces.c.ends_us > now
+    )
+    for stream, account_id, ends in connection.execute(asked):
+        found[stream][account_id] = ends
+    return found
+
+
 def forget(connection: Connection, place: Place) -> None:
     """Forget how far a rate is used up, and its line: it has become another one."""
     account_id, stream = place

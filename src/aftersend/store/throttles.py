@@ -40,14 +40,17 @@ def remove(connection: Connection, account_id: int, scope: str, name: str) -> No
     ring(connection, "treatment")
 
 
-def place(scope: str, name: str) -> str:
-    """Under what is kept how far a rate is used up, beside the account; no stream has such a name."""
-    return f"{scope}:{name}"
+def places(scope: str, name: str) -> list[str]:
+    """Under what is kept how far a rate is used up: each account's own, and the whole that all accounts have together.
+
+    No stream has such a name.
+    """
+    return [f"{scope}:{name}", f"all:{scope}:{name}"]
 
 
 def _gone(connection: Connection, account_id: int, scope: str, name: str) -> int:
     t = throttles.c
-    used = delete(paces).where(paces.c.stream == place(scope, name))
+    used = delete(paces).where(paces.c.stream.in_(places(scope, name)))
     connection.execute(used.where(paces.c.account_id == account_id) if account_id else used)
     return int(
         connection.execute(

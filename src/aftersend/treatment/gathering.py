@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,9 +12,9 @@ from aftersend.clock import DAY, MINUTE, Instant
 from aftersend.ledger.facts import Fact
 from aftersend.policy.gates import Case, Known, Nowhere, Purse
 from aftersend.policy.moderation import Oversight
-from aftersend.policy.pace import Pace, Rate
+from aftersend.policy.pace import Pace, Rate, Share
 from aftersend.policy.score.typos import suggest
-from aftersend.policy.throttles import Throttle, Throttles
+from aftersend.policy.throttles import EVERYBODY, Throttle, Throttles
 from aftersend.store import Store, credits, moderation, paces
 from aftersend.store.queue import Claim
 from aftersend.treatment.faults import Faults
@@ -99,19 +100,61 @@ async def _throttled(store: Store, claimed: Sequence[Claim], now: Instant, rules
             wanted[goes] = [
                 ((item.account_id, one.place), rate, one) for one in found if (rate := one.at(now)) is not None
             ]
-    places = {place for each in wanted.values() for place, _, _ in each}
-    known = await store.ask(paces.read, sorted(places)) if places else {}
-    kept: dict[paces.Place, Pace] = {}
-    for each in wanted.values():
-        for place, rate, one in each:
-            if place not in kept:
-                taken, ends = known.get(place, (0, 0))
-                kept[place] = Pace(place, rate, taken, 0, ends, changes_us=one.changes_at(now), limits=one.limits)
-    shared = {goes: tuple(kept[place] for place, _, _ in each) for goes, each in wanted.items()}
+    kept = await _kept(store, {place: (rate, one) for each in wanted.values() for place, rate, one in each}, now)
+    of_each = {goes: tuple(kept[place] for place, _, _ in each) for goes, each in wanted.items()}
     for item in claimed:
-        item.known.paces = shared[item.account_id, item.domain]
+        item.known.paces = of_each[item.account_id, item.domain]
         item.known.is_urgent = rules.urgent(item.account_id, item.stream)
     return list(kept.values())
+
+
+def in_turn(claimed: Sequence[Claim], now: Instant) -> Sequence[Claim]:
+    """Put in order who comes first where accounts have a rate together; each account's mail keeps its own order."""
+    shares: dict[int, Share] = {}
+    for item in claimed:
+        for pace in item.known.paces:
+            if isinstance(pace, Share):
+                shares.setdefault(item.account_id, pace)
+    if len(shares) < 2:
+        return claimed
+    numbers: Counter[int] = Counter()
+
+    def turn(item: Claim) -> tuple[int, int]:
+        share = shares.get(item.account_id)
+        if share is None:
+            return 0, 0
+        numbers[item.account_id] += 1
+        return share.turn(numbers[item.account_id] - 1, now)
+
+    return sorted(claimed, key=turn)
+
+
+async def _kept(
+    store: Store, wanted: Mapping[paces.Place, tuple[Rate, Throttle]], now: Instant
+) -> dict[paces.Place, Pace]:
+    """Return how these rates stand; of those that all accounts have together, the whole beside each account's share."""
+    if not wanted:
+        return {}
+    shared = {one.place: (rate, one) for rate, one in wanted.values() if one.is_shared}
+    known = await store.ask(paces.read, sorted({*wanted, *((EVERYBODY, name) for name in shared)}))
+    lines = await store.ask(paces.lines, sorted(shared), now=now) if shared else {}
+    kept = {(EVERYBODY, name): _pace((EVERYBODY, name), *each, known, now) for name, each in shared.items()}
+    for place, (rate, one) in wanted.items():
+        pace = _pace(place, rate, one, known, now)
+        if one.is_shared:
+            pace = Share(
+                place, rate, pace.taken_us, ends_us=pace.ends_us, changes_us=pace.changes_us, limits=pace.limits,
+                whole=kept[EVERYBODY, one.place], lines=lines[one.place],
+            )  # fmt: skip
+        kept[place] = pace
+    return kept
+
+
+def _pace(
+    place: paces.Place, rate: Rate, one: Throttle, known: Mapping[paces.Place, tuple[Instant, Instant]], now: Instant
+) -> Pace:
+    taken, ends = known.get(place, (0, 0))
+    return Pace(place, rate, taken, 0, ends, changes_us=one.changes_at(now), limits=one.limits)
 
 
 def _sites(claimed: Sequence[Claim], throttles: Throttles, names: Names | None) -> dict[str, str]:

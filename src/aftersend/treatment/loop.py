@@ -21,7 +21,7 @@ from aftersend.policy.windows import Window
 from aftersend.store import Store, credits, moderation, paces, queue, record, treated
 from aftersend.store.queue import Claim, ClaimRequest, Stage
 from aftersend.store.treated import Passing
-from aftersend.treatment.gathering import Rules, Tools, gather
+from aftersend.treatment.gathering import Rules, Tools, gather, in_turn
 
 Hours = Callable[[int, str], Window | None]
 """The hours of an account's stream."""
@@ -82,7 +82,7 @@ async def treat_due(
         for pace in used:
             pace.again_us = floods.get((pace.place, pace.rate), 0)
     decided: list[Decided] = []
-    for item in claimed:
+    for item in in_turn(claimed, now):
         try:
             item.window = hours(item.account_id, item.stream)
             item.pace = kept.get((item.account_id, item.stream))

@@ -25,7 +25,11 @@ class ThrottleIn(In):
         str, Meta(description="The domain, the site, the node or the address.", examples=["example.net"])
     ] = ""
     everywhere: Annotated[
-        bool, Meta(description="For every account that has none of its own, each by itself; needs the scope `operate`.")
+        bool,
+        Meta(
+            description="For every account that has none of its own, each by itself; to a site: for all accounts together, "
+            "beside what they have of their own. Needs the scope `operate`."
+        ),
     ] = False
 
 
@@ -35,7 +39,7 @@ class Throttle(Out):
     scope: str
     name: str
     rate: str
-    everywhere: Annotated[bool, Meta(description="Whether it holds for all accounts that have none of their own.")]
+    everywhere: Annotated[bool, Meta(description="Whether it holds for all accounts.")]
     since: str
 
 
