@@ -46,7 +46,7 @@ _CHARSETS = {
         "utf-16": "utf-16 utf16",
     }.items()
     for name in names.split()
-}
+} | {"": "utf-8"}
 """Character sets that are decoded, a closed list: some codecs take time out of proportion, some do not yield text."""
 
 _PARAMETER = re.compile(r';\s*([\w*-]{1,60})\s*=\s*(?:"([^"]{0,400})"?|([^\s;]{1,400}))')
@@ -63,7 +63,7 @@ _FOLD = re.compile(r"\n[ \t]+")
 
 
 class Part(NamedTuple):
-    """One leaf of a mail: its header fields, its media type in lower case, and its undecoded content."""
+    """One leaf of a mail: its fields about its content, its media type in lower case, and its undecoded content."""
 
     headers: dict[str, str]
     media: str
@@ -89,13 +89,35 @@ class Part(NamedTuple):
         return (content if end < 0 else content[:end]).decode("utf-8", "replace")
 
 
-class Mail(NamedTuple):
-    """A mail taken apart: its own header fields, its leaves in order, and the top media type."""
+class Mail:
+    """A mail taken apart: the top media type, its leaves in order, and its own header fields, read when first asked for."""
 
-    headers: dict[str, str]
-    media: str
-    parameters: dict[str, str]
-    parts: tuple[Part, ...]
+    __slots__ = ("_block", "_headers", "_names", "media", "parameters", "parts")
+
+    def __init__(
+        self,
+        block: bytes,
+        names: frozenset[str] | None,
+        media: str,
+        parameters: dict[str, str],
+        parts: tuple[Part, ...],
+    ) -> None:
+        self._block = block
+        self._names = names
+        self._headers: dict[str, str] | None = None
+        self.media = media
+        self.parameters = parameters
+        self.parts = parts
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The header fields by lower-case name, unfolded; of a repeated field the first. Many reports answer without them."""
+        if self._headers is None:
+            block, names = self._block, self._names
+            self._headers = (
+                read_fields(block.decode("utf-8", "replace")) if names is None else _fields_named(block, names)
+            )
+        return self._headers
 
 
 def read_mail(raw: bytes, names: frozenset[str] | None = None) -> Mail:
@@ -111,11 +133,11 @@ def read_mail(raw: bytes, names: frozenset[str] | None = None) -> Mail:
         raw = raw[raw.find(b"\n") + 1 :]
     raw = raw.lstrip(b"\n")
     block, start = _head(raw, 0, len(raw))
-    headers = _fields_named(block, names) if names else read_fields(block.decode("utf-8", "replace"))
-    media, parameters = _content_type(headers.get("content-type", "text/plain")[:TYPE_LIMIT])
+    of_content = _fields_named(block, _OF_PART)
+    media, parameters = _content_type(of_content.get("content-type", "text/plain")[:TYPE_LIMIT])
     parts: list[Part] = []
-    _collect(raw, start, len(raw), headers, media, parameters, parts, frozenset())
-    return Mail(headers, media, parameters, tuple(parts))
+    _collect(raw, start, len(raw), of_content, media, parameters, parts, frozenset())
+    return Mail(block, names, media, parameters, tuple(parts))
 
 
 def read_fields(block: str) -> dict[str, str]:
@@ -130,10 +152,9 @@ def read_fields(block: str) -> dict[str, str]:
 
 @lru_cache(maxsize=64)
 def _any_field(names: frozenset[str]) -> re.Pattern[str]:
-    """Return a pattern for fields with these names, and for those of a part, parted by their first letters: by them most
-    lines are passed over."""
+    """Return a pattern for fields with these names, parted by their first letters: by them most lines are passed over."""
     rests: dict[str, list[str]] = {}
-    for name in sorted(names | _OF_PART):
+    for name in sorted(names):
         rests.setdefault(name[0], []).append(re.escape(name[1:]))
     choice = "|".join(f"[{first}{first.upper()}](?i:{'|'.join(rest)})" for first, rest in rests.items())
     return re.compile(rf"\n({choice})[ \t]*:[ \t]*([^\n]*(?:\n[ \t][^\n]*)*)")
@@ -241,7 +262,7 @@ def _content_type(value: str) -> tuple[str, dict[str, str]]:
 
 def decoded(data: bytes, charset: str) -> str:
     """Return bytes as text in the character set named, or in the likeliest; never raises."""
-    codec = _CHARSETS.get(charset.strip().lower().strip("\"'"), "utf-8")
+    codec = _CHARSETS.get(charset) or _CHARSETS.get(charset.strip().lower().strip("\"'"), "utf-8")
     if b"\x1b$" in data and codec == "utf-8":
         codec = "iso2022_jp_ext"
     elif codec == "cp1252" and data.isascii():

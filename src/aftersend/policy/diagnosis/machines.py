@@ -61,7 +61,7 @@ def kind_of(mail: Mail, words: str) -> str:
         opening = words[:_OPENING]
         if ">" in opening:
             opening = _QUOTED.sub("\n", "\n" + opening)
-        by_body = strongest(notices(), flatten(without_lines_about(opening, opening.lower()))[0], ("body",))
+        by_body = _said_in_opening(flatten(without_lines_about(opening, opening.lower()))[0])
     body_says = by_body.reason if by_body else ""
     if by_body and by_body.weight >= _DECISIVE and body_says == "other" and signs < _CERTAIN:
         return "other"
@@ -81,9 +81,16 @@ def _said_in_subject(subject: str) -> Match | None:
     return strongest(notices(), flatten(subject)[0], ("subject",))
 
 
+@lru_cache(maxsize=1024)
+def _said_in_opening(flat: str) -> Match | None:
+    """Return what the flattened opening of a body says of the kind of mail; remembered, because systems repeat themselves."""
+    return strongest(notices(), flat, ("body",))
+
+
 def forget() -> None:
-    """Forget the subjects already read."""
+    """Forget the subjects and openings already read."""
     _said_in_subject.cache_clear()
+    _said_in_opening.cache_clear()
 
 
 def _signs_of_notice(mail: Mail, is_daemon: bool) -> int:

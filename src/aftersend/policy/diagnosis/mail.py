@@ -95,10 +95,11 @@ class _Once(Generic[T]):
 
     def __init__(self, compute: Callable[[Any], T]) -> None:
         self._compute = compute
+        self._name = compute.__name__
         self.__doc__ = compute.__doc__
 
     def __get__(self, instance: object, owner: type) -> T:
-        value = instance.__dict__[self._compute.__name__] = self._compute(instance)
+        value = instance.__dict__[self._name] = self._compute(instance)
         return value
 
 
@@ -148,13 +149,14 @@ class _Incoming:
     @_Once
     def said(self) -> list[prose.Said]:
         """The recipients that the notice names, and what it says of each."""
-        return prose.recipients_said(self.notice.words, self.own)
+        words = self.notice.words
+        return prose.recipients_said(words, self.own) if "@" in words else []
 
     @_Once
     def said_of(self) -> dict[str, str]:
         return {one.recipient: one.text for one in self.said}
 
-    @property
+    @_Once
     def own(self) -> frozenset[str]:
         """The addresses of those who sent the message and the notice, which are not those of its recipients."""
         headers, quoted = self.mail.headers, self.quoted
@@ -162,11 +164,11 @@ class _Incoming:
         values += [quoted.get(name, "") for name in ("from", "return-path", "sender")]
         return frozenset(prose.addresses("\n".join(values))).difference(self.original_recipients)
 
-    @property
+    @_Once
     def failed_recipients(self) -> tuple[str, ...]:
         return tuple(prose.addresses(self.mail.headers.get("x-failed-recipients", ""))[: prose.RECIPIENT_LIMIT])
 
-    @property
+    @_Once
     def original_recipients(self) -> tuple[str, ...]:
         return tuple(prose.addresses(self.quoted.get("to", ""))[: prose.RECIPIENT_LIMIT])
 
@@ -183,18 +185,17 @@ class _Incoming:
 
 def _diagnose(incoming: _Incoming, wrappings: int) -> Report:
     mail = incoming.mail
-    messages = [part for part in mail.parts if part.media.startswith("message/")]
-    for part in messages:
-        if part.media == "message/feedback-report":
-            return _complaint(incoming, part.text())
-    for part in messages:
-        if "delivery" in part.media and "status" in part.media:
+    media = [part.media for part in mail.parts]
+    if "message/feedback-report" in media:
+        return _complaint(incoming, mail.parts[media.index("message/feedback-report")].text())
+    for part in mail.parts:
+        if "delivery" in part.media and "status" in part.media and part.media.startswith("message/"):
             status = reports.read_report(part.text())
             if status.recipients:
                 return _from_status(incoming, status)
     if wrappings and (wrapped := _wrapped_report(mail)):
         return _diagnose(_Incoming(read_mail(wrapped, machines.headers_read())), wrappings - 1)
-    if any(part.media in _RECEIPT_MEDIA for part in messages):
+    if not _RECEIPT_MEDIA.isdisjoint(media):
         return _receipt(incoming)
     if recipient := feedback.plain_copy_of(mail.headers, incoming.quoted if incoming.returned else {}):
         whole = finding(Action.FEEDBACK, Reason.COMPLAINT, recipients=(recipient,))

@@ -22,8 +22,8 @@ LINK_WEIGHT = 4
 
 _KEY = 5
 """Letters of a word by which rows are looked up whose words are only beginnings."""
-_BY_BITS = 2
-"""So many needs of a row are met by the words of a text at once; further ones are asked for singly."""
+_BY_BITS = 4
+"""So many needs of a row are looked up by the words of a text; the few rows that have more are left to their pattern."""
 _HEAVIEST = 10
 _WORDS_REMEMBERED, _WORD_REMEMBERED = 20_000, 40
 """How many words, and of how many letters, are remembered with the rows that they speak for."""
@@ -83,14 +83,14 @@ class Words(dict[str, int]):
 class Table:
     """All rows, strongest first, and where to look them up by the words of a text.
 
-    Sets of rows are kept as bits: `size` bits for the rows whose first need is met, and as many above for the second.
+    Sets of rows are kept as bits: `size` bits for the rows whose first need is met, as many above for the second, and so on.
     """
 
     rows: tuple[Row, ...]
     size: int
     words: Words
     simple: int
-    """The rows that have no second need, so that it is always met."""
+    """The needs that a row does not have, so that they are always met."""
     unspaced: int
     """Rows of scripts that write no spaces between words; they are looked for only in text that is not ASCII."""
     always: int
@@ -105,27 +105,23 @@ def strongest(table: Table, flat: str, context: Iterable[str], *, above: int = 0
 
     `without` are rows, as bits, that are passed over as if they were not there.
     """
-    words = set(flat.split(" "))
-    met = reduce(or_, filter(None, map(table.words.__getitem__, words)), table.simple)
+    size = table.size
+    met = reduce(or_, map(table.words.__getitem__, flat.split(" ")), table.simple)
     if not flat.isascii():
         met |= table.unspaced
-    found = met & (met >> table.size) & table.heavier[max(above, 0)]
+    met &= met >> 2 * size
+    found = met & (met >> size) & table.heavier[max(above, 0)]
     if not found:
         return None
     allowed = table.always
     for name in context:
         allowed |= table.by_context.get(name, 0)
     found &= allowed & ~without
-    keys: set[str] = set()
     padded = f" {flat} "
     while found:
         first = found & -found
         found ^= first
         row = table.rows[first.bit_length() - 1]
-        if len(row.needs) > _BY_BITS:
-            keys = keys or words.union([word[:_KEY] for word in words])
-            if any(need.isdisjoint(keys) for need in row.needs[_BY_BITS:]):
-                continue
         if match := (row.pattern or row.compiled()).search(padded):
             return Match(row.reason, row.detail, row.weight, match[0].strip())
     return None
@@ -171,7 +167,8 @@ def _table(rows: tuple[Row, ...]) -> Table:
         for order, need in enumerate(row.needs[:_BY_BITS]):
             for key in need:
                 by_key[key] |= bit << order * size
-        simple |= bit << size if len(row.needs) < _BY_BITS else 0
+        for order in range(max(len(row.needs), 1), _BY_BITS):
+            simple |= bit << order * size
         unspaced |= bit if row.is_unspaced else 0
         always |= 0 if row.when else bit
         for name in row.when:

@@ -58,10 +58,6 @@ class Reading(NamedTuple):
     is_quoted: bool
     """It is a reply that the text quotes, so the words are those of the last remote server."""
 
-    @property
-    def weight(self) -> int:
-        return self.meant.weight
-
 
 def read_reply(code: int, status: str, text: str, *, command: str, is_delayed: bool) -> Reading:
     """Read a live reply; `is_delayed` where neither code nor status tell."""

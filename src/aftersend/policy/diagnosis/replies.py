@@ -94,22 +94,24 @@ def diagnose_words(
     if action is Action.DELIVERED:
         return finding(action, Reason.DELIVERED, status=status, recipients=recipients)
     best: Reading | None = None
+    most = -1
     for source in (words, beside, subject):
-        if best is not None and best.weight > BARE_CODE:
+        if most > BARE_CODE:
             break
         for reading in readings(source if isinstance(source, str) else source(), is_delayed=action is Action.DELAYED):
-            if best is None or reading.weight > best.weight:
-                best = reading
-            if reading.is_quoted and reading.weight > BARE_CODE:
+            weight = reading.meant.weight
+            if weight > most:
+                best, most = reading, weight
+            if reading.is_quoted and weight > BARE_CODE:
                 break
     best = best or Reading(0, "", "", None, Meaning(Reason.GENERAL_ERROR, None, 0), "", False)
-    is_certain = best.is_quoted and best.weight > BARE_CODE
+    is_certain = best.is_quoted and best.meant.weight > BARE_CODE
     by_status = of_status(status) if status and not is_certain else None
-    if by_status is not None and by_status.weight > best.weight:
+    if by_status is not None and by_status.weight > best.meant.weight:
         best = best._replace(status=status, match=None, meant=by_status, command="")
-    if best.weight <= BARE_CODE and not best.code and action is Action.DELAYED:
+    if best.meant.weight <= BARE_CODE and not best.code and action is Action.DELAYED:
         best = best._replace(meant=Meaning(Reason.NETWORK_ERROR, "waiting", 0))
-    elif best.weight == 0 and is_named:
+    elif best.meant.weight == 0 and is_named:
         best = best._replace(meant=Meaning(Reason.GENERAL_HARD_BOUNCE, None, 0))
     return _found(best, best.status or status, action, recipients)
 

@@ -70,7 +70,7 @@ def words_of(text: str) -> str:
 
 def without_boilerplate(flat: str) -> str:
     """Take out of flattened words what sending systems always say, which tells nothing about this failure."""
-    return _boilerplate().sub(BREAK, f" {flat} ")[1:-1]
+    return _boilerplate().sub(f" {BREAK}", f" {flat} ")[1:-1]
 
 
 def any_of(options: Iterable[str]) -> str:
@@ -144,4 +144,4 @@ def _elision() -> re.Pattern[str]:
 
 @cache
 def _boilerplate() -> re.Pattern[str]:
-    return re.compile(f"(?<= ){any_of(words_of(line.lower()) for line in lines('boilerplate.tsv'))}(?= )")
+    return re.compile(f" {any_of(words_of(line.lower()) for line in lines('boilerplate.tsv'))}(?= )")
