@@ -14,16 +14,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Integer, LargeBinary, insert
 
-from aftersend.clock import DAY, HOUR, iso
+from aftersend.clock import DAY, HOUR, SECOND, iso
 from aftersend.ids import IdSource, show
+from aftersend.ids import read as read_id
 from aftersend.ledger.facts import ALL, Fact, Phase
 from aftersend.ledger.reasons import DETAILS, Reason
 from aftersend.ledger.vocabularies import VOCABULARIES
 from aftersend.ledger.vocabularies.bounces import KINDS
-from aftersend.reports import activity, bounces, broadcasts, search
+from aftersend.reports import activity, bounces, broadcasts, reading, search
 from aftersend.reports.activity import Period
-from aftersend.store import deliveries, finding, record, schema, verbs
+from aftersend.store import deliveries, erasure, finding, hits, judged, record, schema, verbs
+from aftersend.store.reading import Scope
 from aftersend.store.rebuild import rebuild
+from aftersend.tracking.origins import Origin
+from aftersend.tracking.reading import Pace
+from aftersend.tracking.reading import read as look
 from given import ACCOUNT, Clock, again, delivery_ids, step, submission
 
 Do = Callable[..., Any]
@@ -160,3 +165,115 @@ def test_every_number_is_the_length_of_its_list(
         assert sum(row["deliveries"] for row in read(verbs.summary, ACCOUNT)) == listed(("live", "true"))
         assert listed(("live", "true")) + listed(("live", "false")) == listed()
     assert set(PREFIX) == set(VOCABULARIES)
+
+
+VISITS = st.lists(
+    st.tuples(
+        st.booleans(),
+        st.sampled_from([(), (Fact.UNSUBSCRIBED,), (Fact.COMPLAINED,), (Fact.UNSUBSCRIBED, Fact.COMPLAINED)]),
+        st.sampled_from(["transactional", "broadcast"]),
+        st.lists(
+            st.tuples(st.sampled_from(["open", "read", "click"]), st.booleans(), st.integers(1, 9000)), max_size=4
+        ),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=6,
+)
+"""Of each recipient: whether it arrived, what they said, the stream, the visits (what, by a person, when), whether the person is
+erased in the end."""
+PERSON, SCANNER = Origin("residential"), Origin("security_vendor", "Some Gateway")
+
+
+def are_visited(write: Do, read: Do, clock: Clock, ids: IdSource, visits: list[Any]) -> list[int]:
+    """Let mail arrive, two recipients a message, an hour apart, and be visited; return the messages."""
+    made_ids = []
+    for number, (arrives, says, stream, seen, _) in enumerate(visits):
+        clock.forward(HOUR - 7)
+        made = submission(ids, clock(), f"p{number}@d{number % 3}.test", f"q{number}@d0.test", stream=stream)
+        (receipt,) = write(record.accepted, [made])
+        place, other = delivery_ids(receipt)
+        made_ids.append(receipt.message_id)
+        facts = [*([Fact.DELIVERED] if arrives else [Fact.BOUNCED]), *says]
+        write(record.steps, [step(each, clock(), *facts, keys=[ids() for _ in facts]) for each in (place, other)])
+        for kind, is_person, after in seen:
+            at = clock() + after * SECOND
+            address = f"192.0.2.{number}" if is_person else "198.51.100.1"
+            link = 1 if kind == "click" else 0
+            row = (
+                ACCOUNT,
+                place,
+                ids(),
+                receipt.message_id,
+                kind,
+                link,
+                "GET",
+                at,
+                address,
+                "Mozilla/5.0 (X11; Linux)",
+                None,
+            )
+            write(hits.keep, [[row]])
+        are_labelled(write, read, clock() + 30 * SECOND)
+    are_labelled(write, read, clock.forward(DAY))
+    are_labelled(write, read, clock.forward(DAY))
+    return made_ids
+
+
+def are_labelled(write: Do, read: Do, now: int) -> None:
+    """Look at what is due."""
+    places = read(hits.waiting, now=now, limit=100)
+    origins = {f"192.0.2.{number}": PERSON for number in range(10)} | {"198.51.100.1": SCANNER}
+    seen = [
+        look(each, origins, now=now, pace=Pace()) for each in read(hits.visited, places, within_us=60 * SECOND)
+    ]  # fmt: skip
+    write(record.steps, [each for one in seen for each in one.steps])
+    write(judged.looked, [each.looked for each in seen])
+
+
+@settings(max_examples=6, print_blob=False)
+@given(visits=VISITS)
+def test_how_mail_was_read_is_the_length_of_its_lists(
+    write: Do, read: Do, clock: Clock, ids: IdSource, visits: list[Any]
+) -> None:
+    """Arrived, opted out, complained, opened, followed: of all, of a period, by stream, domain and message; also of the erased."""
+    message_ids = are_visited(write, read, clock, ids, visits)
+    for number, (*_, is_erased) in enumerate(visits):
+        if is_erased:
+            write(erasure.from_deliveries, ACCOUNT, [f"p{number}@d{number % 3}.test"], shared=(), limit=9)
+    now = clock()
+
+    def listed(*words: tuple[str, str]) -> int:
+        return int(read(deliveries.how_many, ACCOUNT, search.read(words, now=now)))
+
+    def agree(row: dict[str, Any], *words: tuple[str, str]) -> None:
+        for name in ("delivered", "unsubscribed", "complained"):
+            assert row[name] == listed(("fact", name), *words), (name, words)
+        assert row["opens"]["human"] == listed(("status", "activity:Opened"), *words), words
+        assert row["clicks"]["human"] == listed(("fact", "clicked"), *words), words
+        assert row["read"]["yes"] == listed(("fact", "read"), *words), words
+
+    since = (now - 2 * DAY - 2 * HOUR) // HOUR * HOUR
+    for scope, words in ((Scope(), []), (Scope(since), [("since", iso(since))])):
+        whole = read(reading.report, ACCOUNT, scope)
+        agree(whole, *words)
+        for by in ("stream", "domain"):
+            rows = read(reading.grouped, ACCOUNT, scope, by)["data"]
+            for row in rows:
+                if row["word"]:
+                    agree(row, (by, row["word"]), *words)
+            for name in ("opens", "clicks"):
+                assert {v: sum(row[name][v] for row in rows) for v in reading.VERDICTS} == whole[name], by
+            assert sum(row["delivered"] for row in rows) == whole["delivered"], by
+        hours = read(reading.grouped, ACCOUNT, scope, "hour")["data"]
+        assert sum(row["opened"] for row in hours) == whole["opens"]["human"]
+    by_message = read(reading.grouped, ACCOUNT, Scope(), "message")["data"]
+    of_now = {show("msg", each) for each in message_ids}
+    assert {row["word"] for row in by_message} >= of_now
+    for row in by_message:
+        if row["word"] not in of_now:
+            continue
+        agree(row, ("message_id", row["word"]))
+        alone = read(reading.report, ACCOUNT, Scope(message_id=read_id("msg", row["word"])))
+        assert {name: row[name] for name in reading.told(reading.NONE, reading.NOTHING)}.items() <= alone.items()
+    assert not read(rebuild, write=False)

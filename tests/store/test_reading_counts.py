@@ -103,6 +103,19 @@ def test_numbers_equal_a_count_of_the_rows(write: Do, read: Do, clock: Clock, id
     assert least >= 0
 
 
+def test_the_most_read_were_opened_by_somebody(write: Do, read: Do, clock: Clock, ids: IdSource) -> None:
+    """Where a person turns out to be a program, a message goes back among those that nobody opened: the latest first."""
+    everybody = made(write, clock, ids, random.Random(3))
+    first, last = everybody[0], everybody[-1]
+    for verdict, order in (("human", [first, last]), ("machine", [last, first])):
+        first.said = (verdict, "none", "no", first.created_us, None)
+        row = (*first.place, first.domain, *first.said, first.created_us)
+        write(judged.looked, [judged.Looked(ACCOUNT, first.place[2], 0, [], row, [], None)])
+        found = read(reading.most_read, ACCOUNT, Scope(), limit=10)
+        assert len(found) == len(set(found)) == 6
+        assert [each for each in found if each in (first.place[1], last.place[1])] == [each.place[1] for each in order]
+
+
 def test_who_arrived_is_counted_as_the_rows_are(write: Do, read: Do, clock: Clock, ids: IdSource) -> None:
     """The number of all and of a stream comes from counters, that of a message or a domain from rows: they agree."""
     everybody = made(write, clock, ids, random.Random(7))

@@ -12,18 +12,19 @@ from aftersend.clock import HOUR
 from aftersend.ids import IdSource
 from aftersend.ledger.facts import Fact
 from aftersend.ledger.reasons import Reason
-from aftersend.store import counting, deliveries, rebuild, record
+from aftersend.store import counting, deliveries, judged, reading, rebuild, record
 from aftersend.store.deliveries import Filter
 from aftersend.store.schema import counts
 from aftersend.store.schema import deliveries as delivery_table
+from aftersend.store.schema.tracking import read_counts
 from given import ACCOUNT, Clock, delivery_ids, step, submission
 
 Do = Callable[..., Any]
 
 
 @pytest.fixture
-def places(write: Do, clock: Clock, ids: IdSource) -> list[int]:
-    """Some deliveries of two streams and two hours, of which something has become."""
+def places(write: Do, read: Do, clock: Clock, ids: IdSource) -> list[int]:
+    """Some deliveries of two streams and two hours, of which something has become, and two of which were visited."""
     made: list[int] = []
     for stream in ("transactional", "broadcast"):
         clock.forward(HOUR)
@@ -35,6 +36,13 @@ def places(write: Do, clock: Clock, ids: IdSource) -> list[int]:
         step(made[2], clock(), Fact.GAVE_UP, keys=[ids()]),
         step(made[5], clock(), Fact.DELIVERED, Fact.OPENED, keys=[ids(), ids()]),
     ])  # fmt: skip
+    message_of = {row["id"]: row["message_id"] for row in read(deliveries.page, ACCOUNT, Filter(), limit=100)}
+    write(judged.looked, [
+        judged.Looked(ACCOUNT, i, 0, [], (
+            ACCOUNT, message_of[i], i, "broadcast", "example.net", opened, "none", "no", clock(), None, clock()
+        ), [], None)
+        for i, opened in ((made[5], "human"), (made[6], "machine"))
+    ])  # fmt: skip
     return made
 
 
@@ -42,7 +50,8 @@ def everything(read: Do) -> Any:
     """What is cached."""
     kinds = ("fact", "result", "life", "activity", "bounce")
     rows = [(r["id"], r["facts"], r["result"], r["life"]) for r in read(deliveries.page, ACCOUNT, Filter(), limit=100)]
-    return rows, {kind: read(counting.counted, ACCOUNT, kind=kind) for kind in kinds}
+    read_by = {by: read(reading.counted, ACCOUNT, reading.Scope(), by) for by in (None, *reading.BY)}
+    return rows, read_by, {kind: read(counting.counted, ACCOUNT, kind=kind) for kind in kinds}
 
 
 def test_what_was_recorded_folds_to_what_is_cached(read: Do, places: list[int]) -> None:
@@ -69,6 +78,11 @@ DAMAGE: dict[str, Callable[[list[int]], Any]] = {
     "a number is missing": lambda i: delete(counts).where(counts.c.kind == "bounce"),
     "a number is made up": lambda i: insert(counts).values(
         account_id=ACCOUNT, bucket_us=0, stream="x", kind="facts", word=str(Fact.OPENED.bit), node=3, number=1
+    ),
+    "a number of reading is wrong": lambda i: update(read_counts).values(number=read_counts.c.number + 1),
+    "a number of reading is missing": lambda i: delete(read_counts).where(read_counts.c.by == "hour"),
+    "a number of reading is made up": lambda i: insert(read_counts).values(
+        account_id=ACCOUNT, by="all", bucket_us=0, place="", stream="x", open="human", click="none", read="no", number=1
     ),
 }  # fmt: skip
 

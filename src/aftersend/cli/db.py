@@ -65,7 +65,7 @@ def check(here: Here, as_json: bool) -> None:
 @json_option
 @here_option
 def rebuild(here: Here, write: bool, as_json: bool) -> None:
-    """Fold the ledger again and compare with what is cached: readings and counters. Ends with 1 if anything differs."""
+    """Fold the ledger again and compare with what is cached: facts, counters, numbers of reading. Ends with 1 if anything differs."""
     from aftersend.store import condition
     from aftersend.store.rebuild import rebuild as fold
 

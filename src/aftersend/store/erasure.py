@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, select, update
 
 from aftersend.mail.compiled import FLAG_COMPILED
+from aftersend.store import judged
 from aftersend.store.hiding import hidden
 from aftersend.store.queue import Stage
 from aftersend.store.schema import (
@@ -92,6 +93,8 @@ def from_deliveries(
         )
     if numbers:
         _around(connection, account_id, numbers)
+        theirs = [(int(row.message_id), int(row.id)) for row in found if row.domain not in shared]
+        judged.without_domains(connection, account_id, theirs)
     return Slice(len(numbers), frozenset(int(row.message_id) for row in found))
 
 

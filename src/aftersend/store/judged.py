@@ -131,14 +131,15 @@ def _read(connection: Connection, found: Sequence[Row]) -> None:
                 continue
             (before,) = there
             run(connection, _READ_NOW, (*said[2:7], account_id, message_id, delivery_id))
-            numbers.subtract(_counted(account_id, message_id, before))
+            numbers.subtract(counters_of(account_id, message_id, before))
             said = [*before[:2], *said[2:7], before[7]]
-        numbers.update(_counted(account_id, message_id, said))
+        numbers.update(counters_of(account_id, message_id, said))
     many(connection, _COUNT, [(*place, number) for place, number in sorted(numbers.items()) if number])
 
 
-def _counted(account_id: int, message_id: int, said: Sequence[Any]) -> list[Row]:
-    """Return the counters in which a reading is counted."""
+def counters_of(account_id: int, message_id: int, said: Sequence[Any]) -> list[Row]:
+    """Return the counters (keys of `read_counts`) in which a reading is counted. `said` is stream, domain, open, click, read,
+    when opened, when clicked, when made."""
     stream, domain, opened, click, read, opened_us, clicked_us, created_us = said
     opened = HUMAN if click == HUMAN else opened
     hour, words = created_us - created_us % HOUR, (stream, opened, click, read)
@@ -152,6 +153,25 @@ def _counted(account_id: int, message_id: int, said: Sequence[Any]) -> list[Row]
     if opened == HUMAN and first_us is not None:
         found.append((account_id, BY_HOUR, hour, str(first_us // HOUR % 24), *words))
     return found
+
+
+def without_domains(connection: Connection, account_id: int, places: Sequence[tuple[int, int]]) -> None:
+    """Take the domain out of the readings of some (message, delivery), since it names a person, and out of what is counted by it."""
+    r = readings.c
+    numbers: Counter[Row] = Counter()
+    for message_id, delivery_id in sorted(places):
+        for before in rows(connection, _READ_BEFORE, (account_id, message_id, delivery_id)):
+            numbers.subtract(counters_of(account_id, message_id, before))
+            numbers.update(counters_of(account_id, message_id, (before[0], "", *before[2:])))
+            mine = (r.account_id == account_id, r.message_id == message_id, r.delivery_id == delivery_id)
+            connection.execute(update(readings).where(*mine).values(domain=""))
+    many(connection, _COUNT, [(*place, number) for place, number in sorted(numbers.items()) if number])
+    n = read_counts.c
+    connection.execute(
+        delete(read_counts).where(n.account_id == account_id, n.by == BY_DOMAIN, n.number == 0, n.place.in_(
+            sorted({str(place[3]) for place in numbers if place[1] == BY_DOMAIN and place[3]})
+        ))
+    )  # fmt: skip
 
 
 def forgotten(connection: Connection, places: Sequence[tuple[int, int, int]]) -> None:

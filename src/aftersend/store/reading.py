@@ -104,6 +104,7 @@ def most_read(connection: Connection, account_id: int, scope: Scope, *, limit: i
         select(n.place)
         .where(*_within(account_id, scope, BY_MESSAGE), n.open == "human")
         .group_by(n.place)
+        .having(func.sum(n.number) > 0)
         .order_by(func.sum(n.number).desc(), n.place.desc())
         .limit(limit)
     ).scalars()
