@@ -23,6 +23,20 @@ def now() -> Instant:
     return time.time_ns() // 1000
 
 
+class Steps:
+    """Notices when the clock was put forward or back, beside a clock that never is (`steady`, in seconds)."""
+
+    def __init__(self, clock: Clock, steady: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._steady = steady
+        self._looked = clock(), steady()
+
+    def moved(self) -> Instant:
+        """Return by how much the clock was put forward since the last time this was asked; less than 0: back."""
+        (before, since), self._looked = self._looked, (self._clock(), self._steady())
+        return self._looked[0] - before - round((self._looked[1] - since) * SECOND)
+
+
 def iso(instant: Instant) -> str:
     """Write an instant as RFC 3339 in UTC with microseconds, as logs and the API show it."""
     return datetime.fromtimestamp(instant // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{instant % SECOND:06d}Z"

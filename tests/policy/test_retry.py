@@ -174,3 +174,14 @@ def test_a_faster_world_has_the_same_series(scale: float) -> None:
         assert one is not None
         assert other is not None
         assert other == pytest.approx(one * scale, abs=3)
+
+
+@given(plan=PLANS, chance=CHANCE, tries=st.integers(1, 8), back=st.integers(0, 2 * DAY_US))
+def test_a_clock_that_was_put_back_makes_no_try_wait_for_it(
+    plan: RetryPlan, chance: float, tries: int, back: int
+) -> None:
+    """The next try is never later than its whole step, with its jitter, from the failure."""
+    step = plan.steps_s[tries - 1] if tries <= len(plan.steps_s) else plan.then_every_s
+    wait = ask(plan, chance=chance, tries=tries, age=-back)
+    assert wait is not None
+    assert wait <= step * plan.scale * SECOND_US * (1 + plan.jitter) + SECOND_US

@@ -55,6 +55,19 @@ def test_a_lease_is_kept_by_renewing_it(write: Callable[..., Any], clock: Clock)
     assert not write(nodes.renew, number, "first", now=clock())
 
 
+def test_a_lease_from_before_the_clock_was_put_back_ends_soon(write: Callable[..., Any], clock: Clock) -> None:
+    """A dead node is found out within two leases, however far the clock was put back; who renews stays."""
+    dead, _ = write(nodes.enter, "dead", "d", now=clock(), take_over=False)
+    alive, _ = write(nodes.enter, "alive", "a", now=clock(), take_over=False)
+    now = clock() - 10_000 * nodes.LEASE_US
+    for _ in range(3):
+        write(nodes.renew, alive, "a", now=now)
+        write(nodes.free_dead, now=now)
+        now += nodes.LEASE_US - 1
+    assert not write(nodes.renew, dead, "d", now=now)
+    assert write(nodes.renew, alive, "a", now=now)
+
+
 def test_a_dead_nodes_claims_are_freed(write: Callable[..., Any], clock: Clock, ids: IdSource) -> None:
     """What a dead node held is due as it was; what a living node holds stays its own."""
     dead, _ = write(nodes.enter, "dead", "d", now=clock(), take_over=False)

@@ -11,7 +11,7 @@ import pytest
 from aftersend.clock import HOUR, MINUTE, SECOND
 from aftersend.control import queue_verbs
 from aftersend.ids import IdSource
-from aftersend.store import Engine, nodes, queue, record, suppressions
+from aftersend.store import Engine, nodes, put_back, queue, record, suppressions
 from aftersend.store.queue import Claim, ClaimRequest, PutOff, Stage
 from given import ACCOUNT, Clock, delivery_ids, submission
 
@@ -39,6 +39,22 @@ def test_a_claim_knows_all_that_delivery_needs(write: Write, clock: Clock, ids: 
     assert (found.sender, found.received_us, found.due_us) == ("shop@example.com", clock(), clock())
     assert found.expires_us > clock()
     assert b"Subject: Hi" in bytes(found.headers)
+
+
+def test_nothing_waits_longer_when_the_clock_was_put_back(
+    write: Write, read: Callable[..., Any], clock: Clock, ids: IdSource
+) -> None:
+    """What was due is due, tries come as late as they would have, and what a person set stays."""
+    was, now = clock(), clock() - 2 * HOUR
+    accept(write, ids, was, *(f"{i}@example.net" for i in range(4)))
+    held = sorted(claim(write, was), key=lambda each: each.delivery_id)
+    places = [(each.account_id, each.delivery_id, 1) for each in held]
+    dues = [was - MINUTE, was, was + 5 * MINUTE, now - MINUTE]
+    write(queue.put_off, [PutOff(*place, due, "example.net", "") for place, due in zip(places, dues, strict=True)])
+    write(put_back.due_as_before, was=was, now=now)
+    assert {each.delivery_id for each in claim(write, now)} == {places[n][1] for n in (0, 1, 3)}
+    assert claim(write, now + 5 * MINUTE - 1) == []
+    assert [each.delivery_id for each in claim(write, now + 5 * MINUTE)] == [places[2][1]]
 
 
 def test_no_item_is_held_twice(write: Write, clock: Clock, ids: IdSource) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,13 +14,15 @@ from aftersend.app.service import Service
 from aftersend.config import Settings
 from aftersend.errors import AftersendError, TryLater
 from aftersend.logs import Logger
-from aftersend.store import doubts, nodes, sites
+from aftersend.store import doubts, nodes, put_back, sites
 
 log = Logger("app")
 
 TREATMENT_BATCH = 500
 UPKEEP_EVERY_S = 5.0
 PRUNE_EVERY_S = 600.0
+CLOCK_STEP_US = 5 * clock.SECOND
+"""By so much a clock does not go wrong between two beats, unless somebody sets it or the machine slept."""
 LEARN_EVERY_S = 3600.0
 KEYS_EVERY_S = 20.0
 LOOK_AROUND_S = 0.25
@@ -109,16 +112,25 @@ async def _teach(service: Service, examiner: Any) -> None:
 
 
 async def beat(service: Service) -> None:
-    """Renew the lease, free the claims of nodes that died, read again what is kept in memory."""
+    """Renew the lease, free the claims of nodes that died, read again what is kept in memory.
+
+    When the clock has moved by itself, nobody is taken for dead until everybody has had time to renew their lease.
+    """
+    steps, patient_until = clock.Steps(service.clock), 0.0
     while not service.stopping.is_set():
         await asyncio.sleep(UPKEEP_EVERY_S)
+        moved = steps.moved()
         try:
+            if abs(moved) >= CLOCK_STEP_US:
+                patient_until = time.monotonic() + nodes.LEASE_US / clock.SECOND
+                await _heed_step(service, moved)
             alive = await service.store.run(nodes.renew, service.node, service.incarnation, now=service.clock())
             if not alive:
                 log.critical("lease_lost", because="this process was silent for too long; another node took its work")
                 service.fail()
                 return
-            freed = await service.store.run(nodes.free_dead, now=service.clock())
+            is_patient = time.monotonic() < patient_until
+            freed = 0 if is_patient else await service.store.run(nodes.free_dead, now=service.clock())
             if freed:
                 log.warning("claims_taken_over", deliveries=freed)
                 service.store.ring("treatment")
@@ -127,6 +139,16 @@ async def beat(service: Service) -> None:
             await _compare_notes(service)
         except (TryLater, OSError) as error:
             log.warning("store_unavailable", error=str(error))
+
+
+async def _heed_step(service: Service, moved: int) -> None:
+    """Say that the clock was put forward or back; put back, let nothing in the queue of this machine wait for that long."""
+    log.warning("clock_stepped", by_s=round(moved / clock.SECOND, 1))
+    if moved < 0 and service.engine is not None and service.engine.is_sqlite:
+        now = service.clock()
+        await service.store.run(put_back.due_as_before, was=now - moved, now=now)
+        service.store.ring("treatment")
+        service.store.ring("delivery")
 
 
 async def _compare_notes(service: Service) -> None:

@@ -68,7 +68,9 @@ def next_try(
     if tries <= len(plan.steps_s):
         before = plan.steps_s[tries - 2] if tries >= 2 else 0
         wait = (plan.steps_s[tries - 1] - before) * scale
-        due = max(accepted_us + plan.steps_s[tries - 1] * scale, failed_us + wait / 2)
+        step = plan.steps_s[tries - 1] * scale
+        # Never later than a whole step from now: the clock may have been put back since the message was accepted.
+        due = min(max(accepted_us + step, failed_us + wait / 2), failed_us + step)
     else:
         wait = plan.then_every_s * scale
         due = failed_us + wait

@@ -76,8 +76,14 @@ def renew(connection: Connection, number: int, incarnation: str, *, now: Instant
 
 
 def free_dead(connection: Connection, *, now: Instant) -> int:
-    """Free the claims of every node whose lease has ended; return how many claims there were."""
+    """Free the claims of every node whose lease has ended; return how many claims there were.
+
+    A lease that ends later than any can was made before the clock was put back: it ends soon, unless its node renews it.
+    """
     freed = 0
+    connection.execute(
+        update(nodes).where(nodes.c.lease_ends_us > now + 2 * LEASE_US).values(lease_ends_us=now + LEASE_US)
+    )
     for dead in connection.execute(select(nodes).where(nodes.c.lease_ends_us < now)).all():
         freed += _free_after_death(connection, dead.number, dead.name, dead.incarnation, now=now)
         connection.execute(delete(nodes).where(nodes.c.number == dead.number))
