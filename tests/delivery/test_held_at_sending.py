@@ -6,11 +6,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
-from aftersend.clock import HOUR
+from aftersend.clock import HOUR, SECOND
 from aftersend.delivery import Courier, Routes, Rules, Signer
+from aftersend.delivery.lane import Lane
 from aftersend.delivery.names import Host, MailServers
+from aftersend.errors import TryLater
 from aftersend.ids import IdSource
 from aftersend.ledger.facts import Fact, Facts
 from aftersend.ledger.vocabularies.life_cycle import LifeCycle
@@ -18,7 +21,7 @@ from aftersend.policy.limits import Limits
 from aftersend.policy.retry import RetryPlan
 from aftersend.policy.throttles import NODE as OF_NODE
 from aftersend.policy.throttles import read as throttles
-from aftersend.store import Store, queue, record, schema
+from aftersend.store import Store, paces, queue, record, schema
 from given import LIFETIME, NODE, START, Clock, submission
 
 
@@ -61,3 +64,39 @@ async def test_one_event_for_all_the_waiting(
     assert "No more than 1 an hour go out from the node one." in held.evidence
     assert held.expires_us == LIFETIME + due[1]
     assert Facts(held.facts) == Facts.of(Fact.RECEIVED, Fact.TREATED, Fact.HELD_AT_SENDING)
+
+
+@pytest.mark.parametrize("is_away", [False, True])
+async def test_what_leaves_is_counted_before(
+    store: Store, clock: Clock, ids: IdSource, write: Callable[..., Any], read: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch, is_away: bool,
+) -> None:  # fmt: skip
+    """When a connection is asked for, the store knows of it; while the store takes nothing, nothing leaves."""
+    left: list[list[int]] = []
+    asked: list[bool] = []
+
+    def press(lane: Lane) -> None:
+        known = read(paces.read, [(0, "node:one")])
+        left.append([known[0, "node:one"][0] - START, len(lane.waiting)])
+
+    def written(*args: Any, **kwargs: Any) -> None:
+        asked.append(bool(left))
+        if is_away and len(asked) == 1:
+            raise TryLater("The disk is full.")
+        really(*args, **kwargs)
+
+    really = paces.write
+    monkeypatch.setattr(paces, "write", written)
+    monkeypatch.setattr(Lane, "press", press)
+    rules = Rules(NODE, "mx.example.org", "example.org", b"s" * 32, RetryPlan(), Limits(), node_name="one")
+    made = Courier(store, clock, ids, AlwaysThere(), Routes({}, port=25), Signer("example.org"), rules)  # type: ignore[arg-type]
+    made.sources.follow(throttles([(0, OF_NODE, "one", "600/hour", START)]))
+    write(record.accepted, [submission(ids, clock(), "ann@example.net", "bob@example.net", stream="general")])
+    assert await made.deliver_due() == 2
+    async with asyncio.timeout(20):
+        while len(left) < 2:
+            await asyncio.sleep(0.01)
+    assert [used for used, _ in left] == [2 * 6 * SECOND] * 2
+    assert not any(asked)
+    assert len(asked) == 1 + is_away
+    await made.stop(0.0)

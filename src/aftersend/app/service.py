@@ -88,11 +88,8 @@ class Service:
             await self._share_sources()
 
     async def _share_sources(self) -> None:
-        """Keep how far the rates of this node and its addresses are used up, so that a start or another node goes on from there."""
+        """Learn how far the rates of this node and its addresses are used up, by it before it started and by others."""
         sources = self.courier.sources
         sources.follow(self.intake.throttles)
         if sources.is_limited:
-            taken = sources.taken()
-            if taken:
-                await self.store.run(paces.write, taken, [], now=self.clock())
             sources.know(await self.store.ask(paces.read, sources.places))

@@ -44,7 +44,7 @@ from aftersend.policy.diagnosis import diagnose_reply
 from aftersend.policy.score.typos import suggest
 from aftersend.policy.verdict import Refuse
 from aftersend.smtp.reply import Reply
-from aftersend.store import Store, content, doubts, queue, record, standings
+from aftersend.store import Store, content, doubts, paces, queue, record, standings
 from aftersend.store.queue import Claim, ClaimRequest, PutOff, Stage
 from aftersend.store.sites import Lesson
 
@@ -93,6 +93,8 @@ class Courier:
         self._lanes: dict[object, Lane] = {}
         self._by_domain: dict[str, tuple[MailServers | None, Lane]] = {}
         self._resolving: dict[str, list[Parcel]] = {}
+        self._leaving: list[tuple[Parcel, Lane, str]] = []
+        """What may leave, from which address of ours, and is being counted."""
         self._bodies: OrderedDict[tuple[int, bytes], bytes] = OrderedDict()
         self._bodies_size = 0
         self._held = 0
@@ -464,15 +466,43 @@ class Courier:
             self._record(claim, step)
             return
         self.sources.take(leave)
-        if not leave.source:
+        self._leaving.append((parcel, lane, leave.source))
+        if len(self._leaving) == 1:
+            self._spawn(self._let_leave())
+
+    async def _let_leave(self) -> None:
+        """Let go what may leave, once it is counted for good: a crash may make us count too much, never too little."""
+        while self._leaving:
+            taken, counted = self.sources.taken(), len(self._leaving)
+            while True:
+                try:
+                    await self._store.run(paces.write, taken, [], now=self._clock())
+                    break
+                except TryLater:
+                    if self._store.is_closed:
+                        return  # we are stopping; the claims go with the node
+                    await asyncio.sleep(1.0)
+                except Exception:
+                    log.exception("rates_not_counted")
+                    break
+            ready, self._leaving = self._leaving[:counted], self._leaving[counted:]
+            for parcel, lane, source in ready:
+                try:
+                    self._leave(parcel, lane, source)
+                except Exception:
+                    self._our_fault(parcel.claim)
+
+    def _leave(self, parcel: Parcel, lane: Lane, source: str) -> None:
+        if self.stopping:
+            self._put_off(parcel, lane, parcel.claim.due_us, "")
+            return
+        if not source:
             lane.add(parcel)
             lane.press()
             return
-        from_there = self._lanes.get((lane, leave.source))
+        from_there = self._lanes.get((lane, source))
         if from_there is None:
-            from_there = self._lanes[lane, leave.source] = Lane(
-                lane.site, lane.hosts, lane.route, self, self._clock, leave.source
-            )
+            from_there = self._lanes[lane, source] = Lane(lane.site, lane.hosts, lane.route, self, self._clock, source)
         self._to_lane(parcel, from_there)
 
     def _put_off(self, parcel: Parcel, lane: Lane, until: Instant, why: str) -> None:

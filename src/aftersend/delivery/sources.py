@@ -91,7 +91,7 @@ class Sources:
         return _Limit(throttle) if before is None or before.throttle != throttle else before
 
     def taken(self) -> list[tuple[Place, int]]:
-        """Say what was taken since this was asked last, for the store."""
+        """Say what was taken since this was asked last; whoever asks writes it down before anything of it leaves."""
         told = [((EVERYBODY, limit.throttle.place), limit.untold_us) for limit in self._all() if limit.untold_us]
         for limit in self._all():
             limit.untold_us = 0
