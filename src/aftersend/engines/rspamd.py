@@ -64,7 +64,7 @@ class Rspamd:
             return Absent(NAME, content.decode())
         try:
             answer = msgspec.json.decode(content, type=_Answer)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return Absent(NAME, f"Rspamd at {self._url} answered with status {status} and no result.")
         if answer.is_skipped and answer.action == "no action":
             return Absent(NAME, "Rspamd is set up to pass this mail unread.")

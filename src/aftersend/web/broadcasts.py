@@ -21,6 +21,7 @@ from aftersend.web.administration import change
 from aftersend.web.broadcasts_shapes import BroadcastIn, ProbeIn, RecipientsIn, StartIn
 from aftersend.web.calls import Answer, Call, Parameter
 from aftersend.web.contacts import CSV
+from aftersend.web.problems import BadJson
 from aftersend.web.shapes import RecipientIn
 
 STREAM = "broadcast"
@@ -155,8 +156,8 @@ def _refusal_kept(call: Call, message: Any = None) -> Iterator[None]:
 def _message_in(body: bytes) -> Any:
     """The message of a broadcast as it was handed in, as far as that can be read."""
     try:
-        found = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+        found = reading.json(body)
+    except BadJson:
         return None
     return found.get("message") if isinstance(found, dict) else None
 

@@ -90,7 +90,7 @@ def read_data(text: str) -> dict[str, Any]:
     if text.lstrip().startswith("{"):
         try:
             found = msgspec.json.decode(text)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}
     pairs = (line.partition(":") for line in text.splitlines() if line.strip())
