@@ -15,7 +15,7 @@ from aftersend.ids import IdSource
 from aftersend.ledger.facts import Fact
 from aftersend.store import Engine, accounts, content, counting, deliveries, rebuild, record, retention
 from aftersend.store.deliveries import Filter
-from aftersend.store.schema import bodies, events, idempotency, messages, queue, refusals
+from aftersend.store.schema import bodies, counts, events, idempotency, messages, queue, refusals
 from aftersend.store.schema import deliveries as delivery_table
 from given import ACCOUNT, Clock, again, delivery_ids, step, submission
 
@@ -54,6 +54,24 @@ def test_nothing_goes_before_its_time(write: Do, read: Do, clock: Clock, ended: 
     before = sizes(read)
     assert set(prune(write, clock() + 7 * DAY - 1, bodies=7).values()) == {0, 1}  # the idempotency key lives for a day
     assert sizes(read) == before | {"idempotency": 0}
+
+
+def test_empty_counters_go(write: Do, read: Do, clock: Clock, ended: list[int]) -> None:
+    """After a day, what all have moved on from leaves no row behind; the numbers and their proof stay as they were."""
+
+    def rows() -> list[int]:
+        return list(read(lambda connection: connection.execute(select(counts.c.number)).scalars().all()))
+
+    def numbers() -> Any:
+        return read(counting.counted, ACCOUNT, kind="result")
+
+    before = numbers()
+    assert sorted(rows()) == [0, 3]
+    assert prune(write, clock() + DAY)["counters"] == 0
+    assert prune(write, clock() + DAY + 2 * HOUR)["counters"] == 1
+    assert rows() == [3]
+    assert numbers() == before
+    assert not read(rebuild.rebuild, write=False)
 
 
 def test_each_kind_goes_in_its_time(write: Do, read: Do, clock: Clock, ended: list[int]) -> None:

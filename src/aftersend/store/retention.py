@@ -18,6 +18,7 @@ from aftersend.store.engine import name_of, upsert
 from aftersend.store.schema import (
     accounts,
     bodies,
+    counts,
     deliveries,
     events,
     idempotency,
@@ -46,6 +47,7 @@ def prune(connection: Connection, *, now: Instant, days: Mapping[str, int], idem
         "readings": _read(connection, now - days["events"] * DAY),
         "refusals": _old(connection, refusals.c.occurred_us, now - days["refusals"] * DAY),
         "idempotency": _old(connection, idempotency.c.created_us, now - idempotency_us),
+        "counters": _empty_counters(connection, now),
     }
 
 
@@ -172,6 +174,24 @@ def _slice(connection: Connection, table: Table, *wanted: ColumnElement[bool]) -
         for row in old:
             connection.execute(delete(table).where(*(c == value for c, value in zip(key, row, strict=True))))
         went += len(old)
+        if went >= SLICE:
+            break
+    return went
+
+
+def _empty_counters(connection: Connection, now: Instant) -> int:
+    """Counters from which everybody has moved on say nothing. Those of the last day still move; of very old ones few become
+    empty, so a pass looks at the weeks between."""
+    c, went = counts.c, 0
+    key = list(counts.primary_key.columns)
+    for account_id in connection.execute(select(accounts.c.id).order_by(accounts.c.id)).scalars().all():
+        empty = select(*key).where(
+            c.account_id == account_id, c.bucket_us >= now - 40 * DAY, c.bucket_us < now - DAY, c.number == 0
+        )
+        for row in connection.execute(empty.limit(SLICE - went)).all():
+            # Asked once more: another node may have counted in between.
+            is_it = [column == value for column, value in zip(key, row, strict=True)]
+            went += connection.execute(delete(counts).where(*is_it, c.number == 0)).rowcount
         if went >= SLICE:
             break
     return went
