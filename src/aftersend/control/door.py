@@ -35,6 +35,8 @@ BROWSER_KNOWN_US = 180 * DAY
 """For so long after a sign-in a browser is known."""
 _AT_ONCE = 2
 """So many passwords are hashed at the same time; each takes 19 MiB."""
+STRANGERS_WAITING = 20
+"""So many passwords may wait to be hashed before strangers are sent away: whoever is known waits half a second at most."""
 _NOBODYS = "$argon2id$v=19$m=19456,t=2,p=1$ItaJxKvd+8v2gXqehU+1jg$F+iHstZz1lAK2MXvAhKdotc0okfOsFesYOQEmmvyCqg"
 """What is compared when there is no such user, so that the time tells nothing."""
 
@@ -83,6 +85,7 @@ class Doorkeeper:
         self._key = secret.derive("console known browser")
         self._tries = Tries()
         self._turn = asyncio.Semaphore(_AT_ONCE)
+        self._waiting = 0
 
     async def hash(self, password: str) -> str:
         """Return the hash of a password that is good enough. Raise BadField."""
@@ -103,6 +106,8 @@ class Doorkeeper:
         elif any(place == place_of(session.peer) for session in sessions):
             counted = [(f"user {name} from {place}", FAILURES_ALLOWED)]
         else:
+            if self._waiting >= STRANGERS_WAITING:
+                raise TooManyTries("Too many people sign in at this moment. Try again in a minute.")
             counted = [(f"peer {place}", FAILURES_ALLOWED), (f"user {name}", STRANGERS_FAILURES_ALLOWED)]
         self._tries.count(counted, self._clock())
         if not await self._is_right(user, password) or user is None:
@@ -150,8 +155,12 @@ class Doorkeeper:
         return is_right and has_one and user is not None and user.disabled_us is None
 
     async def _hashing(self, function: Callable[..., T], *args: Any) -> T:
-        async with self._turn:
-            return await asyncio.to_thread(function, *args)
+        self._waiting += 1
+        try:
+            async with self._turn:
+                return await asyncio.to_thread(function, *args)
+        finally:
+            self._waiting -= 1
 
 
 def _named(email: str) -> str:
