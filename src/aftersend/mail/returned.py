@@ -157,7 +157,8 @@ def _any_field(names: frozenset[str]) -> re.Pattern[str]:
     for name in sorted(names):
         rests.setdefault(name[0], []).append(re.escape(name[1:]))
     choice = "|".join(f"[{first}{first.upper()}](?i:{'|'.join(rest)})" for first, rest in rests.items())
-    return re.compile(rf"\n({choice})[ \t]*:[ \t]*([^\n]*(?:\n[ \t][^\n]*)*)")
+    firsts = "".join(first + first.upper() for first in rests)
+    return re.compile(rf"\n(?=[{firsts}])({choice})[ \t]*:[ \t]*(.*(?:\n[ \t].*)*)")
 
 
 def _fields_named(block: bytes, names: frozenset[str]) -> dict[str, str]:

@@ -100,7 +100,7 @@ def _signs_of_notice(mail: Mail, is_daemon: bool) -> int:
     signs += 2 * _is_null(mail)
     if mail.media == "multipart/report":
         signs += 2 + 2 * (mail.parameters.get("report-type", "").lower() == "delivery-status")
-    signs += 2 * any(part.media == "message/rfc822" for part in mail.parts)
+    signs += 2 * ("message/rfc822" in [part.media for part in mail.parts])
     signs -= 2 * (not is_daemon and not _names("list").isdisjoint(headers))
     signs -= 2 * ("in-reply-to" in headers and "x-failed-recipients" not in headers)
     signs -= 2 * (not _names("answer").isdisjoint(headers))

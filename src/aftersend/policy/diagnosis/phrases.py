@@ -106,7 +106,7 @@ def strongest(table: Table, flat: str, context: Iterable[str], *, above: int = 0
     `without` are rows, as bits, that are passed over as if they were not there.
     """
     size = table.size
-    met = reduce(or_, map(table.words.__getitem__, flat.split(" ")), table.simple)
+    met = reduce(or_, filter(None, map(table.words.__getitem__, flat.split(" "))), table.simple)
     if not flat.isascii():
         met |= table.unspaced
     met &= met >> 2 * size

@@ -61,10 +61,10 @@ def words_of(text: str) -> str:
     read_as = _read_as().get
     if text.isascii():
         if "." in text:
-            text = _without_numbers(text).replace(". ", " | ").replace(".\n", " | ")
+            text = _NUMBER.sub(_number, text).replace(". ", " | ").replace(".\n", " | ")
         words = text.encode("ascii").translate(_SPACED).decode("ascii").replace(BREAK, " | ").split()
     else:
-        words = _WORD.findall(_without_numbers(text))
+        words = _WORD.findall(_NUMBER.sub(_number, text))
     return " ".join(filter(None, map(read_as, words, words)))
 
 
@@ -113,12 +113,8 @@ def _without_addresses(text: str) -> str:
     return "".join(kept)
 
 
-def _without_numbers(text: str) -> str:
-    """Put one word in the place of each IP address, and the end of a sentence in that of every other number with points."""
-    return _NUMBER.sub(_number, text)
-
-
 def _number(found: re.Match[str]) -> str:
+    """Return one word in the place of an IP address, and the end of a sentence in that of every other number with points."""
     return _IP_SPACED if found[0].count(".") == 3 else " | "
 
 
