@@ -193,6 +193,8 @@ def pages(engine: Engine) -> list[tuple[str, str]]:
         ("bounces, one domain", f"/console/bounces?domain={row['recipient'].partition('@')[2]}"),
         ("bounces, a domain of many", "/console/bounces?domain=gmail.com"),
         ("bounces, a domain of few", "/console/bounces?domain=d318.test"),
+        ("reading, 30 days", "/console/reading"),
+        ("reading, domains of 30 days", "/console/reading/sides"),
         ("bounces, no domain", "/console/bounces?domain=nowhere.test"),
         ("bounces, one provider", "/console/bounces?provider=Google"),
         ("bounces, one provider, all", "/console/bounces?provider=Google&since=all"),

@@ -35,6 +35,12 @@ def test_people_proxies_unknown_and_machines_stand_apart(house, client):
     assert re.search(r"Yes</th><td>1</td>", page)
     assert re.search(r"No</th><td>0</td>", page)
     assert f'href="/console/messages/{shown}"' in page
+    assert 'hx-get="/console/reading/sides?since=30d"' in page
+    assert "By domain" not in re.sub(r"<noscript>.*?</noscript>", "", page)
+    for beside in ("/console/reading/sides?since=30d", "/console/reading?since=30d&whole=yes"):
+        assert re.search(
+            r"/console/log\?domain=[^>]*>[^<]+</a></td><td class=\"number-cell\">10<", client.get(beside).text
+        )
     assert client.get("/console/reading?since=never").status_code == 422
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from aftersend.errors import AftersendError
 from aftersend.reports import reading
@@ -25,37 +26,56 @@ WHO = {
     "machine": ("Machines", Look("quiet", "robot"), "none"),
 }
 """Verdict, its name, how it looks, and the colour of its part of a bar."""
-_SIDES = ("stream", "domain", "message")
+_QUICK, _LATER = ("message", "stream"), ("domain",)
+_SIDES = _QUICK + _LATER
 _SHOWN = 12
 
 
 async def show(visit: Visit) -> Answer:
     """Show how mail was read."""
     since, stream = visit.asked("since") or "30d", visit.asked("stream")
-    query = [("since", since), *([("stream", stream)] if stream else [])]
+    query, shown = _query(since, stream), _SIDES if visit.asked("whole") else _QUICK
     try:
-        told, sides, hours = await _gathered(visit, query)
+        told, sides, hours = await _gathered(visit, query, shown)
         wrong = ""
     except AftersendError as error:
-        told, sides, hours = await _gathered(visit, [("since", "30d")])
+        query = _query("30d", "")
+        told, sides, hours = await _gathered(visit, query, shown)
         wrong = said_of(error)
     streams = await visit.desk.store.ask(accounts.all_streams)
     hours, zone = in_zone(hours, visit.zone, visit.desk.clock())
     return visit.show(
         "reading.html", 422 if wrong else 200, told=told, sides=sides, hours=hours, chart=_by_hour(hours, zone), zone=zone, since=since,
         stream=stream, periods=PERIODS, streams=sorted(name for of, name in streams if of == visit.account_id),
-        who=WHO, meaning_of=reading.MEANING, wrong=wrong, picture=interval(told),
+        who=WHO, meaning_of=reading.MEANING, wrong=wrong, picture=interval(told), query=urlencode(query),
     )  # fmt: skip
 
 
+async def sides(visit: Visit) -> Answer:
+    """Show what the page brings after itself, since many rows are counted for it: reading by domain."""
+    query = _query(visit.asked("since") or "30d", visit.asked("stream"))
+    return visit.show("reading_sides.html", sides=await _counted_by(visit, query, _LATER))
+
+
+def _query(since: str, stream: str) -> list[tuple[str, str]]:
+    return [("since", since), *([("stream", stream)] if stream else [])]
+
+
+async def _counted_by(
+    visit: Visit, query: list[tuple[str, str]], by_what: tuple[str, ...]
+) -> dict[str, list[dict[str, Any]]]:
+    found = {}
+    for by in by_what:
+        told = (await api.grouped(visit.to_api(query=query, path={"by": by}))).content
+        found[by] = [row for row in told["data"] if row["delivered"] or row["opens"]["human"]][:_SHOWN]
+    return found
+
+
 async def _gathered(
-    visit: Visit, query: list[tuple[str, str]]
+    visit: Visit, query: list[tuple[str, str]], by_what: tuple[str, ...]
 ) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]], list[int]]:
     told = (await api.report(visit.to_api(query=query))).content
-    sides = {}
-    for by in _SIDES:
-        found = (await api.grouped(visit.to_api(query=query, path={"by": by}))).content
-        sides[by] = [row for row in found["data"] if row["delivered"] or row["opens"]["human"]][:_SHOWN]
+    sides = await _counted_by(visit, query, by_what)
     by_hour = (await api.grouped(visit.to_api(query=query, path={"by": "hour"}))).content
     return told, sides, [row["opened"] for row in by_hour["data"]]
 

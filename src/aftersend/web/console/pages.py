@@ -27,6 +27,7 @@ _NUMBERS = (
     Page("GET", "/", dashboard.show),
     Page("GET", "/bounces", bounced.show),
     Page("GET", "/reading", opened.show),
+    Page("GET", "/reading/sides", opened.sides),
     Page("GET", "/bounces/sides", bounced.sides),
 )
 _LOG = (
