@@ -37,6 +37,20 @@ class Steps:
         return self._looked[0] - before - round((self._looked[1] - since) * SECOND)
 
 
+class Doubts:
+    """Doubts a clock that was put more than an hour ahead, for an hour: until then somebody may put it right again."""
+
+    def __init__(self, clock: Clock, steady: Callable[[], float] = time.monotonic) -> None:
+        self._steps = Steps(clock, steady)
+        self._steady = steady
+        self._until = steady()
+
+    def __bool__(self) -> bool:
+        if self._steps.moved() > HOUR:
+            self._until = self._steady() + HOUR / SECOND
+        return self._steady() < self._until
+
+
 def iso(instant: Instant) -> str:
     """Write an instant as RFC 3339 in UTC with microseconds, as logs and the API show it."""
     return datetime.fromtimestamp(instant // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{instant % SECOND:06d}Z"

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aftersend.app import loops
-from aftersend.clock import HOUR, SECOND, Steps
+from aftersend.clock import DAY, HOUR, SECOND, Doubts, Steps
+from aftersend.config import load
 from aftersend.store import nodes, put_back
 
 
@@ -54,3 +55,43 @@ def test_nobody_is_taken_for_dead_after_a_step(monkeypatch: pytest.MonkeyPatch, 
     asyncio.run(loops.beat(service))
     assert ran.count(nodes.free_dead) == 2
     assert ran.count(put_back.due_as_before) == (by < 0)
+
+
+def test_a_clock_far_ahead_is_doubted_for_an_hour() -> None:
+    """Neither small steps nor steps back; whoever asks, and however often."""
+    at = [10**15, 0.0]
+    doubts = Doubts(lambda: int(at[0]), lambda: at[1])
+    seen = []
+    for passed, moved in ((5, 0), (5, HOUR // 2), (5, -DAY), (5, DAY), (3500, 0), (0, 0), (200, 0)):
+        at[0] += passed * SECOND + moved
+        at[1] += passed
+        seen.append(bool(doubts))
+    assert seen == [False, False, False, True, True, True, False]
+
+
+def test_nothing_is_forgotten_while_the_clock_is_doubted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Age ends nothing as long as it may be no age at all; later it does again."""
+    asked, ran = 0, []
+
+    class Doubted:
+        """Doubted the first three times."""
+
+        def __bool__(self) -> bool:
+            nonlocal asked
+            asked += 1
+            return asked <= 3
+
+    stopping = asyncio.Event()
+
+    async def run(*_: Any, **__: Any) -> dict[str, int]:
+        ran.append(asked)
+        stopping.set()
+        return {}
+
+    monkeypatch.setattr(loops, "PRUNE_EVERY_S", 0.001)
+    service: Any = SimpleNamespace(
+        clock=lambda: 10**15, stopping=stopping, engine=None, doubts=Doubted(), store=SimpleNamespace(run=run),
+        settings=SimpleNamespace(retention=load(None, {}).retention),
+    )  # fmt: skip
+    asyncio.run(loops.prune(service))
+    assert set(ran) == {4}

@@ -179,6 +179,9 @@ async def end_overdue(service: Service) -> None:
     from aftersend import treatment
 
     while not service.stopping.is_set():
+        if service.doubts:
+            await asyncio.sleep(UPKEEP_EVERY_S)
+            continue
         with contextlib.suppress(TryLater):
             await treatment.renew_plans(service.store, service.clock, service.ids)
             await treatment.end_overdue(service.store, service.clock, service.ids, node=service.node)
@@ -223,7 +226,7 @@ async def prune(service: Service) -> None:
     while not service.stopping.is_set():
         removed = 0
         try:
-            while True:
+            while not service.doubts:
                 went: dict[str, int] = {}
                 for name, step in forgetting.steps(service.settings.retention, service.clock()).items():
                     went.update(forgetting.named(name, await service.store.run(step)))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aftersend import clock, ids
+from aftersend.clock import Doubts
 from aftersend.config import Settings
 from aftersend.logs import Logger
 from aftersend.store import Engine, Store, accounts, nodes, paces
@@ -52,6 +53,12 @@ class Service:
     """What is counted of attempts."""
     tasks: list[asyncio.Task[Any]] = field(default_factory=list)
     closers: list[Callable[[], Coroutine[Any, Any, None]]] = field(default_factory=list)
+    doubts: Doubts = field(init=False)
+    """Whether the clock was put far ahead: then nothing is given up or forgotten for its age, which nobody could undo."""
+
+    def __post_init__(self) -> None:
+        """Begin to watch the clock."""
+        self.doubts = Doubts(self.clock)
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         """Run a loop until the service stops; a loop that dies takes the service down, loudly."""
