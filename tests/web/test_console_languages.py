@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -10,7 +13,10 @@ from hypothesis import strategies as st
 from test_console_entering import browser, csrf, person
 from test_console_pages import send
 
-from aftersend.ledger.facts import ALL
+from aftersend.ledger import evidence, plans
+from aftersend.ledger.events import Event
+from aftersend.ledger.evidence import how_we_know
+from aftersend.ledger.facts import ALL, Fact
 from aftersend.ledger.reasons import MEANINGS
 from aftersend.ledger.vocabularies import VOCABULARIES
 from aftersend.web.console import catalogue, dashboard, deliveries, first_mail, maillog, rendering, tones
@@ -53,6 +59,39 @@ def said_by_code():
     yield from deliveries._NAMES.values()
     yield from tones.ACTORS.values()
     yield from (what for _, what in first_mail.TRIALS)
+
+
+def said_by(module):
+    """Return the sentences and pieces of sentences that stand in a module of ours, without its docstrings."""
+    tree = ast.parse(inspect.getsource(module))
+    told_aside = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    words = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in told_aside)
+    for node in words:
+        if isinstance(node.value, str) and re.search(r"[a-z)] [a-z%(“]", node.value):
+            yield node.value
+
+
+@pytest.mark.parametrize("language", OTHERS)
+@pytest.mark.parametrize("module", [evidence, plans])
+def test_what_the_ledger_says_of_proof_and_plans_is_in_every_language(language, module):
+    """Each form has its own, none is missing."""
+    known = catalogue.catalogue(language).sentences
+    assert [said for said in said_by(module) if not known.get(said)] == []
+
+
+def test_how_we_know_is_told_in_the_readers_language_and_zone(house):
+    """Only our own words and our own moment change: what a remote said stays as it said it."""
+    words = "No such user on 2026-11-21 22:26:40 UTC (2026-11-21 22:26:40 UTC)."
+    proof = {"kind": "smtp", "host": "mx1.example.net", "command": "RCPT", "code": 550, "text": words}
+    at = 1_795_300_000_000_000
+    happened = Event(1, 1, 1, 1, "delivery.bounced", Fact.BOUNCED, at, at, evidence=proof)
+    visit = SimpleNamespace(zone="Europe/Berlin", desk=SimpleNamespace(clock=lambda: at))
+    page = rendering._environment("de").from_string("{{ proof | spoken }}")
+    assert page.render(proof=how_we_know(happened), visit=visit) == (
+        f"mx1.example.net antwortete 550 auf die Adresse des Empfängers: „{words}“ (21 Nov 2026, 23:26:40)."
+    )
+    english = rendering._environment("en").from_string("{{ proof | spoken }}")
+    assert english.render(proof=how_we_know(happened), visit=visit).endswith(f"“{words}” (21 Nov 2026, 23:26:40).")
 
 
 @pytest.mark.parametrize("language", OTHERS)
@@ -129,6 +168,8 @@ def test_a_person_chooses_a_language(house):
     page = client.get(f"/console/deliveries/{delivery}").text
     assert "Was Sie tun können" in page
     assert "Wir haben die Nachricht angenommen und aufgeschrieben." in page
+    assert "Wir haben es selbst getan und aufgeschrieben (" in page
+    assert "Sie wird als Nächstes " in page
     client.post("/console/me", data=form | {"language": "en"})
     assert "What you can do" in client.get(f"/console/deliveries/{delivery}", headers=german).text
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from aftersend.ledger.events import Event
 from aftersend.ledger.facts import Phase
-from aftersend.ledger.moments import plain
+from aftersend.ledger.spoken import Slot, Spoken
 
 LONGEST = 200
 """How many characters of somebody else's words are quoted; the raw original stays with the event."""
@@ -15,8 +15,8 @@ LONGEST = 200
 _PROVEN_BY_OTHERS = frozenset({Phase.TRYING, Phase.FINISHED, Phase.READ})
 
 
-def how_we_know(event: Event) -> str:
-    """Say in one sentence how we know that the event happened, and when.
+def how_we_know(event: Event) -> Spoken:
+    """Say in one sentence how we know that the event happened, and when; what others said stands in it as their words.
 
     `evidence` may hold `kind` (smtp, connection, closed, dsn, arf, answer, http, dns, person) and what that kind tells: `host`,
     `ip`, `command`, `code`, `status` or `enhanced`, `text`; `site`, `tried`; `user_agent`, `target`; `domain`,
@@ -25,12 +25,12 @@ def how_we_know(event: Event) -> str:
     proof = event.evidence
     kind = _word(proof, "kind") or ("smtp" if "code" in proof else "")
     teller = _TELLERS.get(kind)
-    when = plain(event.occurred_us)
+    when: dict[str, Slot] = {"at": event.occurred_us}
     if teller is not None:
-        return f"{teller(event, proof)} ({when})."
+        return Spoken("%(told)s (%(at)s).", {"told": teller(event, proof), **when})
     if event.fact is not None and event.fact.phase in _PROVEN_BY_OTHERS and not proof:
-        return f"It was written down when it happened ({when}); the proof itself is not kept."
-    return f"We did it ourselves and wrote it down ({when})."
+        return Spoken("It was written down when it happened (%(at)s); the proof itself is not kept.", when)
+    return Spoken("We did it ourselves and wrote it down (%(at)s).", when)
 
 
 def clean(text: object, longest: int = LONGEST) -> str:
@@ -49,17 +49,23 @@ def _word(proof: Mapping[str, Any], *names: str) -> str:
     return ""
 
 
-def _quoted(proof: Mapping[str, Any]) -> str:
+def _quoted(told: Spoken, proof: Mapping[str, Any]) -> Spoken:
     text = _word(proof, "text")
-    return f": “{text}”" if text else ""
+    return Spoken("%(told)s: “%(text)s”", {"told": told, "text": text}) if text else told
 
 
-def _smtp(event: Event, proof: Mapping[str, Any]) -> str:
-    who = _word(proof, "host", "ip") or "The recipient's server"
+def _smtp(event: Event, proof: Mapping[str, Any]) -> Spoken:
+    who = _word(proof, "host", "ip") or Spoken("The recipient's server")
     code = " ".join(filter(None, (_word(proof, "code"), event.status or _word(proof, "status", "enhanced"))))
     command = _word(proof, "command")
-    asked = f" {_ASKED.get(command.lower(), f'to {command}')}" if command else ""
-    return f"{who} {f'answered {code}' if code else 'gave no answer'}{asked}{_quoted(proof)}"
+    told = Spoken("%(who)s answered %(code)s" if code else "%(who)s gave no answer", {"who": who, "code": code})
+    if command:
+        asked = _ASKED.get(command.lower())
+        told = Spoken(
+            "%(told)s %(asked)s",
+            {"told": told, "asked": Spoken("to %(command)s", {"command": command}) if asked is None else Spoken(asked)},
+        )
+    return _quoted(told, proof)
 
 
 _ASKED = {
@@ -82,44 +88,58 @@ _ASKED = {
 """What we had asked when the answer came, by command or stage."""
 
 
-def _connection(event: Event, proof: Mapping[str, Any]) -> str:
+def _connection(event: Event, proof: Mapping[str, Any]) -> Spoken:
     tried = proof.get("tried")
     told = clean("; ".join(map(str, tried)) if isinstance(tried, (list, tuple)) else tried or "")
-    return f"We could not connect to {_word(proof, 'site', 'host') or 'any server'}{f' ({told})' if told else ''}"
+    site = _word(proof, "site", "host") or Spoken("any server")
+    form = "We could not connect to %(site)s (%(told)s)" if told else "We could not connect to %(site)s"
+    return Spoken(form, {"site": site, "told": told})
 
 
-def _closed(event: Event, proof: Mapping[str, Any]) -> str:
-    return f"{_word(proof, 'site', 'host') or 'The receiving site'} had turned us away shortly before"
+def _closed(event: Event, proof: Mapping[str, Any]) -> Spoken:
+    site = _word(proof, "site", "host") or Spoken("The receiving site")
+    return Spoken("%(site)s had turned us away shortly before", {"site": site})
 
 
-def _report(event: Event, proof: Mapping[str, Any]) -> str:
-    who = _word(proof, "host", "reporting_mta") or "a server on the way"
+def _report(event: Event, proof: Mapping[str, Any]) -> Spoken:
+    who = _word(proof, "host", "reporting_mta") or Spoken("a server on the way")
     status = event.status or _word(proof, "status", "enhanced")
-    return f"A delivery report came from {who}{f' with status {status}' if status else ''}{_quoted(proof)}"
+    form = "A delivery report came from %(who)s"
+    if status:
+        form = "A delivery report came from %(who)s with status %(status)s"
+    return _quoted(Spoken(form, {"who": who, "status": status}), proof)
 
 
-def _complaint(event: Event, proof: Mapping[str, Any]) -> str:
-    return f"A complaint report came from {_word(proof, 'host', 'provider') or 'the mail provider'}{_quoted(proof)}"
+def _complaint(event: Event, proof: Mapping[str, Any]) -> Spoken:
+    who = _word(proof, "host", "provider") or Spoken("the mail provider")
+    return _quoted(Spoken("A complaint report came from %(who)s", {"who": who}), proof)
 
 
-def _answer(event: Event, proof: Mapping[str, Any]) -> str:
-    return f"An automatic answer came back from {_word(proof, 'from', 'host') or 'the recipient'}"
+def _answer(event: Event, proof: Mapping[str, Any]) -> Spoken:
+    who = _word(proof, "from", "host") or Spoken("the recipient")
+    return Spoken("An automatic answer came back from %(who)s", {"who": who})
 
 
-def _request(event: Event, proof: Mapping[str, Any]) -> str:
-    what = _word(proof, "target") or "the message's image or link"
-    who = _word(proof, "ip") or "an address that is not kept"
+def _request(event: Event, proof: Mapping[str, Any]) -> Spoken:
+    what = _word(proof, "target") or Spoken("the message's image or link")
+    who = _word(proof, "ip") or Spoken("an address that is not kept")
     agent = _word(proof, "user_agent")
-    return f"A request for {what} came from {who}{f', which calls itself “{agent}”' if agent else ''}"
+    form = "A request for %(what)s came from %(who)s"
+    if agent:
+        form = "A request for %(what)s came from %(who)s, which calls itself “%(agent)s”"
+    return Spoken(form, {"what": what, "who": who, "agent": agent})
 
 
-def _names(event: Event, proof: Mapping[str, Any]) -> str:
+def _names(event: Event, proof: Mapping[str, Any]) -> Spoken:
     trouble = _word(proof, "trouble").replace("_", " ")
-    return f"We asked the internet's directory for {_word(proof, 'domain') or 'the domain'}: {trouble or 'no answer'}"
+    return Spoken(
+        "We asked the internet's directory for %(domain)s: %(trouble)s",
+        {"domain": _word(proof, "domain") or Spoken("the domain"), "trouble": Spoken(trouble or "no answer")},
+    )
 
 
-def _person(event: Event, proof: Mapping[str, Any]) -> str:
-    return f"{_word(proof, 'by') or 'A person'} did it here"
+def _person(event: Event, proof: Mapping[str, Any]) -> Spoken:
+    return Spoken("%(who)s did it here", {"who": _word(proof, "by") or Spoken("A person")})
 
 
 _TELLERS = {

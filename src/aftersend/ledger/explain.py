@@ -18,6 +18,7 @@ from aftersend.ledger.moments import iso
 from aftersend.ledger.plans import NOTHING, Next, Said, Waiting, halt, is_sentence, what_next
 from aftersend.ledger.reasons import Actor, Pair
 from aftersend.ledger.sayings import SAYINGS
+from aftersend.ledger.spoken import Spoken
 from aftersend.ledger.told import Told, tell
 from aftersend.ledger.vocabularies.bounces import is_bounce, pair_of_event
 from aftersend.ledger.vocabularies.delivery_results import RESULT_OF, DeliveryResult, delivery_result
@@ -68,7 +69,7 @@ class Explanation:
     who_must_act: Actor
     advice: str
     next: Next
-    known_by: tuple[str, ...]
+    known_by: tuple[Spoken, ...]
     later: tuple[Later, ...]
     is_ended: bool
 
@@ -88,8 +89,8 @@ class Explanation:
             "why": self.why,
             "who_must_act": self.who_must_act.value,
             "advice": self.advice,
-            "next": {"sentence": self.next.sentence, "at": self.next.at, "at_us": self.next.at_us},
-            "known_by": list(self.known_by),
+            "next": {"sentence": str(self.next.sentence), "at": self.next.at, "at_us": self.next.at_us},
+            "known_by": [str(proof) for proof in self.known_by],
             "later": [
                 {"fact": item.fact.word, "words": item.words, "why": item.why, "at": item.at, "at_us": item.at_us}
                 for item in self.later

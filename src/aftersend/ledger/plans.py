@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from aftersend.ledger.conservation import CAME_BACK_BITS, HANDED_OVER_BITS, REACHED_BITS, is_ended
 from aftersend.ledger.evidence import clean
 from aftersend.ledger.facts import ALL, Fact, Facts, Phase
-from aftersend.ledger.moments import iso, plain
+from aftersend.ledger.moments import iso
 from aftersend.ledger.reasons import Actor
+from aftersend.ledger.spoken import Slot, Spoken
 
 NOTHING = "Nothing needs to be done."
 _OPERATOR = "Whoever runs this service has to look at it."
@@ -36,7 +37,7 @@ class Waiting:
 class Next:
     """What happens next, and when; no time if nothing does."""
 
-    sentence: str
+    sentence: Spoken
     at_us: int | None = None
 
     @property
@@ -66,22 +67,29 @@ _ADRIFT = Said("nothing is planned", "Nothing is planned for it; that is a fault
 def what_next(facts: Facts, head: Fact | None, waiting: Waiting | None) -> Next:
     """Say what happens next; of what has not ended, always something, with its time if one is planned."""
     if facts.bits & REACHED_BITS:
-        return Next("Nothing more has to happen.")
+        return Next(Spoken("Nothing more has to happen."))
     if facts.bits & (CAME_BACK_BITS | _TRYING_BITS) and is_ended(facts):
-        return Next("Nothing more: it is not tried again.")
+        return Next(Spoken("Nothing more: it is not tried again."))
     if is_ended(facts):
-        return Next("Nothing more: it is not sent.")
+        return Next(Spoken("Nothing more: it is not sent."))
     if waiting is None:
-        return Next(_at_rest(facts))
+        return Next(Spoken(_at_rest(facts)))
     if waiting.is_claimed:
         at = waiting.next_due_us if waiting.lease_ends_us is None else waiting.lease_ends_us
-        return Next(f"It is being worked on now; if that is cut short, it is taken up again by {plain(at)}.", at)
-    sentence = _plan(facts, head, waiting).format(at=plain(waiting.next_due_us))
+        return Next(
+            Spoken("It is being worked on now; if that is cut short, it is taken up again by %(at)s.", {"at": at}), at
+        )
+    said = [Spoken(_plan(facts, head, waiting), {"at": waiting.next_due_us})]
     if waiting.stage == "delivery" and is_sentence(waiting.why):
-        sentence += f" {clean(waiting.why)}"
+        said.append(Spoken(clean(waiting.why)))
     if waiting.stage == "delivery" and waiting.expires_us is not None:
-        sentence += f" If it cannot be delivered by {plain(waiting.expires_us)}, we stop trying."
-    return Next(sentence, waiting.next_due_us)
+        said.append(Spoken("If it cannot be delivered by %(at)s, we stop trying.", {"at": waiting.expires_us}))
+    return Next(_one_after_another(said), waiting.next_due_us)
+
+
+def _one_after_another(said: list[Spoken]) -> Spoken:
+    slots: dict[str, Slot] = {f"s{number}": sentence for number, sentence in enumerate(said)}
+    return Spoken(" ".join(f"%({name})s" for name in slots), slots)
 
 
 def is_sentence(words: str | None) -> bool:
@@ -105,17 +113,17 @@ def _at_rest(facts: Facts) -> str:
 
 
 _PLANS = {
-    "held": "A person has put it on hold; if nobody lets it go on, it ends at {at}.",
-    "relayed": "We wait until {at} for news from the mail relay.",
-    "set_aside": "A fault of our own stopped it; an operator looks at it, at {at} at the latest.",
+    "held": "A person has put it on hold; if nobody lets it go on, it ends at %(at)s.",
+    "relayed": "We wait until %(at)s for news from the mail relay.",
+    "set_aside": "A fault of our own stopped it; an operator looks at it, at %(at)s at the latest.",
 }
 
 _TREATMENT = {
-    Fact.SCHEDULED: "It goes on at {at}, as planned.",
-    Fact.MODERATION_PENDING: "A moderator decides about it; we look at it again at {at} at the latest.",
-    Fact.QUARANTINED: "It stays here unless a moderator lets it go; we look at it again at {at}.",
-    Fact.DEPLETED: "It goes on as soon as there are credits; we keep it for that until {at}.",
-    Fact.THROTTLED: "It goes on at {at}.",
+    Fact.SCHEDULED: "It goes on at %(at)s, as planned.",
+    Fact.MODERATION_PENDING: "A moderator decides about it; we look at it again at %(at)s at the latest.",
+    Fact.QUARANTINED: "It stays here unless a moderator lets it go; we look at it again at %(at)s.",
+    Fact.DEPLETED: "It goes on as soon as there are credits; we keep it for that until %(at)s.",
+    Fact.THROTTLED: "It goes on at %(at)s.",
 }
 
 
@@ -124,9 +132,13 @@ def _plan(facts: Facts, head: Fact | None, waiting: Waiting) -> str:
     if waiting.stage in _PLANS:
         return _PLANS[waiting.stage]
     if waiting.stage in ("treatment", "depleted", "moderation"):
-        return _TREATMENT.get(head, "It is checked next, at {at}.") if head is not None else "It is looked at, at {at}."
+        return (
+            _TREATMENT.get(head, "It is checked next, at %(at)s.")
+            if head is not None
+            else "It is looked at, at %(at)s."
+        )
     if waiting.stage == "delivery":
         if Fact.UNCERTAIN in facts:
-            return "One more copy is tried at {at}; the recipient may get it twice. After that, none is."
-        return "It is tried again at {at}." if Fact.DEFERRED in facts else "It is delivered next, at {at}."
-    return "We look at it again at {at}."
+            return "One more copy is tried at %(at)s; the recipient may get it twice. After that, none is."
+        return "It is tried again at %(at)s." if Fact.DEFERRED in facts else "It is delivered next, at %(at)s."
+    return "We look at it again at %(at)s."

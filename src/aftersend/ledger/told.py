@@ -10,6 +10,7 @@ from aftersend.ledger.evidence import clean, how_we_know
 from aftersend.ledger.facts import ALL, Fact, Phase
 from aftersend.ledger.reasons import Actor, Category, Meaning, meaning
 from aftersend.ledger.sayings import CAUSES, SAYINGS
+from aftersend.ledger.spoken import Spoken
 
 _EXPLAINED_BY_REASON = frozenset(
     {fact for fact in ALL if fact.phase in (Phase.NOT_SENT, Phase.FINISHED)} - {Fact.DELIVERED}
@@ -77,12 +78,14 @@ class Told:
             return SAYINGS[fact].advice
         return found.advice
 
-    def known_by(self, fact: Fact) -> str:
+    def known_by(self, fact: Fact) -> Spoken:
         """How we know. That we gave up is proven by the last answer."""
         event = self.latest.get(fact)
         if fact is Fact.GAVE_UP and (event is None or not event.evidence):
             event = self.latest.get(Fact.DEFERRED, event)
-        return "It is on record; the events that prove it are no longer kept." if event is None else how_we_know(event)
+        if event is None:
+            return Spoken("It is on record; the events that prove it are no longer kept.")
+        return how_we_know(event)
 
 
 def tell(events: Iterable[Event]) -> Told:

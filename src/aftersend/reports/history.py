@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from aftersend.ledger.explain import Explanation
 from aftersend.reports.log import leases_of, rows, told
 from aftersend.reports.subjects import as_got
 from aftersend.reports.telling import explained, in_order, moment, parsed, told_event
@@ -14,17 +15,23 @@ from aftersend.store.filters import Filter
 
 def delivery(connection: Connection, account_id: int, delivery_id: int) -> dict[str, Any]:
     """Return one delivery whole: the row of the log, how we know, every event in order. Raise NotFound."""
+    return explained_delivery(connection, account_id, delivery_id)[0]
+
+
+def explained_delivery(connection: Connection, account_id: int, delivery_id: int) -> tuple[dict[str, Any], Explanation]:
+    """Return one delivery whole, and its explanation for those who say it in other words. Raise NotFound."""
     (row,) = as_got(connection, account_id, [deliveries.one(connection, account_id, delivery_id)])
     events = deliveries.events_of(connection, account_id, delivery_id)
     explanation = explained(row, events, leases_of(connection))
-    return {
+    whole = {
         **told(row, explanation),
-        "known_by": list(explanation.known_by),
+        "known_by": [str(proof) for proof in explanation.known_by],
         "received": parsed(row["received"]),
         "received_at": moment(row["received_us"]),
         "envid": row["envid"],
         "events": [told_event(event) for event in in_order(events)],
     }
+    return whole, explanation
 
 
 def events(connection: Connection, account_id: int, delivery_id: int) -> list[dict[str, Any]]:

@@ -119,18 +119,20 @@ async def journey_alone(visit: Visit) -> Answer:
         told=told,
         stations=journey(told),
         words=_words(told),
+        explanation=around["explanation"],
         actions=_actions(visit, told, around),
     )
 
 
 def _whole(connection: Connection, account_id: int, delivery_id: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    told = history.delivery(connection, account_id, delivery_id)
+    told, explanation = history.explained_delivery(connection, account_id, delivery_id)
     message_id = ids.read("msg", told["message_id"])
     try:
         folded = address.parse(told["recipient"]).folded
     except AftersendError:
         folded = told["recipient"].casefold()
     around = {
+        "explanation": explanation,
         "suppressed": suppressions.why(connection, account_id, folded),
         "message": told_messages.one(connection, account_id, message_id),
         "others": [

@@ -19,6 +19,7 @@ from markupsafe import Markup
 from aftersend.clock import DAY, HOUR, MINUTE, SECOND, from_iso
 from aftersend.errors import AftersendError, BadFields
 from aftersend.ledger.facts import BY_WORD
+from aftersend.ledger.spoken import Spoken
 from aftersend.ledger.vocabularies import VOCABULARIES
 from aftersend.web.console import static, tones
 from aftersend.web.console.catalogue import DEFAULT, catalogue
@@ -46,6 +47,7 @@ def _environment(language: str = DEFAULT) -> Environment:
         "when": when,
         "day": day,
         "ago": ago,
+        "spoken": spoken,
         "number": number,
         "share": share,
         "chip": chip,
@@ -229,6 +231,13 @@ def _dated(context: Context, moment: datetime, form: str) -> str:
         if name in form:
             form = form.replace(name, _say(context)(f"{moment:{name}}"))
     return f"{moment:{form}}"
+
+
+@pass_context
+def spoken(context: Context, sentence: Spoken) -> str:
+    """Return a sentence that the ledger says in the reader's language, its moments in the reader's zone; what others said in
+    it stays as they said it."""
+    return sentence.said(_say(context), lambda us: _dated(context, _local(context, us)[0], "%d %b %Y, %H:%M:%S"))
 
 
 @pass_context
