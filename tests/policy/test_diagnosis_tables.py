@@ -104,6 +104,16 @@ def test_the_language_of_the_tables() -> None:
     assert strongest(table, "plum eaten", ("4",), above=7) is None
 
 
+@pytest.mark.parametrize("slots", range(1, 8))
+def test_a_row_of_many_words_stands_on_all_of_them(slots: int) -> None:
+    words = ["apple", "berry", "cherry", "damson", "elder", "fig", "grape"][:slots]
+    table = compile_table(["policy_blocked\t-\t5\t-\t" + " ".join(words)])
+
+    assert strongest(table, " ".join(["so", *words, "there"]), ()).words == " ".join(words)  # type: ignore[union-attr]
+    for missing in words:
+        assert strongest(table, " ".join(word for word in words if word != missing), ()) is None
+
+
 @pytest.mark.parametrize(
     "line", ["policy_blocked\t-\t5\t-", "policy_blocked\t-\t5\t-\tthe", "policy_blocked\t-\tx\t-\tword"]
 )
