@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Select, case, func, literal_column, select
+from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Select, case, func, literal_column, select
 
 from aftersend import ids
 from aftersend.clock import HOUR, Instant
@@ -110,13 +110,7 @@ def most_read(connection: Connection, account_id: int, scope: Scope, *, limit: i
     ).scalars()
     places = [int(place) for place in found]
     if len(places) < limit:
-        wanted = [m.account_id == account_id, m.id.not_in(places)]
-        if scope.since is not None:
-            wanted += [m.received_us >= scope.since, m.id >= ids.least_at(scope.since)]
-        if scope.until is not None:
-            wanted += [m.received_us < scope.until, m.id < ids.beyond(scope.until)]
-        if scope.stream is not None:
-            wanted.append(m.stream == scope.stream)
+        wanted = [m.account_id == account_id, m.id.not_in(places), *_meant(scope, m.received_us, m.stream, m.id)]
         latest = select(m.id).where(*wanted).order_by(m.id.desc()).limit(limit - len(places))
         places += [int(number) for number in connection.execute(latest).scalars()]
     return places
@@ -143,13 +137,22 @@ def of_messages(
 def _within(account_id: int, scope: Scope, by: str) -> list[ColumnElement[bool]]:
     """Which counters of a kind are meant, whatever message."""
     n = read_counts.c
-    wanted = [n.account_id == account_id, n.by == by]
+    return [n.account_id == account_id, n.by == by, *_meant(scope, n.bucket_us, n.stream)]
+
+
+def _meant(
+    scope: Scope, at: Column[Any], stream: Column[Any], key: Column[Any] | None = None
+) -> list[ColumnElement[bool]]:
+    """Which rows are of the period and the stream of a scope. `key` is an id that was given at that time, by which the rows lie."""
+    wanted: list[ColumnElement[bool]] = []
     if scope.since is not None:
-        wanted.append(n.bucket_us >= scope.since)
+        wanted.append(at >= scope.since)
+        wanted += [] if key is None else [key >= ids.least_at(scope.since)]
     if scope.until is not None:
-        wanted.append(n.bucket_us < scope.until)
+        wanted.append(at < scope.until)
+        wanted += [] if key is None else [key < ids.beyond(scope.until)]
     if scope.stream is not None:
-        wanted.append(n.stream == scope.stream)
+        wanted.append(stream == scope.stream)
     return wanted
 
 
@@ -173,13 +176,9 @@ def _rows_counted(account_id: int, scope: Scope, by: str | None) -> Select[Any]:
     """Count the rows of one message."""
     by_column = {"stream": _R.stream, "domain": _R.domain, "hour": _HOUR, "message": _R.message_id}
     group = [] if by is None else [by_column[by]]
-    wanted = [_R.account_id == account_id, _R.message_id == scope.message_id]
-    if scope.since is not None:
-        wanted.append(_R.created_us >= scope.since)
-    if scope.until is not None:
-        wanted.append(_R.created_us < scope.until)
-    if scope.stream is not None:
-        wanted.append(_R.stream == scope.stream)
+    wanted = [
+        _R.account_id == account_id, _R.message_id == scope.message_id, *_meant(scope, _R.created_us, _R.stream),
+    ]  # fmt: skip
     if by == "hour":
         wanted.append(_OPEN == "human")
     return (
@@ -212,13 +211,7 @@ def _arrivals(connection: Connection, asked: Select[Any]) -> dict[Any, dict[str,
 def _arrived_added(account_id: int, scope: Scope, by: str | None) -> Select[Any]:
     c = counts.c
     group = [c.stream] if by == "stream" else []
-    wanted = [c.account_id == account_id, c.kind == counting.FACTS]
-    if scope.since is not None:
-        wanted.append(c.bucket_us >= scope.since)
-    if scope.until is not None:
-        wanted.append(c.bucket_us < scope.until)
-    if scope.stream is not None:
-        wanted.append(c.stream == scope.stream)
+    wanted = [c.account_id == account_id, c.kind == counting.FACTS, *_meant(scope, c.bucket_us, c.stream)]
     return select(c.word, func.sum(c.number), *group).where(*wanted).group_by(c.word, *group)
 
 
@@ -229,17 +222,9 @@ def _arrived_counted(account_id: int, scope: Scope, by: str | None) -> Select[An
     group = [] if column is None else [column]
     # Only the facts that are told: so there are few groups, and to put rows in order costs most here.
     told = d.facts.op("&")(literal_column(str(sum(fact.bit for fact in _END.values()))))
-    wanted = [d.account_id == account_id]
+    wanted = [d.account_id == account_id, *_meant(scope, d.created_us, d.stream, d.id)]
     if scope.message_id is not None:
         wanted.append(d.message_id == scope.message_id)
-    if scope.since is not None:
-        wanted.append(d.created_us >= scope.since)
-        wanted.append(d.id >= ids.least_at(scope.since))
-    if scope.until is not None:
-        wanted.append(d.created_us < scope.until)
-        wanted.append(d.id < ids.beyond(scope.until))
-    if scope.stream is not None:
-        wanted.append(d.stream == scope.stream)
     return select(told, func.count(), *group).where(*wanted).group_by(*group, told)
 
 
