@@ -33,6 +33,10 @@ _ALWAYS_SAID = frozenset(
 ) | {Fact.UNCERTAIN}
 """What is said beside the headline even if it happened before, or if we do not know when."""
 
+_WAS_SENT = (Phase.TRYING, Phase.FINISHED, Phase.READ)
+_BEFORE_SENT = frozenset({Fact.RECEIVED, Fact.TREATED})
+"""What comes before any attempt, whatever the clock said: it may have been put back in between."""
+
 
 @dataclass(frozen=True, slots=True)
 class Later:
@@ -154,6 +158,8 @@ def _later(facts: Facts, head: Fact | None, told: Told) -> tuple[Later, ...]:
     for fact in facts:
         at = told.first_us.get(fact)
         is_after = at is not None and begun is not None and at > begun
+        if head is not None and head.phase in _WAS_SENT and fact in _BEFORE_SENT:
+            continue
         if fact is head or not (is_after or fact in _ALWAYS_SAID):
             continue
         found.append(Later(fact, f"{'later' if is_after else 'also'} {told.news(fact)}", told.why(fact), at))
