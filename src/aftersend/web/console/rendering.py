@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from aftersend.clock import DAY, HOUR, MINUTE, SECOND, from_iso
 from aftersend.errors import AftersendError, BadFields
+from aftersend.ledger.explain import Explanation
 from aftersend.ledger.facts import BY_WORD
 from aftersend.ledger.spoken import Spoken
 from aftersend.ledger.vocabularies import VOCABULARIES
@@ -48,6 +49,7 @@ def _environment(language: str = DEFAULT) -> Environment:
         "day": day,
         "ago": ago,
         "spoken": spoken,
+        "headline": headline,
         "number": number,
         "share": share,
         "chip": chip,
@@ -238,6 +240,18 @@ def spoken(context: Context, sentence: Spoken) -> str:
     """Return a sentence that the ledger says in the reader's language, its moments in the reader's zone; what others said in
     it stays as they said it."""
     return sentence.said(_say(context), lambda us: _dated(context, _local(context, us)[0], "%d %b %Y, %H:%M:%S"))
+
+
+@pass_context
+def headline(context: Context, explained: Explanation) -> str:
+    """Return the headline of a delivery, each of its parts in the reader's language."""
+    say = _say(context)
+    short = explained.headline.removesuffix("".join(f", {item.words}" for item in explained.later))
+    parts = [": ".join(say(part) for part in short.split(": ", 1))]
+    for item in explained.later:
+        order, _, news = item.words.partition(" ")
+        parts.append(f"{say(order)} {': '.join(say(part) for part in news.split(': ', 1))}")
+    return ", ".join(parts)
 
 
 @pass_context
