@@ -428,7 +428,7 @@ def test_replies_are_diagnosed_by_name(run: Run) -> None:
     told = run("diagnose", "--words", "--reply", "550 5.7.1 Your host 192.0.2.1 is listed").out
     assert "policy_blocked" in told
     assert "Who must act: " in told
-    for asked in ((), ("--jsonl", "--reply", "550 No")):
+    for asked in ((), ("--jsonl", "--reply", "550 No"), ("452 4.2.2 mailbox full",)):
         assert "--reply" in run("diagnose", *asked).err
 
 

@@ -96,9 +96,15 @@ def _answered(one: dict[str, Any]) -> tuple[dict[str, Any], bool]:
         return _answer(one), False
     except (OSError, KeyError, ValueError, TypeError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
+        if isinstance(error, FileNotFoundError) and _looks_like_a_reply(str(one.get("path"))):
+            reason = f"{reason}. To learn what a server's reply means, give it as --reply “{one['path']}”"
         answer = {"id": one.get("id"), "error": f"{one.get('path') or one.get('kind')}: {reason}"}
         note(f"aftersend: {answer['error']}")
         return answer, True
+
+
+def _looks_like_a_reply(path: str) -> bool:
+    return path[:3].isdigit() and path[3:4] in (" ", "-")
 
 
 def _answer(one: dict[str, Any]) -> dict[str, Any]:
