@@ -47,9 +47,9 @@ def test_a_domain_is_set_up(house, watched):  # noqa: F811
     page.wait_for_url("**/domains/example.com")
     assert page.locator(".wizard .now").inner_text().startswith("2")
     assert page.locator(".record").count() >= 4
-    page.click("text=Check now")
+    page.get_by_role("button", name="Check now").click()
     page.wait_for_selector(".record .chip:has-text('Missing')")
-    page.click("text=New keys")
+    page.get_by_role("button", name="New keys").click()
     page.wait_for_selector(".said")
     page.click("main >> text=Remove")
     page.wait_for_url("**/console/domains")

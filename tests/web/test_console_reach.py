@@ -47,6 +47,7 @@ def test_one_gets_through_by_tab_and_enter_alone(house, chromium):  # noqa: F811
     context = chromium.new_context()
     page = Watched(context, house.url).page
     page.goto(f"{house.url}/console/sign-in")
+    page.wait_for_function("document.activeElement.name === 'email'")
     page.keyboard.type("ann@example.com")
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
