@@ -118,7 +118,7 @@ def kill_while_loading(load: Load, points: list[int], strike: Callable[[], float
 
 def wait_until_holds(url: str, node: NodeProcess) -> None:
     """Wait until a node, or a worker of it, has claimed something."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + 90
     while not any(held and name.partition("#")[0] == node.name for name, held in claimed_by(url).items()):
         assert time.monotonic() < end, f"{node.name} claims nothing: {claimed_by(url)}, {under_way(url)} to be tried"
         time.sleep(0.05)

@@ -61,7 +61,7 @@ class Customer:
         headers = {"Authorization": f"Bearer {self.key}"}
         if content:
             headers["Content-Type"] = "text/csv" if isinstance(body, bytes) else "application/json"
-        end = time.monotonic() + 60
+        end = time.monotonic() + 90
         while True:
             connection = http.client.HTTPConnection("127.0.0.1", random.choice(self.nodes).web_port, timeout=30)
             try:

@@ -91,7 +91,7 @@ def begun(customer: Customer, people: int) -> tuple[str, dict[Fact, int]]:
 
 def accept(customer: Customer) -> None:
     """Say yes as a moderator, as soon as there is something to decide."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 90
     while not customer.done("POST", "/v1/moderation", {"action": "accept", "state": "pending"})["done"]:
         assert time.monotonic() < end, customer.done("GET", "/v1/moderation")
         time.sleep(0.1)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from email.utils import format_datetime
+from email.utils import formatdate
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,7 +20,7 @@ from aftersend.policy.score.finding import Score
 
 PLAIN = (
     b"From: Shop <shop@example.com>\r\nTo: ann@example.net\r\nSubject: Your order is on its way\r\n"
-    b"Date: " + format_datetime(datetime.now(UTC)).encode() + b"\r\nMessage-ID: <a@example.com>\r\nMIME-Version: 1.0\r\n"
+    b"Date: " + formatdate().encode() + b"\r\nMessage-ID: <a@example.com>\r\nMIME-Version: 1.0\r\n"
     b"Content-Type: text/plain\r\n\r\nDear Ann, your order left our house this morning and should be with you on Friday.\r\n"
 )
 SPAM = PLAIN.replace(b"Your order is on its way", b"YOU WON $$$ FREE VIAGRA").replace(

@@ -38,7 +38,7 @@ class Client:
 
     def wait(self, shown: str, until: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """Wait until something is so of a broadcast."""
-        end = time.monotonic() + 40
+        end = time.monotonic() + 90
         while True:
             found: dict[str, Any] = self.do("GET", f"/broadcasts/{shown}")
             if until(found):

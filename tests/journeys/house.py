@@ -25,7 +25,7 @@ from aftersend.reports import history, messages
 from aftersend.store import accounts, returned, suppressions
 
 SENDER = "shop@shop.practice.test"
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 ACCOUNT = accounts.FIRST_ACCOUNT
 
 

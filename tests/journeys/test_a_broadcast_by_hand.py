@@ -40,7 +40,7 @@ def page(house: Any) -> Any:
             args=["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
         page = browser.new_page(viewport={"width": 1360, "height": 900})
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(60_000)
         page.on("dialog", lambda dialog: dialog.accept())
         page.faults = []
         page.on("console", lambda message: page.faults.append(message.text) if message.type == "error" else None)

@@ -114,7 +114,7 @@ def running(command: Sequence[str | Path], port: int, log: Path, **more: object)
             start_new_session=True, **more,  # type: ignore[call-overload]
         )  # fmt: skip
     try:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 90
         while not greeting(port, 2.0).startswith(b"220"):
             assert process.poll() is None, f"{command[0]} ended:\n{log.read_text(errors='replace')[-3000:]}"
             assert time.monotonic() < end, f"{command[0]} does not answer:\n{log.read_text(errors='replace')[-3000:]}"
@@ -211,7 +211,7 @@ def _end_master(pid_file: Path) -> None:
     with contextlib.suppress(OSError, ValueError):
         master = int(pid_file.read_text())
         os.kill(master, signal.SIGTERM)
-        end = time.monotonic() + 10
+        end = time.monotonic() + 90
         while time.monotonic() < end:
             os.kill(master, 0)  # raises when it is gone
             time.sleep(0.02)

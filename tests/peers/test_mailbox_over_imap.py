@@ -110,7 +110,7 @@ def dovecot() -> Iterator[tuple[int, Maildir]]:
 
 def wait(until: Callable[[], bool], why: Callable[[], str]) -> None:
     """Wait until something is true."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + 90
     while not until():
         assert time.monotonic() < end, why()
         time.sleep(0.1)

@@ -47,7 +47,7 @@ def test_receives_from_us(tmp_path: Path, certificate: Path, start: Start) -> No
                     to = [KNOWN, UNKNOWN] if number == 0 else [KNOWN]
                     assert client.sendmail("shop@sender.test", to, text.encode()) == {}
             delivered = box.wait(20, seconds=60)
-            end = time.monotonic() + 60
+            end = time.monotonic() + 90
             while not all_told(node.store_url):
                 assert time.monotonic() < end, f"{facts_of(node.store_url)}\n{node.log_text()[-3000:]}"
                 time.sleep(0.2)

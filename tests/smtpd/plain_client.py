@@ -8,7 +8,7 @@ import ssl
 from aftersend.smtpd import SubmissionServer
 from aftersend.store import Store
 
-PATIENCE_S = 20.0
+PATIENCE_S = 90.0
 
 
 class Client:

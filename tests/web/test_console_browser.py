@@ -55,7 +55,7 @@ class Watched:
     def __init__(self, context: Any, url: str) -> None:
         self.url = url
         self.page = context.new_page()
-        self.page.set_default_timeout(20_000)
+        self.page.set_default_timeout(60_000)
         self.faults: list[str] = []
         self.asked: list[str] = []
         self.page.on("console", lambda message: self.faults.append(message.text) if message.type == "error" else None)
