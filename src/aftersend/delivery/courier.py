@@ -443,12 +443,14 @@ class Courier:
             self._put_off(parcel, lane, closed, lane.site.state.why)
         elif self.sources.is_limited and not lane.source and not lane.route.is_smart_host:
             self._from_a_source(parcel, lane)
-        elif lane.site.is_full(len(lane.waiting)):
-            room_at = self._clock() + int(lane.site.seconds_to_room() * SECOND)
-            self._put_off(parcel, lane, room_at, "line is full")
         else:
-            lane.add(parcel)
-            lane.press()
+            is_urgent = self.urgent(parcel.claim.account_id, parcel.claim.stream)
+            room_at = lane.room_at(is_urgent=is_urgent)
+            if room_at:
+                self._put_off(parcel, lane, room_at, "line is full")
+            else:
+                lane.add(parcel, is_urgent=is_urgent)
+                lane.press()
 
     def _from_a_source(self, parcel: Parcel, lane: Lane) -> None:
         """Send it from the address of ours that may send it, or put it off until one may."""
@@ -497,7 +499,7 @@ class Courier:
             self._put_off(parcel, lane, parcel.claim.due_us, "")
             return
         if not source:
-            lane.add(parcel)
+            lane.add(parcel, is_urgent=self.urgent(parcel.claim.account_id, parcel.claim.stream))
             lane.press()
             return
         from_there = self._lanes.get((lane, source))
@@ -578,11 +580,11 @@ class Courier:
         content = Content(headers, body, hashlib.sha256(converted).digest(), parcel.feedback_day)
         signature = self._signature(claim, content, self._clock())
         again = Parcel(claim, parcel.sender, (signature, headers, b"\r\n", body), True, parcel.feedback_day)
-        lane.waiting.appendleft(again)
+        lane.put_back(again)
 
     def untried(self, parcel: Parcel, lane: Lane) -> None:
         """A connection hands back what it had not begun; it goes to the front of the line."""
-        lane.waiting.appendleft(parcel)
+        lane.put_back(parcel)
 
     def _finish(self, claim: Claim, attempt: Attempt, site: str) -> None:
         now = self._clock()

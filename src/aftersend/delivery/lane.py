@@ -6,7 +6,6 @@ How many connections, how fast, and when to leave them alone is the site's busin
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import Protocol
 
 from aftersend.clock import SECOND, Clock
@@ -14,6 +13,7 @@ from aftersend.delivery.names import Host
 from aftersend.delivery.parcel import Parcel
 from aftersend.delivery.routes import Route
 from aftersend.delivery.site import Site
+from aftersend.delivery.waiting import Waiting
 
 DEPTH = 4
 """So many parcels for each connection before another one is opened."""
@@ -62,13 +62,14 @@ class Lane:
         """The address of ours from which its connections come; "" for any."""
         self.hosts = hosts
         self.route = route
-        self.waiting: deque[Parcel] = deque()
+        self.waiting = Waiting()
         self.connections: set[Line] = set()
         self.connecting = 0
         self._opener = opener
         self._clock = clock
         self._timer: asyncio.TimerHandle | None = None
         self._broken_tls: dict[str, int] = {}
+        self._waits_since = 0
         site.lanes.add(self)
 
     @property
@@ -109,9 +110,28 @@ class Lane:
         """An address offered TLS that does not work; for an hour it is not asked for it."""
         self._broken_tls[place] = self._clock()
 
-    def add(self, parcel: Parcel) -> None:
+    def room_at(self, *, is_urgent: bool) -> int:
+        """When the line has room for one more (microseconds), 0 if it has now.
+
+        Who is urgent does not stand behind those who are not, and finds room where they find none.
+        """
+        if not self.site.is_full(self.waiting.before(is_urgent=is_urgent), self._waits_since):
+            return 0
+        return self._clock() + int(self.site.seconds_to_room(self._waits_since) * SECOND)
+
+    def add(self, parcel: Parcel, *, is_urgent: bool = False) -> None:
         """Put a parcel in the line."""
-        self.waiting.append(parcel)
+        self._begin()
+        self.waiting.add(parcel, is_urgent=is_urgent)
+
+    def put_back(self, parcel: Parcel) -> None:
+        """Put a parcel that a connection did not send before all others."""
+        self._begin()
+        self.waiting.put_back(parcel)
+
+    def _begin(self) -> None:
+        if not self.waiting:
+            self._waits_since = self._clock()
 
     def press(self) -> None:
         """Let idle connections fetch, then open as many as the line deserves and the limits allow."""
@@ -140,7 +160,7 @@ class Lane:
         if wait > 0:
             self._again_in(wait)
             return None
-        return self.waiting.popleft()
+        return self.waiting.take()
 
     def _again_in(self, seconds: float) -> None:
         if self._timer is None:
@@ -152,9 +172,7 @@ class Lane:
 
     def take_waiting(self) -> list[Parcel]:
         """Empty the line and return what stood in it."""
-        taken = list(self.waiting)
-        self.waiting.clear()
-        return taken
+        return self.waiting.take_all()
 
     @property
     def is_quiet(self) -> bool:

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import replace
 from typing import Protocol
 
-from aftersend.clock import SECOND, Clock
+from aftersend.clock import SECOND, Clock, Instant
 from aftersend.policy import limits
 from aftersend.policy.limits import Limits, SiteState
 from aftersend.store.sites import Lesson
@@ -14,6 +14,8 @@ from aftersend.store.sites import Lesson
 FIRST_RATE = 20.0
 PAUSE_US = 5 * SECOND
 """After so long without a message, how fast it was before says nothing any more."""
+RATE_OF = 10
+"""So many messages tell how fast it is."""
 LINE_LEAST = 400
 LINE_MOST = 1000
 LINE_SECONDS = 2.0
@@ -43,7 +45,6 @@ class Site:
         self._clock = clock
         self._rules = rules
         self._next_slot = 0.0
-        self._line_since = 0
         self._sent: deque[int] = deque(maxlen=50)
 
     def may_open(self) -> bool:
@@ -72,22 +73,23 @@ class Site:
         self._next_slot = max(self._next_slot, now - 1 / rate) + 1 / rate
         return 0.0
 
-    def is_full(self, waiting: int) -> bool:
-        """Whether so many waiting in memory are enough: two seconds of work, so that a slow site fills nobody's hands."""
-        if waiting == 0:
-            self._line_since = self._clock()
-        return waiting >= LINE_LEAST and waiting >= min(LINE_MOST, LINE_SECONDS * (self._rate() or 0.0))
+    def is_full(self, waiting: int, since: Instant) -> bool:
+        """Whether so many waiting in memory are enough: two seconds of work, so that a slow site fills nobody's hands.
 
-    def seconds_to_room(self) -> float:
+        Counted is only what it took since the line began: before, it was not asked for more.
+        """
+        return waiting >= LINE_LEAST and waiting >= min(LINE_MOST, LINE_SECONDS * (self._rate(since) or 0.0))
+
+    def seconds_to_room(self, since: Instant) -> float:
         """How soon a line that is full has been worked off: by what the site takes, else as long again as it has stood."""
-        rate = self._rate()
+        rate = self._rate(since)
         if rate is None:
-            return min(60.0, max(1.0, (self._clock() - self._line_since) / SECOND))
+            return min(60.0, max(1.0, (self._clock() - since) / SECOND))
         return min(60.0, LINE_LEAST / max(rate, 0.1))
 
-    def _rate(self) -> float | None:
-        """Messages a second that it takes now, None where it has taken too few to tell."""
-        seen, most = self._rate_seen(), self.state.rate_per_s
+    def _rate(self, since: Instant) -> float | None:
+        """Messages a second that it takes while more wait, None where it has taken too few to tell."""
+        seen, most = self._rate_seen(since), self.state.rate_per_s
         return most if seen is None else seen if most is None else min(seen, most)
 
     # ---- what is learnt ------------------------------------------------------------------------------------------
@@ -120,12 +122,13 @@ class Site:
             self.state, self._rules, now=self._clock(), timed_out=timed_out, why=why
         )
 
-    def _rate_seen(self) -> float | None:
-        """Messages a second that the site took lately, None where it has taken too few to tell."""
-        if len(self._sent) < 10:
+    def _rate_seen(self, since: Instant = 0) -> float | None:
+        """Messages a second that the site took lately, and not before `since`; None where it has taken too few to tell."""
+        now, sent = self._clock(), self._sent
+        if len(sent) < RATE_OF or sent[-RATE_OF] < since or now - sent[-1] > PAUSE_US:
             return None
-        seconds = (self._clock() - self._sent[0]) / SECOND
-        return len(self._sent) / max(seconds, 0.001)
+        first = next(at for at in sent if at >= since)
+        return sum(at >= first for at in sent) / max((now - first) / SECOND, 0.001)
 
     # ---- what nodes tell each other --------------------------------------------------------------------------------
 
