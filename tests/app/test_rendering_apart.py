@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +16,7 @@ from hypothesis import strategies as st
 
 from aftersend.app import rendering
 from aftersend.app.rendering import RenderingProcess
-from aftersend.errors import BadField
+from aftersend.errors import BadField, TryLater
 from aftersend.mail import tags, templates
 
 SOURCES = [
@@ -98,11 +102,11 @@ def test_where_it_is_set_everything_goes_there() -> None:
 
 
 def test_a_start_that_takes_too_long_harms_no_later_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The text is refused, the slow process is ended, and the next text gets an answer of its own."""
+    """The text has to wait, the slow process is ended, and the next text gets an answer of its own."""
     made = RenderingProcess()
     try:
         monkeypatch.setattr(rendering, "STARTS_WITHIN_S", 0.0)
-        with pytest.raises(tags.CannotRender):
+        with pytest.raises(TryLater):
             made.render("{{ name }}", {"name": "Ann"}, is_html=False)
         monkeypatch.undo()
         assert made.render("{{ name }}", {"name": "Bob"}, is_html=False) == "Bob"
@@ -123,3 +127,44 @@ def test_a_page_that_takes_too_much_is_an_error_and_nothing_else() -> None:
             apart.make('<mjml><mj-include path="/etc/passwd"/></mjml>', "mjml")
     finally:
         apart.stop()
+
+
+def test_a_signal_to_everybody_fails_no_text() -> None:
+    """Terminals and service managers tell every process to stop; what is still being sent is rendered all the same."""
+    apart = RenderingProcess()
+    try:
+        assert apart.render("{% if true %}before{% endif %}", {}, is_html=False) == "before"
+        process = apart._process
+        assert process is not None
+        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            process.send_signal(name)
+        assert apart.render("{% if true %}after{% endif %}", {}, is_html=False) == "after"
+        assert apart._process is process
+    finally:
+        apart.stop()
+
+
+@pytest.mark.parametrize("program", ["import sys; sys.exit(1)", "import time; time.sleep(60)"])
+def test_no_text_is_blamed_for_a_process_that_does_not_start(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    """It can be rendered later; nobody is told that the template is at fault, and no recipient loses a message for it."""
+    monkeypatch.setattr(rendering, "_PROGRAM", program)
+    monkeypatch.setattr(rendering, "STARTS_WITHIN_S", 1.0)
+    apart = RenderingProcess()
+    with pytest.raises(TryLater):
+        apart.render("{% if true %}well{% endif %}", {}, is_html=False)
+    with pytest.raises(TryLater):
+        apart.make("<p>well</p>", "html")
+    apart.stop()
+
+
+def test_nothing_endless_outlives_the_service() -> None:
+    """When whoever asked has been killed, an endless text ends by itself."""
+    program = (
+        "import sys; from aftersend.app import rendering; rendering.ALONE_MOST_S = 1;"
+        "rendering.tags.render = lambda *_, **__: [0 for _ in iter(int, 1)];"
+        "rendering.main(sys.stdin.buffer, sys.stdout.buffer)"
+    )
+    wanted = pickle.dumps((rendering.RENDER, "x", {}, False))
+    alone = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    alone.communicate(len(wanted).to_bytes(4, "big") + wanted, timeout=60)
+    assert alone.returncode == -signal.SIGALRM

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import pickle
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from aftersend.errors import BadField
+from aftersend.errors import BadField, TryLater
 from aftersend.mail import tags, templates
 
 MEMORY_MOST = 1024 * 1024 * 1024
@@ -31,6 +32,8 @@ STARTS_WITHIN_S = 20.0
 DONE, UNDEFINED, CANNOT, BAD = "done", "undefined", "cannot", "bad"
 RENDER, MAKE = "render", "make"
 PAGE_SECONDS_MOST = 5.0
+ALONE_MOST_S = 30
+"""A text that takes longer ends the process also where nobody is left to do it."""
 _LENGTH = struct.Struct("!I")
 _PROGRAM = "import sys; from aftersend.app.rendering import main; main(sys.stdin.buffer, sys.stdout.buffer)"
 TOO_MUCH = "With its data the template takes too much memory or time; make its lists and loops shorter."
@@ -72,11 +75,18 @@ class RenderingProcess:
         return html, text
 
     def _asked(self, wanted: tuple[Any, ...]) -> list[str] | None:
-        """Return what the process said, outcome first; None when it took too much and was ended."""
+        """Return what the process said, outcome first; None when it took too much and was ended.
+
+        Raise TryLater when no process could be started: that says nothing of what is wanted.
+        """
         frame = pickle.dumps(wanted, protocol=5)
         with self._lock:
             try:
                 process = self._running()
+            except (OSError, EOFError, TimeoutError):
+                self._end()
+                raise TryLater("The process that renders templates could not be started.") from None
+            try:
                 _write(process, frame)
                 return msgspec.msgpack.decode(_read(process, self._seconds), type=list[str])
             except (OSError, EOFError, TimeoutError):
@@ -139,10 +149,15 @@ def main(source: BinaryIO, target: BinaryIO) -> None:
 
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MOST, MEMORY_MOST))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # Terminals and service managers tell every process; the one that started us ends us when it needs us no more.
+        signal.signal(name, signal.SIG_IGN)
     _answer(target, b"")
     while len(head := source.read(_LENGTH.size)) == _LENGTH.size:
         job, *given = pickle.loads(source.read(_LENGTH.unpack(head)[0]))  # from the process that started us
+        signal.alarm(ALONE_MOST_S)
         told = _rendered(*given) if job == RENDER else _made(*given)
+        signal.alarm(0)
         _answer(target, msgspec.msgpack.encode(told))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from aftersend.errors import SubmissionError
+from aftersend.errors import SubmissionError, TryLater
 from aftersend.mail import tags
 from aftersend.reports.telling import Row
 from aftersend.store import personal
@@ -36,5 +36,5 @@ def _filled(subject: str, said: str) -> str:
     data: dict[str, Any] = msgspec.json.decode(said)
     try:
         return tags.fill(subject, data)
-    except SubmissionError:
+    except (SubmissionError, TryLater):
         return subject
