@@ -6,6 +6,7 @@ The picture and known links are answered before anything is written. Whoever sho
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -153,7 +154,10 @@ class Visits:
         (found,) = await self._store.ask(personal.load, [(token.account_id, [token.delivery_id])])
         data: dict[str, Any] = msgspec.json.decode(found.get(token.delivery_id, "{}"))
         try:
-            return tags.fill(url, {k: v for k, v in data.items() if not k.startswith("_")}, is_html=False)
+            own = {name: value for name, value in data.items() if not name.startswith("_")}
+            # What needs the template engine may take seconds, and others want their answers meanwhile.
+            is_simple = tags.parse(url) is not None
+            return tags.fill(url, own) if is_simple else await asyncio.to_thread(tags.fill, url, own)
         except SubmissionError:
             return None
 

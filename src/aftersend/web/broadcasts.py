@@ -282,7 +282,7 @@ def _inside(field: BadField) -> BadField:
 async def _request(call: Call, message: dict[str, Any], found: Draft | Broadcast) -> Request:
     filled = await templates.filled_in(call, message)
     header = _header(call, found, str(message["stream"]))
-    return composing.from_json(
+    return await composing.from_json(
         call, filled, idempotency_key=None, broadcast=personal.Broadcast(found.id, header)
     )  # fmt: skip
 

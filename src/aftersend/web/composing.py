@@ -24,7 +24,7 @@ from aftersend.web.shapes import AttachmentIn, Mailboxes, MessageIn, RecipientIn
 BATCH_MOST = 1000
 
 
-def from_json(
+async def from_json(
     call: Call,
     found: Any,
     *,
@@ -58,7 +58,7 @@ def from_json(
         given = personal.Given(origin_of(call), sender, reply_to, attachments, send_at, idempotency_key, broadcast)
         return personal.request(call, asked, given, wrong)
     if asked.data is not None and not check.has_fault("recipients"):
-        asked = personal.filled(asked, wrong, keeps=URL_TAGS if call.desk.intake.tracking.url else ())
+        asked = await personal.filled(asked, wrong, keeps=URL_TAGS if call.desk.intake.tracking.url else ())
     content = b""
     if sender is not None and not wrong:
         draft = mime.Draft(sender, to, cc, reply_to, asked.subject, asked.text, asked.html, attachments, asked.headers)

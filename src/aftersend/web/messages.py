@@ -102,7 +102,7 @@ async def accept(call: Call, found: Any, key: str | None, recipients: Sequence[R
             request = composing.from_mime(call, idempotency_key=key)
         else:
             found = await templates.filled_in(call, found)
-            request = composing.from_json(call, found, idempotency_key=key, recipients=recipients)
+            request = await composing.from_json(call, found, idempotency_key=key, recipients=recipients)
         return await call.desk.intake.accept(request)
     except TryLater:
         raise

@@ -16,7 +16,7 @@ from aftersend.mail import address, dates, merge, mime, tags
 from aftersend.mail.address import Mailbox
 from aftersend.mail.compiled import Compiled
 from aftersend.mail.tracked import Tracker
-from aftersend.web import reading
+from aftersend.web import filling, reading
 from aftersend.web.calls import Call
 from aftersend.web.shapes import MessageIn, RecipientIn
 
@@ -163,7 +163,7 @@ def _personal(
 OURS = "Names that begin with an underscore are ours; choose others."
 
 
-def filled(asked: MessageIn, wrong: list[BadField], *, keeps: Iterable[str] = ()) -> MessageIn:
+async def filled(asked: MessageIn, wrong: list[BadField], *, keeps: Iterable[str] = ()) -> MessageIn:
     """Return the message with its merge tags filled from `data`, the same for all recipients; note what is wrong.
 
     Those that `keeps` names stay as they are.
@@ -176,7 +176,7 @@ def filled(asked: MessageIn, wrong: list[BadField], *, keeps: Iterable[str] = ()
             continue
         try:
             tags.check(source, f"#/{name}")
-            made[name] = tags.fill(source, data, is_html=name == "html")
+            made[name] = await filling.filled(source, data, is_html=name == "html")
         except BadField as error:
             wrong.append(error)
         except SubmissionError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import msgspec
@@ -125,7 +126,7 @@ async def _sample(call: Call, found: Broadcast, first: audience.Member) -> tuple
         tracked.LIST_FIELD: f"<{base}/u/{TOKEN}>",
         tracked.PREFERENCES: f"{base}/p/{TOKEN}",
     }
-    header, body = compiled.render({**common, **first.data}, slots)
+    header, body = await asyncio.to_thread(compiled.render, {**common, **first.data}, slots)
     return header + b"\r\n" + body, request.sender
 
 

@@ -56,7 +56,7 @@ async def score(call: Call) -> Answer:
         raw = call.body
     else:
         found = await templates.filled_in(call, _for_one(reading.json(call.body)))
-        request = composing.from_json(call, found, idempotency_key=None)
+        request = await composing.from_json(call, found, idempotency_key=None)
         # What it gets when it is sent is no fault of it now.
         raw = desk.intake.opt_out_of(request) + headers.with_crlf(request.content)
         sender = request.sender

@@ -14,6 +14,7 @@ from aftersend.store import templates
 from aftersend.web import lists, reading
 from aftersend.web.administration import change
 from aftersend.web.calls import Answer, Call, Parameter
+from aftersend.web.filling import filled
 from aftersend.web.templates_shapes import PreviewIn, TemplateIn
 
 VERSION = Parameter("version", "An older version.", schema={"type": "integer", "minimum": 1})
@@ -62,7 +63,7 @@ async def preview(call: Call) -> Answer:
     for name in ("subject", "html", "text"):
         source = row[name]
         try:
-            made[name] = None if source is None else tags.fill(source, data, is_html=name == "html")
+            made[name] = None if source is None else await filled(source, data, is_html=name == "html")
         except (tags.Undefined, tags.CannotRender) as error:
             wrong.append(BadField("#/data", f"{name}: {error.detail}", code=error.code))
     if wrong:

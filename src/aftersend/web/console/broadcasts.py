@@ -30,6 +30,7 @@ from aftersend.web.console import opened, previews, rendering
 from aftersend.web.console.rendering import address, said_of
 from aftersend.web.console.tones import Look, look
 from aftersend.web.console.visits import ROOT, Visit
+from aftersend.web.filling import filled
 
 STATES = {
     "draft": Look("quiet", "template"),
@@ -155,7 +156,7 @@ async def preview(visit: Visit) -> Answer:
     if not content.get("html"):
         raise NotFound("This broadcast has no HTML.")
     try:
-        html = tags.fill(content["html"], data, is_html=True)
+        html = await filled(content["html"], data, is_html=True)
     except (tags.Undefined, tags.CannotRender) as error:
         html = str(Markup("<p>{}</p>").format(error.detail))
     return Answer(html.encode("utf-8", "replace"), 200, previews.HEADERS, "text/html; charset=utf-8")
@@ -184,7 +185,7 @@ async def _draft(visit: Visit, told: dict[str, Any], wrong: str = "", score: Any
     for name in ("subject", "text"):
         source = content.get(name)
         try:
-            shown[name] = None if not source else tags.fill(source, data, is_html=False)
+            shown[name] = None if not source else await filled(source, data)
         except (tags.Undefined, tags.CannotRender) as error:
             shown[name] = source
             faults.append(error.detail)

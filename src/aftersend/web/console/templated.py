@@ -16,6 +16,7 @@ from aftersend.web.calls import Answer
 from aftersend.web.console import previews
 from aftersend.web.console.rendering import said_of
 from aftersend.web.console.visits import ROOT, Visit
+from aftersend.web.filling import filled
 
 KINDS = ("html", "mjml", "text")
 _EXAMPLES = dict.fromkeys(URL_TAGS, "https://example.invalid/")
@@ -75,7 +76,7 @@ async def preview(visit: Visit) -> Answer:
         raise NotFound("This template has no HTML.")
     data = read_data(visit.asked("data")) or read_data(_example(_names(row)))
     try:
-        html = tags.fill(row["html"], data, is_html=True)
+        html = await filled(row["html"], data, is_html=True)
     except (tags.Undefined, tags.CannotRender) as error:
         html = str(Markup("<p>{}</p>").format(error.detail))
     return Answer(html.encode("utf-8", "replace"), 200, previews.HEADERS, "text/html; charset=utf-8")
