@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import dkim as dkimpy
+import pytest
 
 from aftersend import clock
 from aftersend.app import run
-from aftersend.delivery import Signer
+from aftersend.delivery import Signer, composing
 from aftersend.delivery.composing import Composer, Visits
 from aftersend.delivery.content import Content
 from aftersend.delivery.signing import Draft
-from aftersend.mail import dkim, tracked
-from aftersend.mail.compiled import Compiled, Slot
+from aftersend.mail import dkim, tags, tracked
+from aftersend.mail.compiled import Compiled, Rendered, Slot
 from aftersend.mail.tracking_tokens import Tokens
 
 PEM = dkim.generate(dkim.ED25519)
@@ -70,3 +73,38 @@ def test_another_attempt_is_signed_anew() -> None:
     assert first.partition(b"\r\n\r\n")[2] != second.partition(b"\r\n\r\n")[2]
     for copy in (first, second):
         assert dkimpy.verify(copy, dnsfunc=lambda name, timeout=5: record)
+
+
+def test_templates_that_take_long_leave_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process does other things while they are rendered; what needs none of it is made, and one of them after the other."""
+    monkeypatch.setattr(composing, "RENDERING_MOST_S", 0.1)
+
+    def slowly(source: str, _data: Mapping[str, Any], *, is_html: bool) -> str:
+        time.sleep(0.3)
+        return source
+
+    slow = Compiled((*HEADERS, b""), (Rendered("{% if a %}{% endif %}", False, "quoted-printable"), b"\r\n"), 100)
+    bodies = {(1, b"slow"): slow.encode(), (1, b"h"): Compiled(HEADERS, (b"Hi\r\n",), 100).encode()}
+    claimed = [Claimed(delivery_id=n, body=b"slow" if n < 4 else b"h") for n in range(1, 6)]
+
+    async def work() -> tuple[list[int], int]:
+        beats = 0
+
+        async def beat() -> None:
+            nonlocal beats
+            while True:
+                await asyncio.sleep(0.01)
+                beats += 1
+
+        beating = asyncio.ensure_future(beat())
+        made = await Composer(NothingKept(), None).compose(claimed, bodies)  # type: ignore[arg-type]
+        beating.cancel()
+        return sorted(made), beats
+
+    tags.render_elsewhere(slowly)
+    try:
+        made, beats = run(work())
+    finally:
+        tags.render_elsewhere(None)
+    assert made == [1, 4, 5]
+    assert beats >= 3

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -28,6 +29,8 @@ COPY_MOST = 64 * 1024 * 1024
 """Octets of what one recipient gets; what is put in may be much larger than the template."""
 TOGETHER_MOST = 64 * 1024 * 1024
 """Octets that are made in one go; what is beyond is left for the next."""
+RENDERING_MOST_S = 1.0
+"""After so long with templates others of them are left for the next: who needs none does not wait for all of them."""
 _DATA = msgspec.json.Decoder(dict[str, Any])
 
 
@@ -77,7 +80,7 @@ class Composer:
         self, claimed: Sequence[Claim], bodies: Mapping[tuple[int, bytes], bytes]
     ) -> dict[int, Content | SubmissionError | None]:
         """Return what each delivery says, or why that cannot be made: a merge tag has no value. Some are left out when the
-        copies get large, all but the first. Raise TryLater.
+        copies get large or templates take long, all but the first. Raise TryLater.
         """
         wanted: dict[int, list[int]] = {}
         people: dict[int, list[str]] = {}
@@ -94,23 +97,28 @@ class Composer:
         for found in await asyncio.gather(*asked):
             data |= found
         contents: dict[int, Content | SubmissionError | None] = {}
-        together = 0
+        together, rendering_s = 0, 0.0
         for claim in claimed:
             if together > TOGETHER_MOST:
                 break
-            made = self._made(
-                claim,
-                bodies[claim.account_id, claim.body],
-                data.get(claim.delivery_id),
-                chosen.get((claim.account_id, claim.folded)),
-            )
+            compiled = self._kept(claim, bodies[claim.account_id, claim.body])
+            mode = chosen.get((claim.account_id, claim.folded))
+            given = (claim, compiled, data.get(claim.delivery_id), mode)
+            if not compiled.is_rendered:
+                made = self._made(*given)
+            elif rendering_s <= RENDERING_MOST_S:
+                began = time.monotonic()
+                # Another process renders; connections and the lease of this one do not wait for it.
+                made = await asyncio.to_thread(self._made, *given)
+                rendering_s += time.monotonic() - began
+            else:
+                continue
             contents[claim.delivery_id] = made
             if isinstance(made, Content):
                 together += len(made.headers) + len(made.body)
         return contents
 
-    def _made(self, claim: Claim, body: bytes, data: str | None, mode: str | None) -> Content | SubmissionError:
-        compiled = self._kept(claim, body)
+    def _made(self, claim: Claim, compiled: Compiled, data: str | None, mode: str | None) -> Content | SubmissionError:
         values = _DATA.decode(data) if data else {}
         slots = {
             merge.TO: merge.recipient_field(claim.recipient, values),

@@ -80,7 +80,7 @@ Write = Callable[[Mapping[str, Any], Mapping[str, str]], bytes]
 class Compiled:
     """A message ready to be made for anybody. Immutable; kept in memory for as long as it is sent."""
 
-    __slots__ = ("_body", "_header", "_uses", "_written", "needs", "ours", "size")
+    __slots__ = ("_body", "_header", "_uses", "_written", "is_rendered", "needs", "ours", "size")
 
     def __init__(self, header: Sequence[Piece], body: Sequence[Piece], size: int | None = None) -> None:
         self._header = _Plan(header)
@@ -90,6 +90,8 @@ class Compiled:
         self._written = _Written(tuple(header), tuple(body), size)
         self.size = size
         """Octets of a message, about."""
+        self.is_rendered = any(isinstance(piece, Rendered) for piece in (*header, *body))
+        """Whether the template engine writes some of it, which may take seconds."""
         found = [slot for piece in (*header, *body) for slot in _slots_of(piece)]
         self.needs = tuple(
             sorted({slot.name for slot in found if not slot.name.startswith("_") and slot.otherwise is None})
