@@ -236,6 +236,7 @@ def _start_delivery(service: Service) -> None:
         service.store, service.clock, service.ids, service.resolver, routes, service.signer, rules
     )
     service.courier.urgent = service.intake.is_urgent
+    service.courier.doubts_clock = lambda: bool(service.doubts)
     if service.engine is not None:  # a worker has no intake
         service.intake.taker = service.courier
     service.courier.compose = Composer(service.store, visits.filler(service)).compose

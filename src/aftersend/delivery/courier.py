@@ -89,6 +89,8 @@ class Courier:
         self.sources = Sources(rules.source_addresses, rules.node_name, clock)
         self.urgent: Callable[[int, str], bool] = lambda account, stream: False
         """Whether an account's stream is transactional; set by the wiring."""
+        self.doubts_clock: Callable[[], bool] = lambda: False
+        """Whether the clock was put far ahead, so that nothing is given up for its age; set by the wiring."""
         self.sites: dict[str, Site] = {}
         self._lanes: dict[object, Lane] = {}
         self._by_domain: dict[str, tuple[MailServers | None, Lane]] = {}
@@ -510,7 +512,7 @@ class Courier:
     def _put_off(self, parcel: Parcel, lane: Lane, until: Instant, why: str) -> None:
         """Give back what cannot be tried now, unless its time is over."""
         claim = parcel.claim
-        if claim.tries and until >= claim.expires_us:
+        if claim.tries and until >= claim.expires_us and not self.doubts_clock():
             evidence = {"kind": "closed", "site": lane.name}
             said = why or "The site could not be reached."
             last = None if claim.reason is None else Reason(claim.reason)
@@ -594,7 +596,7 @@ class Courier:
             step = outcome.step_after(
                 claim, attempt, now=now, node=self.rules.node, keys=(self._ids(), self._ids()), plan=self.rules.plan,
                 chance=random.random(), site=site, rules=self.rules.suppression, is_leap=self.breaker.is_leap(site, now),
-                takes_mail=self.breaker.takes_mail(site, now),
+                takes_mail=self.breaker.takes_mail(site, now), is_clock_doubted=self.doubts_clock(),
             )  # fmt: skip
         except Exception:
             self._our_fault(claim)

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from aftersend.clock import Instant
+from aftersend.clock import DAY, Instant
 from aftersend.ledger.facts import Fact
 from aftersend.ledger.standing import Heard, Judge
 from aftersend.ledger.vocabularies import bounces
@@ -44,10 +44,12 @@ class Attempt:
 def step_after(
     claim: Claim, attempt: Attempt, *, now: Instant, node: int, keys: tuple[int, int], plan: RetryPlan, chance: float, site: str,
     rules: SuppressionRules = SUPPRESSION_RULES, is_leap: bool = False, takes_mail: bool = False,
+    is_clock_doubted: bool = False,
 ) -> record.Step:  # fmt: skip
     """Say what is to be recorded after an attempt. `keys` are two fresh ids for its events.
 
-    `is_leap` and `takes_mail` say of the site that it denies far more addresses than usual, and that it took mail lately.
+    `is_leap` and `takes_mail` say of the site that it denies far more addresses than usual, and that it took mail lately. While
+    the clock is doubted nothing is given up for its age.
     """
     meaning = attempt.meaning
     tries = claim.tries + attempt.tried
@@ -66,7 +68,7 @@ def step_after(
     elif meaning.goes_on:
         due = next_try(
             plan, accepted_us=max(claim.received_us, claim.scheduled_us or 0), failed_us=now, tries=max(tries, 1),
-            ends_us=claim.expires_us, chance=chance, hints=meaning.hints,
+            ends_us=max(claim.expires_us, now + DAY) if is_clock_doubted else claim.expires_us, chance=chance, hints=meaning.hints,
         )  # fmt: skip
         if due is None:
             ended = of_expiry(meaning.reason, meaning.detail)
