@@ -49,7 +49,7 @@ def test_nobody_is_taken_for_dead_after_a_step(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(loops, "UPKEEP_EVERY_S", 0.001)
     monkeypatch.setattr(loops, "_compare_notes", nothing)
     service: Any = SimpleNamespace(
-        clock=lambda: now[0], stopping=stopping, node=1, incarnation="i", refresh=nothing,
+        clock=lambda: now[0], stopping=stopping, node=1, incarnation="i", refresh=nothing, courier=None,
         store=SimpleNamespace(run=run, ring=lambda _: None), engine=SimpleNamespace(is_sqlite=True),
     )  # fmt: skip
     asyncio.run(loops.beat(service))

@@ -91,3 +91,17 @@ def test_what_was_used_up_outlives_the_process_and_a_change(clock: Clock) -> Non
     assert go(found).until_us == 0
     found.follow(read([]))
     assert not found.is_limited
+
+
+def test_a_clock_that_is_put_back_keeps_nobody_waiting_for_as_long(clock: Clock) -> None:
+    """What was taken counts as before, and what the store still says of the wrong time is not believed."""
+    found = sources(clock, ("node", "one", "60/hour"))
+    clock.forward(5 * HOUR)
+    assert [bool(go(found).until_us) for _ in range(2)] == [False, True]
+    wrong = {place: (clock() + MINUTE, clock()) for place in found.places}
+    clock.forward(-2 * HOUR)
+    found.put_back(2 * HOUR, deaf_us=15 * SECOND)
+    found.know(wrong)
+    assert go(found).until_us == clock() + MINUTE
+    clock.forward(MINUTE)
+    assert not go(found).until_us

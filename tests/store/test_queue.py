@@ -11,7 +11,7 @@ import pytest
 from aftersend.clock import HOUR, MINUTE, SECOND
 from aftersend.control import queue_verbs
 from aftersend.ids import IdSource
-from aftersend.store import Engine, nodes, put_back, queue, record, suppressions
+from aftersend.store import Engine, nodes, paces, put_back, queue, record, suppressions
 from aftersend.store.queue import Claim, ClaimRequest, PutOff, Stage
 from given import ACCOUNT, Clock, delivery_ids, submission
 
@@ -55,6 +55,21 @@ def test_nothing_waits_longer_when_the_clock_was_put_back(
     assert {each.delivery_id for each in claim(write, now)} == {places[n][1] for n in (0, 1, 3)}
     assert claim(write, now + 5 * MINUTE - 1) == []
     assert [each.delivery_id for each in claim(write, now + 5 * MINUTE)] == [places[2][1]]
+
+
+def test_no_rate_is_used_up_longer_when_the_clock_was_put_back(
+    write: Write, read: Callable[..., Any], clock: Clock
+) -> None:
+    """What was taken lately, and the line before it, end as long after now as they would have; what is over is over."""
+    was, now = clock(), clock() - 2 * HOUR
+    busy, free = (ACCOUNT, "news"), (ACCOUNT, "quiet")
+    write(paces.write, [(busy, 5 * MINUTE)], [(busy, was + 9 * MINUTE)], now=was)
+    write(paces.write, [(free, MINUTE)], [], now=now - HOUR)
+    write(put_back.due_as_before, was=was, now=now)
+    assert read(paces.read, [busy, free]) == {
+        busy: (now + 5 * MINUTE, now + 9 * MINUTE),
+        free: (now - HOUR + MINUTE, now - HOUR),
+    }
 
 
 def test_no_item_is_held_twice(write: Write, clock: Clock, ids: IdSource) -> None:

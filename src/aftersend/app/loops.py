@@ -144,6 +144,9 @@ async def beat(service: Service) -> None:
 async def _heed_step(service: Service, moved: int) -> None:
     """Say that the clock was put forward or back; put back, let nothing in the queue of this machine wait for that long."""
     log.warning("clock_stepped", by_s=round(moved / clock.SECOND, 1))
+    is_shared = service.engine is not None and not service.engine.is_sqlite
+    if moved < 0 and service.courier is not None and not is_shared:
+        service.courier.sources.put_back(-moved, deaf_us=3 * int(UPKEEP_EVERY_S * clock.SECOND))
     if moved < 0 and service.engine is not None and service.engine.is_sqlite:
         now = service.clock()
         await service.store.run(put_back.due_as_before, was=now - moved, now=now)

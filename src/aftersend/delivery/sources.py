@@ -61,6 +61,7 @@ class Sources:
         self._limits: dict[str, _Limit] = {}
         self._lines: dict[int, Instant] = {}
         self._again: dict[int, Instant] = {}
+        self._deaf_until: Instant = 0
 
     @property
     def is_limited(self) -> bool:
@@ -99,10 +100,23 @@ class Sources:
 
     def know(self, kept: Mapping[Place, tuple[Instant, Instant]]) -> None:
         """Take what the store knows: what this node took before it started, and what others took."""
+        if self._clock() < self._deaf_until:
+            return
         for limit in self._all():
             known = kept.get((EVERYBODY, limit.throttle.place))
             if known is not None:
                 limit.taken_us = max(limit.taken_us, known[0])
+
+    def put_back(self, by: Instant, *, deaf_us: Instant) -> None:
+        """The clock was put back: rates are used up as long after now as before. For a while the store is not believed, which
+        may not know yet."""
+        now = self._clock()
+        for limit in self._all():
+            if limit.taken_us > now:
+                limit.taken_us -= by
+        self._lines.clear()
+        self._again.clear()
+        self._deaf_until = now + deaf_us
 
     def leave(self, account_id: int, hosts: Sequence[Host], *, is_urgent: bool, has_waited: bool) -> Leave:
         """Say from which address a message to these hosts may leave, or until when it has to wait. Takes nothing."""
