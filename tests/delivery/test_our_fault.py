@@ -46,3 +46,30 @@ async def test_no_claim_is_kept_when_a_line_cannot_be_made(
             await asyncio.sleep(0.01)
     assert (waiting["stage"], waiting["deliveries"], waiting["claimed"]) == ("delivery", 2, 0)
     assert waiting["first_due_us"] > clock()
+
+
+class NoServer(OneServer):
+    """A resolver that knows no server for any domain."""
+
+    async def find(self, domain: str) -> MailServers:
+        """Find nothing."""
+        return MailServers(trouble="no_such_domain", explanation="There is no such domain.")
+
+
+async def test_no_claim_is_kept_when_a_missing_server_cannot_be_understood(
+    store: Store, clock: Clock, ids: IdSource, write: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All who wait for the same look-up go back into the queue here too."""
+
+    def broken(*_: object, **__: object) -> str:
+        raise LookupError("no table")
+
+    monkeypatch.setattr(courier.outcomes, "of_names", broken)
+    rules = Rules(NODE, "mx.example.org", "example.org", b"s" * 32, RetryPlan(), Limits())
+    made = Courier(store, clock, ids, NoServer(), Routes({}, port=25), Signer("example.org"), rules)  # type: ignore[arg-type]
+    write(record.accepted, [submission(ids, clock(), "ann@example.net", "bob@example.net")])
+    assert await made.deliver_due() == 2
+    async with asyncio.timeout(20):
+        while (waiting := (await store.ask(queue.summary))[0])["claimed"]:
+            await asyncio.sleep(0.01)
+    assert (waiting["stage"], waiting["deliveries"], waiting["claimed"]) == ("delivery", 2, 0)

@@ -408,7 +408,10 @@ class Courier:
         parcels = self._resolving.pop(domain)
         if servers.trouble:
             for parcel in parcels:
-                self._no_servers(parcel, servers)
+                try:
+                    self._no_servers(parcel, servers)
+                except Exception:
+                    self._our_fault(parcel.claim)
             return
         try:
             lane = self._lane(servers, route)
