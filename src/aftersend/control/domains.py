@@ -350,7 +350,7 @@ async def _check_dkim(names: Names, record: Record) -> Finding:
     texts = await names.texts(record.host)
     if texts is None:
         return _unknown(record)
-    texts = [text for text in texts if "p=" in text]
+    texts = [text for text in texts if "p" in key_of(text)]
     if not texts:
         return _missing(record)
     wanted = key_of(record.value)
