@@ -349,6 +349,8 @@ def noted(
         wanted = wanted.where(audit.c.id < before)
     if part:
         columns = (audit.c.who, audit.c.did, audit.c.what)
-        wanted = wanted.where(or_(*(func.lower(one).contains(part.lower(), autoescape=True) for one in columns)))
+        # Beside the text in small letters as it stands: SQLite makes only ASCII small.
+        forms = [(one, part) for one in columns] + [(func.lower(one), part.lower()) for one in columns]
+        wanted = wanted.where(or_(*(one.contains(text, autoescape=True) for one, text in forms)))
     found = connection.execute(wanted.order_by(audit.c.id.desc()).limit(limit))
     return [dict(row._mapping) for row in found]
