@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aftersend.clock import HOUR
 from aftersend.control import door
 from aftersend.control.door import FAILURES_WITHIN_US, Doorkeeper, Tries
 from aftersend.control.keys import TooManyTries
@@ -92,3 +93,14 @@ def test_what_is_counted_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TooManyTries):
         tries.count([("a", 3)], NOW)
     tries.count([("b", 1)], NOW)
+
+
+def test_a_clock_that_is_put_back_shuts_nobody_out_for_longer() -> None:
+    """Tries that seem to lie ahead count no more; those after them do."""
+    tries = Tries()
+    for _ in range(3):
+        tries.count([("a", 3)], NOW)
+    for _ in range(3):
+        tries.count([("a", 3)], NOW - 2 * HOUR)
+    with pytest.raises(TooManyTries):
+        tries.count([("a", 3)], NOW - 2 * HOUR + 1)

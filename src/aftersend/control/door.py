@@ -52,7 +52,9 @@ class Tries:
         as it may.
         """
         recent = {
-            name: [at for at in self._failures.pop(name, ()) if at > now - FAILURES_WITHIN_US] for name, _ in whose
+            # What lies ahead was counted before the clock was put back; it would shut people out for as long.
+            name: [at for at in self._failures.pop(name, ()) if now - FAILURES_WITHIN_US < at <= now]
+            for name, _ in whose
         }
         is_heard = all(len(recent[name]) < most for name, most in whose)
         for name, tries in recent.items():
