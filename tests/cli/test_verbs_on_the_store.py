@@ -420,6 +420,20 @@ def test_files_are_diagnosed_in_order(run: Run, tmp_path: Path) -> None:
     assert "not_a_bounce" in run("diagnose", "--words", str(file)).out
 
 
+def test_directories_and_mboxes_are_diagnosed_mail_by_mail(run: Run, tmp_path: Path) -> None:
+    """Each mail of a maildir and of an mbox is answered under a name of its own; an empty directory is told."""
+    (tmp_path / "mails" / "cur").mkdir(parents=True)
+    (tmp_path / "mails" / "new").mkdir()
+    (tmp_path / "mails" / "cur" / "1:2,S").write_bytes(DSN)
+    box = tmp_path / "box"
+    box.write_bytes(b"From a Thu\n" + DSN + b"\n\nFrom b Thu\n" + DSN)
+    said = run("diagnose", str(tmp_path / "mails"), str(box))
+    assert [str(tmp_path / "mails/cur/1:2,S"), f"{box}#1", f"{box}#2"] == [row["id"] for row in said.rows]
+    assert {"invalid_recipient"} == {row["reason"] for row in said.rows}
+    empty = run("diagnose", str(tmp_path / "mails" / "new"))
+    assert (empty.status, "no file" in empty.err) == (FAILED, True)
+
+
 def test_replies_are_diagnosed_by_name(run: Run) -> None:
     """What a log quotes is asked for on the command line; in words it says who must act; without a question it says how to ask."""
     said = run("diagnose", "--reply", "550 5.1.1 No such user", "--reply", "452 4.2.2 Mailbox full")
@@ -428,7 +442,7 @@ def test_replies_are_diagnosed_by_name(run: Run) -> None:
     told = run("diagnose", "--words", "--reply", "550 5.7.1 Your host 192.0.2.1 is listed").out
     assert "policy_blocked" in told
     assert "Who must act: " in told
-    for asked in ((), ("--jsonl", "--reply", "550 No"), ("452 4.2.2 mailbox full",)):
+    for asked in ((), ("--jsonl", "--reply", "550 No"), ("452 4.2.2 mailbox full",), ("--reply", " ")):
         assert "--reply" in run("diagnose", *asked).err
 
 
@@ -448,11 +462,18 @@ def test_replies_are_diagnosed_line_by_line(
         {"id": "5", "kind": "telepathy", "text": "x"},
     ]
     text = b"\n".join(msgspec.json.encode(line) for line in lines) + b"\nnot json\n[]\n"
+    text += b'{"id": "6", "kind": "smtp", "text": "550 5.1.1 utilisateur inconnu, d\xe9sol\xe9"}\n'
+    text += b'{"id": "7", "kind": "smtp", "text": 550}\n{"id": "8", "text": "550 no"}\n'
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text)))
     said = run("diagnose", "--jsonl")
-    assert (said.status, len(said.rows)) == (PARTLY, 7)
+    assert (said.status, len(said.rows)) == (PARTLY, 10)
     assert [row["reason"] for row in said.rows[:3]] == ["invalid_recipient", "mailbox_full", "invalid_recipient"]
-    assert ["error" in row for row in said.rows[3:]] == [True] * 4
+    assert ["error" in row for row in said.rows[3:]] == [True] * 4 + [False] + [True] * 2
+    assert [" ".join(said.rows[place]["error"].split()[:5]).removesuffix(" name") for place in (3, 8, 9)] == [
+        "line 4: text must be",
+        "line 9: text must be",
+        "line 10: path must",
+    ]
 
 
 def test_a_verb_on_many_is_audited(run: Run) -> None:

@@ -174,6 +174,19 @@ def test_the_evidence_is_the_words_as_they_were_written() -> None:
     assert "User Unknown" in found.evidence[1]
 
 
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        ("552 5.2.2 <ann@example.org>: mailbox full", "mailbox full"),
+        ("550 5.7.1 Client host [192.0.2.1] blocked using zen.spamhaus.org", "blocked using zen.spamhaus.org"),
+        ("<jörg@example.org>: Das Postfach ist überfüllt.", "Das Postfach ist überfüllt"),
+    ],
+)
+def test_the_evidence_has_no_word_that_stands_for_an_address_and_no_half_of_one(said: str, wanted: str) -> None:
+    """What stands for addresses while texts are compared is not shown; a name is quoted whole."""
+    assert wanted == diagnose_text(said).evidence[-1]
+
+
 def test_lines_joined_by_a_log_read_like_lines() -> None:
     """A log that joins the lines of a reply leaves its codes among the words; they do not part a phrase."""
     joined = "550-5.1.1 The email account that you tried to 550-5.1.1 reach does not 550 5.1.1 exist."

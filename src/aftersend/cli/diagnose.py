@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from io import BufferedReader
+from pathlib import Path
 from typing import Any, cast
 
 import click
@@ -36,12 +37,17 @@ KINDS = ("eml", "smtp", "diag")
 @click.option("--words", is_flag=True, help="Print words for people instead of JSON.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line; so it does anyway.")
 def diagnose(paths: tuple[str, ...], jsonl: bool, replies: tuple[str, ...], words: bool, as_json: bool) -> None:
-    """Say what returned mails (.eml files, “-” for standard input) mean: one JSON object a line, in the order given."""
+    """Say what returned mails (.eml files, “-” for standard input) mean: one JSON object a line, in the order given.
+
+    Of a directory (maildir or any other) and of an mbox each mail is answered, named as FILE or FILE#NUMBER.
+    """
     if jsonl == bool(paths or replies):
         raise click.UsageError(
             "Name .eml files (“-” for standard input), give --reply “550 5.1.1 No such user”, or give --jsonl and write one"
             " object a line to standard input."
         )
+    if not all(text.strip() for text in replies):
+        raise click.UsageError("--reply: it is empty; write what the server said, such as “550 5.1.1 No such user”.")
     asked = _batches() if jsonl else _named(paths, replies)
     show = _told if words else _encoded
     done = failed = 0
@@ -62,9 +68,36 @@ def diagnose(paths: tuple[str, ...], jsonl: bool, replies: tuple[str, ...], word
 def _named(paths: Iterable[str], replies: Iterable[str]) -> Iterator[Iterable[dict[str, Any]]]:
     """Yield what the command line asks."""
     for path in paths:
-        yield [{"id": path, "kind": "eml", "path": path}]
+        yield from _mails_at(path)
     for text in replies:
         yield [{"id": text, "kind": "smtp", "text": text}]
+
+
+def _mails_at(path: str) -> Iterator[Iterable[dict[str, Any]]]:
+    """Yield a question for each mail in a place: a file, an mbox, a maildir or any other directory."""
+    from aftersend.returns.mailboxes import files_in, mails_in
+
+    place = Path(path)
+    if path == "-" or not (place.is_dir() or _is_mbox(place)):
+        yield [{"id": path, "kind": "eml", "path": path}]
+        return
+    files = files_in([place])
+    if not files:
+        yield [{"id": path, "kind": "eml", "fault": "There is no file in this directory"}]
+    for file in files:
+        try:
+            for mail in mails_in(file):
+                yield [{"id": mail.name, "kind": "eml", "path": mail.name, "raw": mail.raw}]
+        except OSError as error:
+            yield [{"id": str(file), "kind": "eml", "path": str(file), "fault": error.strerror}]
+
+
+def _is_mbox(file: Path) -> bool:
+    try:
+        with file.open("rb") as handle:
+            return handle.read(5) == b"From "
+    except (OSError, ValueError):
+        return False
 
 
 def _batches() -> Iterator[Iterable[dict[str, Any]]]:
@@ -84,21 +117,29 @@ def _asked(line: bytes, number: int) -> dict[str, Any]:
     import msgspec
 
     try:
-        one = msgspec.json.decode(line)
+        # What servers say is not always UTF-8; one such line must not end all the others.
+        one = msgspec.json.decode(line.decode("utf-8", "replace"))
     except msgspec.DecodeError as error:
-        return {"id": None, "kind": f"line {number} is not JSON ({error})"}
-    return one if isinstance(one, dict) else {"id": None, "kind": f"line {number} is not an object"}
+        return {"id": None, "path": f"line {number}", "fault": f"This is not JSON ({error})"}
+    if not isinstance(one, dict):
+        return {"id": None, "path": f"line {number}", "fault": "This is not an object; write {“id”: …, “kind”: …, …}"}
+    return {"id": one.get("id"), "kind": one.get("kind", "eml"), "line": number} | {
+        name: one[name] for name in ("path", "text") if name in one
+    }
 
 
 def _answered(one: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     """Return the answer to a question, and whether it is that the question could not be read."""
     try:
         return _answer(one), False
-    except (OSError, KeyError, ValueError, TypeError) as error:
+    except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         if isinstance(error, FileNotFoundError) and _looks_like_a_reply(str(one.get("path"))):
             reason = f"{reason}. To learn what a server's reply means, give it as --reply “{one['path']}”"
-        answer = {"id": one.get("id"), "error": f"{one.get('path') or one.get('kind')}: {reason}"}
+        place = f"line {one['line']}" if "line" in one else one.get("path", one.get("id"))
+        if isinstance(error, OSError) and "line" in one:
+            place = f"{place}: {one['path']}"
+        answer = {"id": one.get("id"), "error": f"{place}: {reason}"}
         note(f"aftersend: {answer['error']}")
         return answer, True
 
@@ -110,15 +151,28 @@ def _looks_like_a_reply(path: str) -> bool:
 def _answer(one: dict[str, Any]) -> dict[str, Any]:
     from aftersend.policy.diagnosis import diagnose_mail, diagnose_text
 
-    kind = one.get("kind", "eml")
-    if kind == "eml":
-        return {"id": one.get("id"), **diagnose_mail(_read(str(one["path"]))).to_json()}
+    if "fault" in one:
+        raise ValueError(one["fault"])
+    kind = one["kind"]
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}")
-    found = diagnose_text(str(one["text"]))
+    if kind == "eml":
+        raw = one["raw"] if "raw" in one else _read(_field(one, "path"))
+        return {"id": one.get("id"), **diagnose_mail(raw).to_json()}
+    found = diagnose_text(_field(one, "text"))
     told = found.to_json()
     whole = {name: told[name] for name in ("action", "category", "reason", "detail", "status")}
     return {"id": one.get("id"), **whole, "recipients": list(found.recipients), "per_recipient": [told]}
+
+
+def _field(one: dict[str, Any], name: str) -> str:
+    """Return a field that must be there. Raise ValueError, which names it and says what belongs there."""
+    value = one.get(name)
+    if isinstance(value, str) and (value or name == "text"):
+        return value
+    if name == "text":
+        raise ValueError("text must be what the server said, such as “550 5.1.1 No such user”")
+    raise ValueError("path must name an .eml file; with kind smtp or diag, text takes its place")
 
 
 def _read(path: str) -> bytes:

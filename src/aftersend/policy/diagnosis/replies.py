@@ -14,10 +14,13 @@ from aftersend.policy.diagnosis.codes import Meaning, codes, of_status, status_w
 from aftersend.policy.diagnosis.findings import Action, Diagnosis, finding
 from aftersend.policy.diagnosis.phrases import Match, notices, phrases
 from aftersend.policy.diagnosis.readings import BARE_CODE, WEAK, Reading, parted, read_reply, readings
-from aftersend.policy.diagnosis.words import NOT, TEXT_LIMIT, words_of
+from aftersend.policy.diagnosis.words import ADDRESS_WORD, BREAK, IP_WORD, NOT, TEXT_LIMIT, words_of
 
 _WORDS_BACK = 6
 """So many words before another its negation is looked for."""
+_STANDS = frozenset({ADDRESS_WORD, IP_WORD, BREAK})
+"""Words that stand for something else in what is compared; nobody wrote them."""
+_REST_OF_WORD = re.compile(r"(?:[\w-]|\.(?=\w)){1,60}")
 _WAIT = re.compile(r"\b(\d{1,5}) ?(s|secs?|seconds?|m|mins?|minutes?|h|hours?)\b")
 _CLOCK = re.compile(r"\b(\d\d):(\d\d):(\d\d)\b")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -164,12 +167,27 @@ def _evidence(code: int, status: str, text: str, match: Match | None) -> tuple[s
     codes = f"{code} {status}" if code and status else str(code) if code else status
     if match is None:
         return (codes,) if codes else ()
-    words = _as_written(text, match.words)
+    words = _as_written(text, _without_outer_stands(match.words))
     return (codes, words) if codes else (words,)
+
+
+def _without_outer_stands(words: str) -> str:
+    """Leave out what stands for an address or a sentence's end before and behind the words matched: nobody wrote that."""
+    every = words.split(" ")
+    while len(every) > 1 and every[0] in _STANDS:
+        every.pop(0)
+    while len(every) > 1 and every[-1] in _STANDS:
+        every.pop()
+    return " ".join(every)
 
 
 def _as_written(text: str, words: str) -> str:
     """Return the stretch of the text that holds the words matched, as it was written if that can be found."""
+    return _found_in(text, words) or " ".join("…" if word in _STANDS else word for word in words.split(" "))
+
+
+def _found_in(text: str, words: str) -> str:
+    """Return the stretch of the text from the first to the last of the words matched, whole words; "" if it cannot be found."""
     first, _, rest = words.partition(" ")
     last = rest.rpartition(" ")[2] or first
     low = text.lower()
@@ -179,8 +197,9 @@ def _as_written(text: str, words: str) -> str:
     end = low.find(last, start) if start >= 0 else -1
     end = end + len(last) if end >= 0 else _end_of_negation(low, start, rest) if last == NOT and start >= 0 else -1
     if end < 0 or end - start > 200 or len(low) != len(text):
-        return words
-    return " ".join(text[start:end].split())
+        return ""
+    rest_of_word = _REST_OF_WORD.match(text, end)
+    return " ".join(text[start : rest_of_word.end() if rest_of_word else end].split())
 
 
 def _start_of_negation(low: str, following: str) -> int:
