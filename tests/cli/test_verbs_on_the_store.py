@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -430,6 +431,9 @@ def test_directories_and_mboxes_are_diagnosed_mail_by_mail(run: Run, tmp_path: P
     said = run("diagnose", str(tmp_path / "mails"), str(box))
     assert [str(tmp_path / "mails/cur/1:2,S"), f"{box}#1", f"{box}#2"] == [row["id"] for row in said.rows]
     assert {"invalid_recipient"} == {row["reason"] for row in said.rows}
+    odd = os.fsencode(tmp_path / "mails" / "cur") + b"/caf\xe9"
+    Path(os.fsdecode(odd)).write_bytes(DSN)
+    assert [row["id"][-8:] for row in run("diagnose", os.fsdecode(odd)).rows] == ["/caf\\xe9"]
     empty = run("diagnose", str(tmp_path / "mails" / "new"))
     assert (empty.status, "no file" in empty.err) == (FAILED, True)
 

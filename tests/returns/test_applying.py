@@ -34,6 +34,15 @@ def test_the_same_news_twice_is_one_event(post: Post) -> None:
     assert not post.run(rebuild.rebuild, write=False)
 
 
+def test_a_subject_that_hides_control_characters_is_kept_as_one_line(post: Post) -> None:
+    """An encoded NUL or line end would be taken by no PostgreSQL and would part the lines of a list."""
+    (delivery,) = post.sent(ANN)
+    raw = b"From: =?utf-8?q?Ann=00?= <ann@example.net>\nSubject: =?utf-8?q?one=0Atwo=00_=1B[31mthree?=\n\nHello\n"
+    assert post.comes(post.path(delivery), raw) is Came.UNREAD
+    (row,) = post.run(returned.unread, ACCOUNT, limit=10)
+    assert row["subject"] == "one two [31mthree"
+
+
 def test_delay_notices_are_notes(post: Post) -> None:
     """Each that differs is kept; nothing is counted as a bounce, and nothing is listed."""
     (delivery,) = post.sent(ANN)

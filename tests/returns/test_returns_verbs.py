@@ -99,7 +99,7 @@ def test_see_teach_and_forget(home: tuple[Path, int, str], capsys: pytest.Captur
     assert said(capsys, "teach", rows[0]["id"], "nonsense")[0] == 2
     assert said(capsys, "teach", rows[0]["id"], "mailbox_full")[0] == 0
     assert said(capsys, "teach", rows[0]["id"], "mailbox_full")[0] == 3
-    assert said(capsys, "forget", rows[1]["id"])[0] == 0
+    assert said(capsys, "forget", rows[0]["id"], rows[1]["id"])[0] == 4
     assert said(capsys, "list")[0] == 3
     capsys.readouterr()
     cli.run(["show", show("dlv", delivery), "--json"])

@@ -59,6 +59,15 @@ def test_what_cannot_be_taught(post: Post) -> None:
     delivery, unread = not_understood(post)
     with pytest.raises(BadField, match="mailbox_full"):
         taught(post, unread, "bad weather")
+    with pytest.raises(BadField, match="thrown away"):
+        taught(post, unread, "not_a_bounce")
+    with pytest.raises(BadField, match="it has none") as none:
+        taught(post, unread, "mailbox_full", detail="rather_full")
+    with pytest.raises(BadField, match="greylisted"):
+        taught(post, unread, "server_busy", detail="bad weather")
+    with pytest.raises(BadField, match="no cause of a delay") as delay:
+        taught(post, unread, "delivered", is_delayed=True)
+    assert (none.value.pointer, delay.value.pointer) == ("#/detail", "#/is_delayed")
     with pytest.raises(NotFound):
         taught(post, unread + 1, "mailbox_full")
     with pytest.raises(NotFound):

@@ -75,11 +75,11 @@ def _named(paths: Iterable[str], replies: Iterable[str]) -> Iterator[Iterable[di
 
 def _mails_at(path: str) -> Iterator[Iterable[dict[str, Any]]]:
     """Yield a question for each mail in a place: a file, an mbox, a maildir or any other directory."""
-    from aftersend.returns.mailboxes import files_in, mails_in
+    from aftersend.returns.mailboxes import files_in, mails_in, name_of
 
     place = Path(path)
     if path == "-" or not (place.is_dir() or _is_mbox(place)):
-        yield [{"id": path, "kind": "eml", "path": path}]
+        yield [{"id": name_of(place), "kind": "eml", "path": path}]
         return
     files = files_in([place])
     if not files:
@@ -89,7 +89,7 @@ def _mails_at(path: str) -> Iterator[Iterable[dict[str, Any]]]:
             for mail in mails_in(file):
                 yield [{"id": mail.name, "kind": "eml", "path": mail.name, "raw": mail.raw}]
         except OSError as error:
-            yield [{"id": str(file), "kind": "eml", "path": str(file), "fault": error.strerror}]
+            yield [{"id": name_of(file), "kind": "eml", "path": name_of(file), "fault": error.strerror}]
 
 
 def _is_mbox(file: Path) -> bool:
@@ -136,7 +136,7 @@ def _answered(one: dict[str, Any]) -> tuple[dict[str, Any], bool]:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         if isinstance(error, FileNotFoundError) and _looks_like_a_reply(str(one.get("path"))):
             reason = f"{reason}. To learn what a server's reply means, give it as --reply “{one['path']}”"
-        place = f"line {one['line']}" if "line" in one else one.get("path", one.get("id"))
+        place = f"line {one['line']}" if "line" in one else one.get("id") or one.get("path")
         if isinstance(error, OSError) and "line" in one:
             place = f"{place}: {one['path']}"
         answer = {"id": one.get("id"), "error": f"{place}: {reason}"}

@@ -15,6 +15,7 @@ from aftersend import clock
 from aftersend.cli.places import here_option
 from aftersend.cli.printing import emit, json_option, note, say, short_time, table
 from aftersend.cli.verbs import NOTHING, PARTLY, Ended
+from aftersend.errors import NotFound
 
 if TYPE_CHECKING:
     from aftersend.cli.here import Here
@@ -160,7 +161,7 @@ def show(here: Here, id_: str, as_json: bool) -> None:
         say(f"It is about {told['delivery_id']}: aftersend show {told['delivery_id']}")
     say(f"The rules say: {report['action']}, {report['reason']}. {report['sentence']}")
     say()
-    say(original)
+    say(original.replace("\r\n", "\n"))
 
 
 @returns.command()
@@ -200,7 +201,15 @@ def forget(here: Here, ids_: tuple[str, ...]) -> None:
     from aftersend import ids
     from aftersend.store import returned
 
+    gone = 0
     for shown in ids_:
-        here.write(returned.forget, here.account, ids.read("ret", shown))
+        try:
+            here.write(returned.forget, here.account, ids.read("ret", shown))
+        except NotFound as error:
+            note(f"{shown}: {error.detail}")
+            continue
         here.audit("threw a returned mail away", shown)
+        gone += 1
         say(f"{shown} is gone.")
+    if gone < len(ids_):
+        raise Ended(PARTLY if gone else NOTHING)

@@ -139,7 +139,10 @@ def _names(event: Event, proof: Mapping[str, Any]) -> Spoken:
 
 
 def _person(event: Event, proof: Mapping[str, Any]) -> Spoken:
-    return Spoken("%(who)s did it here", {"who": _word(proof, "by") or Spoken("A person")})
+    who = {"who": _word(proof, "by") or Spoken("A person")}
+    if _word(proof, "taught"):
+        return Spoken("%(who)s read what came back and said what it means", who)
+    return Spoken("%(who)s did it here", who)
 
 
 _TELLERS = {

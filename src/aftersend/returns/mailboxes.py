@@ -42,11 +42,16 @@ def mails_in(file: Path) -> Iterator[Found]:
     with file.open("rb") as handle:
         if handle.read(5) != b"From ":
             handle.seek(0)
-            yield Found(str(file), handle.read(MAIL_MOST))
+            yield Found(name_of(file), handle.read(MAIL_MOST))
             return
         handle.seek(0)
         for number, raw in enumerate(_parted(handle), 1):
-            yield Found(f"{file}#{number}", raw)
+            yield Found(f"{name_of(file)}#{number}", raw)
+
+
+def name_of(file: Path) -> str:
+    """Return a file's name as text that can be printed and kept, also if its bytes are no UTF-8."""
+    return str(file).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _parted(handle: IO[bytes]) -> Iterator[bytes]:

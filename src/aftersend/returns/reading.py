@@ -51,11 +51,19 @@ def read(raw: bytes, peer: str) -> Read:
     headers = read_mail(raw[:RAW_KEPT]).headers
     return Read(
         diagnose_mail(raw),
-        decoded_header(headers.get("subject", ""))[:400],
-        decoded_header(headers.get("from", ""))[:320],
+        _line(headers.get("subject", ""))[:400],
+        _line(headers.get("from", ""))[:320],
         headers.get("message-id", "")[:300].strip(),
         raw,
         peer,
+    )
+
+
+def _line(field: str) -> str:
+    """Return a header as one line that every database, terminal and page can take, whatever was encoded in it."""
+    decoded = decoded_header(field)
+    return (
+        decoded if decoded.isprintable() else " ".join("".join(c if c.isprintable() else " " for c in decoded).split())
     )
 
 

@@ -7,7 +7,7 @@ import msgspec
 from aftersend.clock import Instant
 from aftersend.errors import BadField, NotFound
 from aftersend.ledger.events import key_of
-from aftersend.ledger.reasons import Reason
+from aftersend.ledger.reasons import DETAILS, Reason
 from aftersend.ledger.vocabularies.bounces import counted
 from aftersend.policy.counters import SuppressionRules
 from aftersend.policy.diagnosis import Action
@@ -42,6 +42,7 @@ def teach(
     if subject is None or subject.account_id != account_id:
         raise NotFound("The delivery that it is about is no longer kept here.")
     known = _checked(reason)
+    _check_beside(known, detail, is_delayed=is_delayed)
     action = Action.DELAYED if is_delayed else _ACTIONS.get(known, Action.FAILED)
     one = finding(action, known.value, detail, recipients=(subject.folded,))
     fact = reading.fact_of(one)
@@ -70,4 +71,20 @@ def _checked(reason: str) -> Reason:
     for each in known:
         if each.value == reason:
             return each
-    raise BadField("#/reason", f"{reason[:40]!r} is no reason; there are {', '.join(each.value for each in known)}.")
+    remedy = " What says nothing of a delivery is thrown away." if reason == Reason.NOT_A_BOUNCE else ""
+    raise BadField(
+        "#/reason", f"{reason[:40]!r} is no reason; there are {', '.join(each.value for each in known)}.{remedy}"
+    )
+
+
+def _check_beside(reason: Reason, detail: str | None, *, is_delayed: bool) -> None:
+    """Raise BadField for a finer word that the reason does not have, and for a delay of what has no delay."""
+    if is_delayed and reason in _ACTIONS:
+        raise BadField(
+            "#/is_delayed",
+            f"{reason.value} is no cause of a delay; leave the delay out, or give the cause as the reason.",
+        )
+    finer = [word for of, word in DETAILS if of is reason]
+    if detail is not None and detail not in finer:
+        there_are = f"there are {', '.join(finer)}" if finer else "it has none; leave it out"
+        raise BadField("#/detail", f"{detail[:40]!r} is no finer word beside {reason.value}; {there_are}.")
