@@ -43,6 +43,7 @@ PAGES = {
     "queue": "/console/queue",
     "suppressions": "/console/suppressions",
     "refusals": "/console/refusals",
+    "returns": "/console/returns",
     "domains": "/console/domains",
     "domain": "/console/domains/paper-and-ink.example",
     "domain-quality": "/console/domains/paper-and-ink.example/quality",

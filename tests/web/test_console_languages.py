@@ -21,12 +21,17 @@ from aftersend.ledger.facts import ALL, Fact
 from aftersend.ledger.reasons import DETAILS, MEANINGS
 from aftersend.ledger.sayings import CAUSES, SAYINGS
 from aftersend.ledger.vocabularies import VOCABULARIES
-from aftersend.web.console import catalogue, dashboard, deliveries, first_mail, maillog, rendering, tones
+from aftersend.returns import applying
+from aftersend.web.console import catalogue, dashboard, deliveries, first_mail, maillog, rendering, tones, unread
 from aftersend.web.console.catalogue import LANGUAGES
 from aftersend.web.console.menu import MENU
 
 OTHERS = [language for language in LANGUAGES if language != catalogue.DEFAULT]
 PAGES = sorted(place.stem for place in (rendering._FOLDER / "templates").glob("*.html"))
+_WHY_UNREAD = (
+    applying.NO_DELIVERY, applying.DOES_NOT_FIT, applying.NO_REASON, applying.NOT_A_REPORT, applying.FOR_FEEDBACK_ONLY,
+    *applying._WHY.values(),
+)  # fmt: skip
 _SLOT = re.compile(r"%\((\w+)\)s|%s|#")
 
 
@@ -62,6 +67,8 @@ def said_by_code():
     yield from (span.label for span in dashboard.SPANS)
     yield from deliveries._NAMES.values()
     yield from tones.ACTORS.values()
+    yield from (label for label, _ in unread.choices())
+    yield from _WHY_UNREAD
     yield from (what for _, what in first_mail.TRIALS)
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from aftersend.clock import DAY, HOUR, iso
 from aftersend.errors import AftersendError
-from aftersend.ledger.reasons import DETAILS, Pair, Reason, meaning
+from aftersend.ledger.reasons import DETAILS, Meaning, Pair, Reason, meaning
 from aftersend.reports import activity, bounces
 from aftersend.reports.activity import Period
 from aftersend.reports.search import instant
@@ -163,7 +163,7 @@ def _sides(connection: Connection, account_id: int, words: Words, now: int) -> d
             for by in ("provider", "domain")
         },
         "details": [
-            {"word": row["word"], "count": row["count"], "meaning": row["meaning"], "advice": _advice(row["word"]),
+            {"short": _short(row["word"]), "count": row["count"], "meaning": row["meaning"], "advice": _advice(row["word"]),
              "place": _with(words, "detail", row["word"])}
             for row in told["detail"]["rows"]
         ],
@@ -186,12 +186,18 @@ def _with(words: Words, name: str, value: str) -> str:
 _REASONS = {each.value for each in Reason}
 
 
+def _meant(word: str) -> Meaning | None:
+    """Return what a finer reason means, or None for one that we do not know."""
+    finer = (means for (_, detail), means in DETAILS.items() if detail == word)
+    return next(finer, meaning(word) if word in _REASONS else None)
+
+
+def _short(word: str) -> str:
+    means = _meant(word)
+    return means.short if means else word.replace("_", " ")
+
+
 def _advice(word: str) -> tuple[str, str] | None:
     """Return who must act and what to do about a detail, or None where nothing came that says why."""
-    for (_, detail), means in DETAILS.items():
-        if detail == word:
-            return means.who_must_act.value, means.advice
-    if word not in _REASONS:
-        return None
-    means = meaning(word)
-    return means.who_must_act.value, means.advice
+    means = _meant(word)
+    return (means.who_must_act.value, means.advice) if means else None

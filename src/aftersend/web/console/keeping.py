@@ -13,6 +13,7 @@ from aftersend.web.console import (
     sending_domains,
     suppressed,
     team,
+    unread,
     waiting,
 )
 from aftersend.web.console.visits import Page
@@ -30,6 +31,11 @@ KEEPING: tuple[Page, ...] = (
     Page("GET", "/suppressions", suppressed.show),
     Page("POST", "/suppressions", suppressed.add, "admin"),
     Page("POST", "/suppressions/remove", suppressed.remove, "admin"),
+    Page("GET", "/returns", unread.show),
+    Page("GET", "/returns/{id}", unread.one),
+    Page("GET", "/returns/{id}/original", unread.original),
+    Page("POST", "/returns/{id}/teach", unread.teach, "admin"),
+    Page("POST", "/returns/{id}/dismiss", unread.dismiss, "admin"),
     Page("GET", "/domains", sending_domains.show),
     Page("POST", "/domains", sending_domains.add, "admin"),
     Page("GET", "/domains/{name}", sending_domains.one),

@@ -55,6 +55,7 @@ MENU = (
             Item("Moderation", "/moderation", "moderate", key="m"),
             Item("Credits", "/credits", "star"),
             Item("Suppressions", "/suppressions", "ban", key="u"),
+            Item("Unread returns", "/returns", "inbox"),
             Item("Refusals", "/refusals", "cross"),
         ),
     ),
