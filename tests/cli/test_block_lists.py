@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from verbs_run import Run
 
-from aftersend.cli.verbs import DONE, NOTHING, USAGE
+from aftersend.cli.verbs import DONE, NOTHING, PARTLY, USAGE
+
+CSV = (
+    "E-Mail;Cause;expires_at\n"
+    "ann@example.net;complained;\n"
+    "bob@example.net;bounced;2999-01-01T00:00:00Z\n"
+    "cat@example.net;bounced;2020-01-01T00:00:00Z\n"
+    "dan@example.net;bounced;soon\n"
+)
 
 
 @pytest.fixture(params=["run", "far"])
@@ -29,3 +39,34 @@ def test_a_domain_and_a_trap(verb: Run) -> None:
     assert verb("suppress", "remove", "trap@open.example", "--everywhere").status == DONE
     assert verb("suppress", "remove", "@shut.example").status == DONE
     assert verb("suppress", "add", "@").status == USAGE
+
+
+def test_an_import_keeps_causes_and_ends_and_what_stands_there(verb: Run, tmp_path: Path) -> None:
+    """Semicolons as spreadsheets write them; what ends goes on ending; an entry that lasts as long keeps its evidence."""
+    verb("db", "upgrade")
+    file = tmp_path / "list.csv"
+    file.write_text(CSV, "utf-8-sig")
+    verb("suppress", "add", "ann@example.net", "--why", "wrote to us")
+    said = verb("suppress", "import", str(file), "--json")
+    assert (said.status, said.rows) == (PARTLY, [{"imported": 1, "wrong": 1, "known": 1, "over": 1}])
+    assert "line 5: 'soon' is not a time" in said.err
+    (ann,) = verb("suppress", "why", "ann@example.net", "--json").rows
+    assert ann["evidence"]["why"] == "wrote to us"
+    (bob,) = verb("suppress", "why", "bob@example.net", "--json").rows
+    assert (bob["cause"], bob["expires_at"][:10]) == ("bounced", "2999-01-01")
+    file.write_text(verb("suppress", "export").out)
+    again = verb("suppress", "import", str(file), "--json")
+    assert (again.status, again.rows) == (DONE, [{"imported": 0, "wrong": 0, "known": 2, "over": 0}])
+    file.write_text("bob@example.net\n")
+    assert verb("suppress", "import", str(file)).status == DONE
+    assert verb("suppress", "why", "bob@example.net", "--json").rows[0]["expires_at"] is None
+
+
+def test_a_file_that_is_not_utf_8_is_refused_with_the_place(verb: Run, tmp_path: Path) -> None:
+    """As a whole, before anything is listed; never with a traceback."""
+    verb("db", "upgrade")
+    file = tmp_path / "list.csv"
+    file.write_bytes(b"email\nann@example.net\nj\xf6rg@example.net\n")
+    said = verb("suppress", "import", str(file))
+    assert (said.status, "byte 24" in said.err) == (USAGE, True)
+    assert verb("suppress", "list").status == NOTHING

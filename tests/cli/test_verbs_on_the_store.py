@@ -269,7 +269,7 @@ def test_suppressions_are_imported_and_exported(run: Run, tmp_path: Path) -> Non
     plain = tmp_path / "plain.txt"
     plain.write_text("ann@example.net\nBob@Example.net\nnot an address\n\n# a remark\n")
     said = run("suppress", "import", str(plain), "--json")
-    assert (said.status, said.rows[0]) == (PARTLY, {"imported": 2, "wrong": 1})
+    assert (said.status, said.rows[0]) == (PARTLY, {"imported": 2, "wrong": 1, "known": 0, "over": 0})
     assert "line 3" in said.err
     exported = tmp_path / "exported.csv"
     exported.write_text(run("suppress", "export").out)

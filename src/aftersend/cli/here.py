@@ -747,7 +747,10 @@ class Here:
 
     # ---- suppressions ------------------------------------------------------------------------------------------------
 
-    def suppress(self, address: str, *, stream: str, why: str, everywhere: bool = False) -> dict[str, Any]:
+    def suppress(
+        self, address: str, *, stream: str, why: str, everywhere: bool = False, cause: str = "",
+        expires_at: str | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
         """Put an address, or a whole domain, on the account's own list, or on the one that holds for all."""
         self.prepare_once()
         if stream and everywhere:
@@ -755,12 +758,16 @@ class Here:
         if stream and stream not in {one["name"] for one in self.streams()}:
             raise BadField("#/stream", f"There is no stream {stream!r}.", code="unknown-stream")
         folded = list_key(address, pointer="#/address")
+        from aftersend.reports import search
+
+        now, cause = clock.now(), cause or why or "manual"
+        ends = None if expires_at is None else search.instant(expires_at, "expires_at", now=now)
         evidence = {"by": self.who} | ({"why": why} if why else {})
         self.write(
             suppressions.put, suppressions.PLATFORM if everywhere else self.account, folded,
-            cause=why or "manual", origin=suppressions.CONFIGURED, now=clock.now(), stream=stream, evidence=evidence,
+            cause=cause, origin=suppressions.CONFIGURED, now=now, stream=stream, expires_us=ends, evidence=evidence,
         )  # fmt: skip
-        return {"recipient": folded, "stream": stream, "cause": why or "manual"}
+        return {"recipient": folded, "stream": stream, "cause": cause}
 
     def unsuppress(self, address: str, *, stream: str | None, everywhere: bool = False) -> None:
         """Take an address off the lists. Raise NotFound."""

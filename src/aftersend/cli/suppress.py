@@ -12,7 +12,7 @@ import click
 from aftersend.cli.places import place_option
 from aftersend.cli.printing import emit, json_option, note, say, short_time, table
 from aftersend.cli.verbs import FAILED, NOTHING, PARTLY, Ended
-from aftersend.errors import AftersendError, NotFound
+from aftersend.errors import AftersendError, BadFields, NotFound
 
 COLUMNS = ("recipient", "stream", "cause", "origin", "created_at", "expires_at")
 FAULTS_SHOWN = 20
@@ -111,49 +111,97 @@ def why(place: Any, address: str, as_json: bool) -> None:
 
 
 @suppress.command("import")
-@click.argument("file", type=click.File("r", encoding="utf-8-sig"), default="-")
+@click.argument("file", type=click.File("rb"), default="-")
 @click.option("--stream", default="", metavar="NAME", help="On one stream only, where the file does not say.")
 @click.option(
     "--why", default="imported", show_default=True, metavar="TEXT", help="The reason, where the file gives none."
 )
 @json_option
 @place_option
-def import_(place: Any, file: IO[str], stream: str, why: str, as_json: bool) -> None:
+def import_(place: Any, file: IO[bytes], stream: str, why: str, as_json: bool) -> None:
     """Read addresses from FILE or standard input: one a line, or CSV with a column “recipient” or “email”.
 
-    A column “stream” or “cause” counts for its line. Lines that are no address are named and left out.
+    A column “stream”, “cause” or “expires_at” counts for its line. Lines that cannot be used are named and left out; so are, without
+    a fault, those whose time is over. What stands on the list for as long already is left as it is, with its evidence.
     """
-    done, wrong = 0, 0
+    from aftersend import clock
+    from aftersend.mail.address import list_key
+    from aftersend.reports.search import instant
+
+    now = clock.now()
+    listed = {(row["recipient"], row["stream"]): row["expires_at"] for row in place.suppressions(None)}
+    done = wrong = known = over = 0
     for number, entry in _entries(file):
+        until = entry.get("expires_at") or None
+        on = entry.get("stream") or stream
         try:
-            place.suppress(entry["recipient"], stream=entry.get("stream") or stream, why=entry.get("cause") or why)
+            address = list_key(entry["recipient"], pointer="#/address")
+            ends = None if until is None else instant(until, "expires_at", now=now)
+            if ends is not None and ends <= now:
+                over += 1
+                continue
+            if (address, on) in listed and _lasts(listed[address, on], ends, now):
+                known += 1
+                continue
+            place.suppress(address, stream=on, why="", cause=entry.get("cause") or why, expires_at=until)
+            listed[address, on] = until
             done += 1
         except AftersendError as error:
             wrong += 1
             if wrong <= FAULTS_SHOWN:
-                note(f"line {number}: {error.detail}")
-    emit({"imported": done, "wrong": wrong}) if as_json else say(f"{done} addresses listed, {wrong} lines left out.")
+                note(f"line {number}: {_said(error)}")
+    if as_json:
+        emit({"imported": done, "wrong": wrong, "known": known, "over": over})
+    else:
+        say(
+            f"{done} addresses listed, {known} on the list already, {over} left out because their time is over,"
+            f" {wrong} because they cannot be used."
+        )
     if wrong:
-        raise Ended(PARTLY if done else FAILED)
-    if not done:
+        raise Ended(PARTLY if done or known else FAILED)
+    if not done and not known:
         raise Ended(NOTHING)
 
 
-def _entries(file: IO[str]) -> Iterator[tuple[int, dict[str, str]]]:
+def _lasts(expires_at: str | None, ends: int | None, now: int) -> bool:
+    """Whether an entry that stands lasts as long as one that would take its place."""
+    from aftersend.reports.search import instant
+
+    if expires_at is None:
+        return True
+    return ends is not None and instant(expires_at, "expires_at", now=now) >= ends
+
+
+def _said(error: AftersendError) -> str:
+    """What is wrong with a line; fields of a request are no business of whoever wrote the file."""
+    if isinstance(error, BadFields):
+        return " ".join(field.detail for field in error.fields)
+    return error.detail
+
+
+_HEADS = {
+    "recipient": "recipient", "email": "recipient", "e-mail": "recipient", "mail": "recipient", "address": "recipient",
+    "email address": "recipient", "reason": "cause", "cause": "cause", "stream": "stream", "expires_at": "expires_at",
+}  # fmt: skip
+
+
+def _entries(file: IO[bytes]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the lines with something in them. Raise BadField where the file as a whole cannot be read."""
+    from aftersend.broadcasts import importing
+
     names: list[str] | None = None
-    for number, row in enumerate(csv.reader(file), 1):
-        cells = [_bare(cell.strip()) for cell in row]
-        if not any(cells) or cells[0].startswith("#"):
-            continue
-        if names is None:
-            heads = [
-                {"email": "recipient", "address": "recipient", "reason": "cause"}.get(c.lower(), c.lower())
-                for c in cells
-            ]
-            names = heads if "recipient" in heads else ["recipient"]
-            if "recipient" in heads:
+    try:
+        for number, cells in importing.rows(importing.text_of(file.read())):
+            if cells[0].startswith("#"):
                 continue
-        yield number, {"recipient": "", **dict(zip(names, cells, strict=False))}
+            if names is None:
+                heads = [_HEADS.get(cell.lower(), "") for cell in cells]
+                names = heads if "recipient" in heads else ["recipient"]
+                if "recipient" in heads:
+                    continue
+            yield number, {"recipient": "", **dict(zip(names, cells, strict=False))}
+    except csv.Error as error:
+        raise importing.not_csv(error) from None
 
 
 @suppress.command()
@@ -170,8 +218,3 @@ def safe_cell(value: Any) -> str:
     """A cell that no spreadsheet takes for a formula."""
     text = "" if value is None else str(value)
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
-
-
-def _bare(cell: str) -> str:
-    """A cell as it was before an export made it safe."""
-    return cell[1:] if cell[:1] == "'" and cell[1:2] in ("=", "+", "-", "@") else cell

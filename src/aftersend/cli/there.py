@@ -408,10 +408,14 @@ class There:
 
     # ---- suppressions ------------------------------------------------------------------------------------------------
 
-    def suppress(self, address: str, *, stream: str, why: str, everywhere: bool = False) -> dict[str, Any]:
+    def suppress(
+        self, address: str, *, stream: str, why: str, everywhere: bool = False, cause: str = "",
+        expires_at: str | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
         """Put an address, or a whole domain, on the account's own list, or on the one that holds for all."""
         body: dict[str, Any] = ({"stream": stream} if stream else {}) | ({"why": why} if why else {})
         body |= {"everywhere": True} if everywhere else {}
+        body |= ({"cause": cause} if cause else {}) | ({"expires_at": expires_at} if expires_at else {})
         entry: dict[str, Any] = self.ask("PUT", f"/v1/suppressions/{quote(address, safe='')}", json=body)
         return entry
 
