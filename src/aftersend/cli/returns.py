@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aftersend import clock
-from aftersend.cli.places import here_option
+from aftersend.cli.places import here_option, place_option
 from aftersend.cli.printing import emit, json_option, note, say, short_time, table
+from aftersend.cli.return_places import place_of
 from aftersend.cli.verbs import NOTHING, PARTLY, Ended
 from aftersend.errors import NotFound
 
@@ -40,7 +41,7 @@ def returns() -> None:
 def read(here: Here, paths: tuple[Path, ...], as_json: bool) -> None:
     """Read returned mail from directories and files (maildir, mbox, .eml); nothing there is moved or deleted.
 
-    What was read before changes nothing. Ends with 3 if nothing was about mail from here.
+    Works on the store of this machine. What was read before changes nothing. Ends with 3 if nothing was about mail from here.
     """
     from aftersend.returns.mailboxes import files_in, mails_in
 
@@ -115,13 +116,10 @@ def _progress(whole: int) -> Iterator[Callable[[], None]]:
     "-n", "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="So many at the most."
 )
 @json_option
-@here_option
-def list_(here: Here, limit: int, as_json: bool) -> None:
+@place_option
+def list_(place: Any, limit: int, as_json: bool) -> None:
     """List returned mail that nobody understands, newest first."""
-    from aftersend.reports.telling import told_return
-    from aftersend.store import returned
-
-    rows = [told_return(row) for row in here.read(returned.unread, here.account, limit=limit)]
+    rows = place_of(place).listed(limit)
     if not rows:
         note("Everything that came back was understood.")
         raise Ended(NOTHING)
@@ -138,20 +136,12 @@ def list_(here: Here, limit: int, as_json: bool) -> None:
 @returns.command()
 @click.argument("id_", metavar="ID")
 @json_option
-@here_option
-def show(here: Here, id_: str, as_json: bool) -> None:
+@place_option
+def show(place: Any, id_: str, as_json: bool) -> None:
     """Show one with its original, and what the rules make of it."""
-    from aftersend import ids
-    from aftersend.policy.diagnosis import diagnose_mail
-    from aftersend.reports.telling import told_return
-    from aftersend.store import returned
-
-    row = here.read(returned.unread_one, here.account, ids.read("ret", id_))
-    original = row["raw"].decode("utf-8", "backslashreplace")
-    report = diagnose_mail(row["raw"]).to_json()
-    told = told_return(row)
+    told = place_of(place).one(id_)
     if as_json:
-        emit({**told, "report": report, "original": original})
+        emit(told)
         return
     say(
         f"{told['id']}, came {short_time(told['received_at'])} to {told['recipient'] or 'a mailbox'} from {told['peer']}"
@@ -159,9 +149,10 @@ def show(here: Here, id_: str, as_json: bool) -> None:
     say(f"Why it is here: {told['why']}")
     if told["delivery_id"]:
         say(f"It is about {told['delivery_id']}: aftersend show {told['delivery_id']}")
+    report = told["report"]
     say(f"The rules say: {report['action']}, {report['reason']}. {report['sentence']}")
     say()
-    say(original.replace("\r\n", "\n"))
+    say(told["original"].replace("\r\n", "\n"))
 
 
 @returns.command()
@@ -173,21 +164,12 @@ def show(here: Here, id_: str, as_json: bool) -> None:
     "--delivery", default=None, metavar="DELIVERY", help="The delivery that it is about, where that is not known."
 )
 @json_option
-@here_option
+@place_option
 def teach(
-    here: Here, id_: str, reason: str, detail: str | None, delayed: bool, delivery: str | None, as_json: bool
+    place: Any, id_: str, reason: str, detail: str | None, delayed: bool, delivery: str | None, as_json: bool
 ) -> None:
     """Say what one means: REASON as in “aftersend diagnose”. It is written down for its delivery, with all that follows."""
-    from aftersend import ids
-    from aftersend.app import suppression_rules
-    from aftersend.returns.teaching import teach as taught
-
-    here.write(
-        taught, here.account, ids.read("ret", id_), reason, by=here.who, now=clock.now(),
-        rules=suppression_rules(here.settings), detail=detail, is_delayed=delayed,
-        delivery_id=None if delivery is None else ids.read("dlv", delivery),
-    )  # fmt: skip
-    here.audit("taught a reason", f"{id_} {reason}")
+    place_of(place).teach(id_, reason, detail=detail, is_delayed=delayed, delivery=delivery)
     emit({"id": id_, "reason": reason, "detail": detail}) if as_json else say(
         f"{id_} means {reason}; it is written down."
     )
@@ -195,20 +177,16 @@ def teach(
 
 @returns.command()
 @click.argument("ids_", metavar="ID …", nargs=-1, required=True)
-@here_option
-def forget(here: Here, ids_: tuple[str, ...]) -> None:
+@place_option
+def forget(place: Any, ids_: tuple[str, ...]) -> None:
     """Throw some away."""
-    from aftersend import ids
-    from aftersend.store import returned
-
-    gone = 0
+    kept, gone = place_of(place), 0
     for shown in ids_:
         try:
-            here.write(returned.forget, here.account, ids.read("ret", shown))
+            kept.forget(shown)
         except NotFound as error:
             note(f"{shown}: {error.detail}")
             continue
-        here.audit("threw a returned mail away", shown)
         gone += 1
         say(f"{shown} is gone.")
     if gone < len(ids_):
