@@ -431,3 +431,14 @@ def test_a_verb_waits_for_what_is_being_worked_on(house):
     answer = client.post(f"/v1/deliveries/{third}/cancel")
     assert answer.status_code == 409
     assert "being worked on" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["deliveries?broadcast=x", "deliveries?message_id=x", "bounces?broadcast=x", "reports/bounces/day?broadcast=x"],
+)
+def test_an_id_by_which_is_searched_is_named_if_it_is_none(house, place):
+    """The list is there; it is the word of the search that is wrong, and the answer says which."""
+    answer = house.client().get(f"/v1/{place}")
+    word = place.partition("?")[2].partition("=")[0]
+    assert (answer.status_code, [each["pointer"] for each in answer.json()["errors"]]) == (422, [f"#/{word}"])

@@ -18,7 +18,7 @@ from aftersend.ledger.providers import BY_NAME, provider_of
 from aftersend.ledger.reasons import DETAILS, Category, Pair, Reason, meaning
 from aftersend.ledger.vocabularies.bounces import counted
 from aftersend.reports import statuses
-from aftersend.reports.search import LATEST, instant
+from aftersend.reports.search import LATEST, instant, named
 from aftersend.reports.telling import moment, told_event
 from aftersend.store import bounced
 from aftersend.store.bounced import Group, Wanted
@@ -98,7 +98,7 @@ def read(words: Iterable[tuple[str, str]], *, now: Instant) -> tuple[Wanted, dic
         domains,
         beginnings,
         given.get("stream"),
-        ids.read("brd", given["broadcast"]) if "broadcast" in given else None,
+        named("broadcast", "brd", given["broadcast"]) if "broadcast" in given else None,
         since=times.get("since"),
         until=times.get("until"),
     )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from aftersend import ids
 from aftersend.clock import DAY, HOUR, MINUTE, SECOND, Instant, from_iso
-from aftersend.errors import AftersendError, BadField, BadFields
+from aftersend.errors import AftersendError, BadField, BadFields, NotFound
 from aftersend.ledger.facts import BY_WORD
 from aftersend.ledger.providers import BY_NAME
 from aftersend.ledger.reasons import Pair
@@ -63,6 +63,14 @@ def read(words: Iterable[tuple[str, str]], *, now: Instant, known: Sequence[str]
     if wrong:
         raise BadFields(wrong)
     return gathered.filter()
+
+
+def named(word: str, prefix: str, text: str) -> int:
+    """Read an id by which is searched. Raise BadField that names the word."""
+    try:
+        return ids.read(prefix, text)
+    except NotFound as error:
+        raise BadField(f"#/{word}", f"{error.detail}.") from None
 
 
 def instant(text: str, word: str, *, now: Instant) -> Instant:
@@ -131,17 +139,17 @@ class _Gathered:
         self._single[word] = value
 
     def _broadcast(self, word: str, value: str) -> None:
-        self._broadcasts.append(ids.read("brd", value))
+        self._broadcasts.append(named(word, "brd", value))
 
     def _message(self, word: str, value: str) -> None:
         if "@" in value:
             value = value if value.startswith("<") else f"<{value}>"
             self._lists.setdefault("rfc_message_id", []).append(value)
         else:
-            self._messages.append(ids.read("msg", value))
+            self._messages.append(named(word, "msg", value))
 
     def _delivery(self, word: str, value: str) -> None:
-        self._deliveries.append(ids.read("dlv", value))
+        self._deliveries.append(named(word, "dlv", value))
 
     def _status_word(self, word: str, value: str) -> None:
         self._status.append(statuses.read(value))
