@@ -195,6 +195,22 @@ def test_a_person_chooses_a_language(house):
     assert "What you can do" in client.get(f"/console/deliveries/{delivery}", headers=german).text
 
 
+def test_later_news_is_told_in_the_readers_language():
+    """Why, and what stands behind the headline: both sentences, each in its own form; English is as the API says it."""
+    then = "There is no mailbox with this address."
+    head = "The recipient's server confirmed that it has taken it."
+    text = f"{head} It was later returned: {then[:1].lower()}{then[1:]}"
+    told = {"why": text, "later": [{"why": then}]}
+    for language in ("en", "de"):
+        say = catalogue.catalogue(language).gettext
+        page = rendering._environment(language).from_string("{{ told | why }}")
+        form = say("It was later %(news)s:") % {"news": say("returned")}
+        english = text if language == "en" else None
+        assert page.render(told=told).replace("&#39;", "'") == (english or f"{say(head)} {form} {say(then)}")
+    shown = rendering._environment("de").from_string("{{ 'later returned: no such mailbox' | news }}").render()
+    assert shown == "später zurückgekommen: kein solches Postfach"
+
+
 def browser_without(house):
     """A browser of somebody who is not signed in."""
     return house.client(key="")

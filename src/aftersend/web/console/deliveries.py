@@ -37,8 +37,10 @@ class Station:
     icon: str
     word: str
     at: str | None
-    beside: str = ""
-    """What came later, or how often it was tried."""
+    beside: tuple[str, ...] = ()
+    """Later news of the same step, as it stands behind the headline."""
+    tries: int = 0
+    """How many, where it took several."""
 
 
 def journey(told: dict[str, Any]) -> list[Station]:
@@ -67,12 +69,11 @@ def _station(step: Step, here: list[Fact], first: dict[str, str], told: dict[str
     looks = look_of_fact(fact.word)
     state = "good" if fact in (Fact.RECEIVED, Fact.TREATED) else looks.tone
     icon = "check" if state == "good" and step is not Step.READ else looks.icon
-    beside = ""
+    beside, tries = (), 0
     if step is Step.DELIVERED:
-        later = [item["words"] for item in told["later"] if BY_WORD[item["fact"]].step is step]
-        tries = f"{told['tries']} tries" if told["tries"] > 1 else ""
-        beside = "; ".join([*([tries] if tries else []), *later])
-    return Station(name, state, icon, fact.word.replace("_", " ").capitalize(), first.get(fact.word), beside)
+        beside = tuple(item["words"] for item in told["later"] if BY_WORD[item["fact"]].step is step)
+        tries = told["tries"] if told["tries"] > 1 else 0
+    return Station(name, state, icon, fact.word.replace("_", " ").capitalize(), first.get(fact.word), beside, tries)
 
 
 def _leading(here: list[Fact]) -> Fact:

@@ -50,6 +50,8 @@ def _environment(language: str = DEFAULT) -> Environment:
         "ago": ago,
         "spoken": spoken,
         "headline": headline,
+        "news": news,
+        "why": why,
         "number": number,
         "share": share,
         "chip": chip,
@@ -248,10 +250,30 @@ def headline(context: Context, explained: Explanation) -> str:
     say = _say(context)
     short = explained.headline.removesuffix("".join(f", {item.words}" for item in explained.later))
     parts = [": ".join(say(part) for part in short.split(": ", 1))]
-    for item in explained.later:
-        order, _, news = item.words.partition(" ")
-        parts.append(f"{say(order)} {': '.join(say(part) for part in news.split(': ', 1))}")
-    return ", ".join(parts)
+    return ", ".join([*parts, *(news(context, item.words) for item in explained.later)])
+
+
+@pass_context
+def news(context: Context, words: str) -> str:
+    """Return what stands behind a headline ("later returned: mailbox full"), each of its parts in the reader's language."""
+    say = _say(context)
+    order, _, told = words.partition(" ")
+    return f"{say(order)} {': '.join(say(part) for part in told.split(': ', 1))}"
+
+
+@pass_context
+def why(context: Context, told: Mapping[str, Any]) -> str:
+    """Return why a delivery is as it is, in the reader's language; where later news follows, both parts of it."""
+    say, text = _say(context), told["why"]
+    for then in dict.fromkeys(item["why"] for item in told["later"]):
+        head, order, rest = text.rpartition(" It was later ")
+        if order and rest.endswith(f": {then[:1].lower()}{then[1:]}"):
+            form = say("It was later %(news)s:") % {"news": say(rest[: -len(then) - 2])}
+            is_english = say(then) == then
+            return f"{say(head)} {form} {rest[-len(then) :] if is_english else say(then)}"
+        if text.endswith(f" {then}"):
+            return f"{say(text[: -len(then) - 1])} {say(then)}"
+    return say(text)
 
 
 @pass_context
