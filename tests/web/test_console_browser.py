@@ -16,10 +16,12 @@ from test_console_entering import PASSWORD, person
 from test_console_moderation import judged
 from test_console_pages import HOSTILE, HTML, send
 
-from aftersend import clock
+from aftersend import clock, ids
 from aftersend.control import people as rules
 from aftersend.ledger.facts import Fact
 from aftersend.ledger.reasons import Reason
+from aftersend.store import returned
+from aftersend.store.returned import Returned
 from aftersend.web.console import PAGES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -136,7 +138,10 @@ def written(house: Any) -> list[str]:
     draft, begun = (client.post("/v1/broadcasts", json=news).json()["id"] for _ in range(2))
     client.post(f"/v1/broadcasts/{begun}/start")
     waits = judged(house)
+    unread = Returned(house.ids(), "postmaster@mx.example.org", "", "192.0.2.1", b"Subject: Hi\n\nHello\n", house.now())
+    house.run(returned.put_aside, 1, unread, why="No rule knows it.", subject="Hi")
     return [
+        f"/returns/{ids.show('ret', unread.id)}",
         f"/broadcasts/{draft}",
         f"/broadcasts/{draft}/change",
         f"/broadcasts/{begun}",
