@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -168,3 +170,16 @@ def test_nothing_endless_outlives_the_service() -> None:
     alone = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
     alone.communicate(len(wanted).to_bytes(4, "big") + wanted, timeout=60)
     assert alone.returncode == -signal.SIGALRM
+
+
+@pytest.mark.parametrize("depth", [400, 900])
+@pytest.mark.parametrize("source", ["{% if a %}{{ a }}{% endif %}", "{{ a }}", "{{ a|default('x') }}"])
+def test_values_nested_too_deep_are_an_error_of_the_text(apart: RenderingProcess, source: str, depth: int) -> None:
+    """Never a fault of ours, which would set the mail of others aside that is made together with it."""
+    data = msgspec.json.decode(b'{"a":' + b"[" * depth + b"]" * depth + b"}")
+    tags.render_elsewhere(apart.render)
+    try:
+        with contextlib.suppress(tags.CannotRender):
+            assert isinstance(tags.fill(source, data), str)
+    finally:
+        tags.render_elsewhere(None)

@@ -72,3 +72,16 @@ def test_no_field_of_a_message_makes_a_header_of_its_own(house: Any, field: str)
 def test_values_that_are_nested_too_deep_are_no_values() -> None:
     """What a person types beside a preview is read without harm."""
     assert templated.read_data('{"a":' * 100_000) == {}
+
+
+@pytest.mark.parametrize("depth", [300, 600, 900, 960])
+@pytest.mark.parametrize("text", ["{{ a }}", "{% if a %}{{ a }}{% endif %}"])
+def test_no_depth_of_data_is_a_fault_of_ours(house: Any, text: str, depth: int) -> None:
+    """What is nested as deep as can be read is taken, or refused with a reason."""
+    data = b'{"a":' + b"[" * depth + b"]" * depth + b"}"
+    body = b'{"from":"a@example.com","subject":"x","to":["b@example.net"],"text":"%s","data":%s}' % (
+        text.encode(),
+        data,
+    )
+    answer = house.client().post("/v1/messages", content=body, headers={"content-type": JSON})
+    assert answer.status_code in (202, 400, 422), (answer.status_code, answer.text[:300])

@@ -52,7 +52,10 @@ class RenderingProcess:
 
     def render(self, source: str, data: Mapping[str, Any], *, is_html: bool) -> str:
         """As `tags.render`, and a text that would take too much raises CannotRender."""
-        found = self._asked((RENDER, source, dict(data), is_html))
+        try:
+            found = self._asked((RENDER, source, dict(data), is_html))
+        except RecursionError:  # met while it is packed
+            raise tags.CannotRender(tags.TOO_DEEP) from None
         if found is None:
             raise tags.CannotRender(TOO_MUCH)
         outcome, said = found

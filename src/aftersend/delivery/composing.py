@@ -17,7 +17,7 @@ import msgspec
 from aftersend.clock import SECOND, Clock
 from aftersend.delivery.content import Content
 from aftersend.errors import SubmissionError, TooLarge
-from aftersend.mail import dates, merge, tracked
+from aftersend.mail import dates, merge, tags, tracked
 from aftersend.mail.compiled import Compiled, decode
 from aftersend.mail.tracking_tokens import Kind, Tokens
 from aftersend.store import Store, personal, tracking_modes
@@ -119,7 +119,10 @@ class Composer:
         return contents
 
     def _made(self, claim: Claim, compiled: Compiled, data: str | None, mode: str | None) -> Content | SubmissionError:
-        values = _DATA.decode(data) if data else {}
+        try:
+            values = _DATA.decode(data) if data else {}
+        except RecursionError:
+            return tags.CannotRender(tags.TOO_DEEP)
         slots = {
             merge.TO: merge.recipient_field(claim.recipient, values),
             merge.DATE: dates.rfc5322(claim.created_us),

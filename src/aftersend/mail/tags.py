@@ -54,6 +54,9 @@ class CannotRender(SubmissionError):
     code = "template-failed"
 
 
+TOO_DEEP = "The values in its data are nested too deep."
+
+
 @dataclass(frozen=True, slots=True)
 class Tag:
     """A simple merge tag: where its value is found, and how it is written."""
@@ -164,7 +167,14 @@ def value_of(data: Mapping[str, Any], name: str) -> Any:
 
 
 def written(value: Any) -> str:
-    """Write a value of the data as text."""
+    """Write a value of the data as text. Raise CannotRender."""
+    try:
+        return _written(value)
+    except RecursionError:
+        raise CannotRender(TOO_DEEP) from None
+
+
+def _written(value: Any) -> str:
     if isinstance(value, str):
         return value
     if value is True or value is False:
@@ -172,7 +182,7 @@ def written(value: Any) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
-        return ", ".join(written(each) for each in value)
+        return ", ".join(_written(each) for each in value)
     return str(value)
 
 
