@@ -8,9 +8,9 @@ import re
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 from aftersend import clock
 from aftersend.config import Settings, load
@@ -24,6 +24,11 @@ from aftersend.policy import pace, windows
 from aftersend.store import Engine, accounts, deliveries, nodes, suppressions, upgrade, verbs
 from aftersend.store.connection import Connection
 from aftersend.store.filters import Filter
+
+if TYPE_CHECKING:
+    from aftersend.intake import Request
+    from aftersend.store.record import Receipt
+    from aftersend.web.calls import Call
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -248,9 +253,13 @@ class Here:
         from aftersend.web import composing
 
         envelope = urlencode([("from", sender), *(("to", recipient) for recipient in recipients)]).encode()
-        return self._submit(lambda call: composing.from_mime(call, idempotency_key=idempotency_key), content, envelope)
 
-    def _submit(self, compose: Callable[[Any], Any], body: bytes, envelope: bytes) -> dict[str, Any]:
+        async def compose(call: Call) -> Request:
+            return composing.from_mime(call, idempotency_key=idempotency_key)
+
+        return self._submit(compose, content, envelope)
+
+    def _submit(self, compose: Callable[[Call], Awaitable[Request]], body: bytes, envelope: bytes) -> dict[str, Any]:
         """Take the way that a request over HTTP takes, without the network."""
         from aftersend import app
 
@@ -274,14 +283,16 @@ class Here:
         self.prepare_once()
         return app.run(desk.ask(self, method, path, words=words, json=json, body=body, headers=headers or {}))
 
-    async def _submitted(self, compose: Callable[[Any], Any], body: bytes, envelope: bytes) -> dict[str, Any]:
+    async def _submitted(
+        self, compose: Callable[[Call], Awaitable[Request]], body: bytes, envelope: bytes
+    ) -> dict[str, Any]:
         from aftersend import ids
         from aftersend.cli import desk
         from aftersend.ledger.explain import headline_fact
         from aftersend.ledger.facts import Facts
 
-        async def accepted(call: Any) -> Any:
-            return await call.desk.intake.accept(compose(call))
+        async def accepted(call: Call) -> Receipt:
+            return await call.desk.intake.accept(await compose(call))
 
         receipt = await desk.at_desk(self, accepted, body=body, query=envelope)
         deliveries_ = [
