@@ -14,7 +14,7 @@ from aftersend.policy.diagnosis.codes import Meaning, codes, of_status, status_w
 from aftersend.policy.diagnosis.findings import Action, Diagnosis, finding
 from aftersend.policy.diagnosis.phrases import Match, notices, phrases
 from aftersend.policy.diagnosis.readings import BARE_CODE, WEAK, Reading, parted, read_reply, readings
-from aftersend.policy.diagnosis.words import ADDRESS_WORD, BREAK, IP_WORD, NOT, TEXT_LIMIT, words_of
+from aftersend.policy.diagnosis.words import ADDRESS_WORD, BREAK, IP_WORD, NOT, TEXT_LIMIT, plain, words_of
 
 _WORDS_BACK = 6
 """So many words before another its negation is looked for."""
@@ -190,7 +190,7 @@ def _found_in(text: str, words: str) -> str:
     """Return the stretch of the text from the first to the last of the words matched, whole words; "" if it cannot be found."""
     first, _, rest = words.partition(" ")
     last = rest.rpartition(" ")[2] or first
-    low = text.lower()
+    low = plain(text.lower())
     start = low.find(first)
     if start < 0 and first == NOT and rest:
         start = _start_of_negation(low, rest.partition(" ")[0])

@@ -6,6 +6,7 @@ Owns how words are parted and which are left out (`tables/words.tsv`). Knows not
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from functools import cache
 from typing import Any
@@ -36,6 +37,17 @@ _SPACED = "".join(
     for letter in map(chr, range(256))
 ).encode()
 """How ASCII text is parted into words and sentences. As bytes, which are translated many times as fast as text."""
+_ACCENTED = re.compile("[\u00c0-\u024f\u0300-\u036f\u0451]")
+_BARE = {
+    **{
+        letter: bare
+        for letter in map(chr, range(0xC0, 0x250))
+        if (bare := unicodedata.normalize("NFD", letter)[0]).isascii()
+    },
+    **dict(zip("łøđı\u0451", "lodi\u0435", strict=True)),
+    **dict.fromkeys(map(chr, range(0x300, 0x370)), ""),
+}
+"""Accented letters, and the bare ones that stand for them; accents that stand by themselves are dropped."""
 
 
 def flatten(text: str) -> tuple[str, str]:
@@ -56,15 +68,20 @@ def flatten(text: str) -> tuple[str, str]:
     return words_of(text), words_of(links) if links else ""
 
 
+def plain(text: str) -> str:
+    """Return lower-case text with the bare letter in the place of each accented one: many systems leave accents out."""
+    return text if text.isascii() else _ACCENTED.sub(_bare, text)
+
+
 def words_of(text: str) -> str:
-    """Return the words of lower-case text that holds no addresses."""
+    """Return the words of lower-case text that holds no addresses, without accents."""
     read_as = _read_as().get
     if text.isascii():
         if "." in text:
             text = _NUMBER.sub(_number, text).replace(". ", " | ").replace(".\n", " | ")
         words = text.encode("ascii").translate(_SPACED).decode("ascii").replace(BREAK, " | ").split()
     else:
-        words = _WORD.findall(_NUMBER.sub(_number, text))
+        words = _WORD.findall(_NUMBER.sub(_number, plain(text)))
     return " ".join(filter(None, map(read_as, words, words)))
 
 
@@ -113,6 +130,10 @@ def _without_addresses(text: str) -> str:
     return "".join(kept)
 
 
+def _bare(found: re.Match[str]) -> str:
+    return _BARE.get(found[0], found[0])
+
+
 def _number(found: re.Match[str]) -> str:
     """Return one word in the place of an IP address, and the end of a sentence in that of every other number with points."""
     return _IP_SPACED if found[0].count(".") == 3 else " | "
@@ -123,7 +144,9 @@ def _read_as() -> dict[str, str]:
     table = uses("words.tsv")
     codes = [str(code) for code in range(400, 600)]
     return (
-        dict.fromkeys(table["empty"], "") | dict.fromkeys(table["not"], NOT) | dict.fromkeys([*codes, *".;!?"], BREAK)
+        dict.fromkeys(table["empty"], "")
+        | dict.fromkeys(map(plain, table["not"]), NOT)
+        | dict.fromkeys([*codes, *".;!?"], BREAK)
     )
 
 
