@@ -81,7 +81,7 @@ def test_a_refusal_before_the_recipient_was_named_is_not_the_recipients_fault(
     found = diagnose_reply(Reply(code, status, text), command=command)
 
     assert found.reason not in HARD
-    assert found.suppress is not Suppress.NOW
+    assert found.suppress is Suppress.COUNTER
 
 
 @pytest.mark.parametrize("code", [550, 553, 554])
@@ -126,6 +126,15 @@ def test_user_unknown_at_rcpt_suppresses_at_once_and_after_data_only_counts() ->
 
     assert diagnose_reply(reply, command="RCPT").suppress is Suppress.NOW
     assert diagnose_reply(reply, command="DATA").suppress is Suppress.COUNTER
+
+
+@pytest.mark.parametrize("text", ["550 This subscriber we have not", "550 Nobody of that alias came to mind"])
+def test_what_is_only_hinted_at_counts_and_does_not_suppress_at_once(text: str) -> None:
+    """A word beside a denial shows what a refusal speaks of; that is too little to give an address up."""
+    found = diagnose_text(text, command="RCPT")
+
+    assert found.reason is Reason.INVALID_RECIPIENT
+    assert found.suppress is Suppress.COUNTER
 
 
 def test_access_denied_is_an_invalid_recipient_that_only_counts() -> None:

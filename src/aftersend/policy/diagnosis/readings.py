@@ -13,7 +13,7 @@ from typing import NamedTuple
 from aftersend.ledger.reasons import Reason
 from aftersend.policy.diagnosis.codes import Meaning, of_code, of_status, status_within
 from aftersend.policy.diagnosis.phrases import LINK_WEIGHT, Match, phrases, strongest
-from aftersend.policy.diagnosis.words import TEXT_LIMIT, flatten, without_boilerplate
+from aftersend.policy.diagnosis.words import BREAK, TEXT_LIMIT, flatten, without_boilerplate
 
 BARE_CODE = 2
 """The weight up to which only a reply code speaks."""
@@ -161,10 +161,14 @@ def forget() -> None:
 
 
 def _without_codes(code: int, status: str, text: str) -> str:
-    """Take away the codes that begin each line of a reply, wherever a log has joined the lines."""
+    """Take away the codes that begin each line of a reply, wherever a log has joined the lines.
+
+    One behind a colon begins another reply, which this one quotes: "host mx said: 550 …".
+    """
     number = str(code)
     if not code or number not in text:
         return text
+    text = text.replace(f": {number}", f": {BREAK} {number}")
     for lead in (f"{number}-{status} ", f"{number} {status} ", f"{number}-"):
         text = text.replace(lead, " ")
     return text
