@@ -23,7 +23,7 @@ _ADDRESS = re.compile(ADDRESS)
 _GLUED = re.compile(r"^(\S+@\S*\.[a-z]{2,24})[^\x00-\x7f]\S*$")
 """A sentence that goes on behind an address without a space, as Chinese and Japanese ones do."""
 _LEADING = re.compile(
-    r"[^\w\n@]{0,30}(?:([^\n:：@<\"]{1,50}?)[ \t]*[:=：][ \t]*)?[^\w\n@]{0,12}(?:smtp:|rfc822;|mailto:)?[ \t]*"
+    r"[^\w\n@]{0,30}(?:\d{1,3}[.)][ \t]{1,4})?(?:([^\n:：@<\"]{1,50}?)[ \t]*[:=：][ \t]*)?[^\w\n@]{0,12}(?:smtp:|rfc822;|mailto:)?[ \t]*"
     rf"({ADDRESS})",
     re.IGNORECASE,
 )

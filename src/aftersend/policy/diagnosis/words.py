@@ -37,11 +37,11 @@ _SPACED = "".join(
     for letter in map(chr, range(256))
 ).encode()
 """How ASCII text is parted into words and sentences. As bytes, which are translated many times as fast as text."""
-_ACCENTED = re.compile("[\u00c0-\u024f\u0300-\u036f\u0451]")
+_ACCENTED = re.compile("[\u00c0-\u024f\u0300-\u036f\u0451\u1e00-\u1eff]")
 _BARE = {
     **{
         letter: bare
-        for letter in map(chr, range(0xC0, 0x250))
+        for letter in map(chr, (*range(0xC0, 0x250), *range(0x1E00, 0x1F00)))
         if (bare := unicodedata.normalize("NFD", letter)[0]).isascii()
     },
     **dict(zip("łøđı\u0451", "lodi\u0435", strict=True)),
