@@ -559,6 +559,8 @@ PEOPLE = "Return-Path: <ann@example.org>\nFrom: Ann <ann@example.org>\nTo: suppo
         + "Subject: Re: failure notice\nIn-Reply-To: <x@y>\n\nThanks!\n\n> I'm afraid I wasn't able to deliver your message\n",
         PEOPLE
         + "Subject: [list] mail delivery failed, help\nList-Id: <help.example.org>\n\nMy mail is not delivered, what to do?",
+        "Return-Path: <list-bounces@example.org>\nFrom: list-bounces@example.org\nSubject: Re: [list] mailbox full everywhere\n"
+        "List-Id: <list.example.org>\nIn-Reply-To: <x@y>\n\nThey answer 552 mailbox full now.\n",
         "From: root@box.example (Cron Daemon)\nSubject: Cron <root@box> backup\n\ncp: write error: quota exceeded, disk full\n",
         "From: Mailbox Team <no-reply@phish.example>\nSubject: Undelivered messages (5) returned to sender\n\n5 incoming messages are on"
         " hold. Sign in to release your messages.\n",

@@ -101,8 +101,9 @@ def _signs_of_notice(mail: Mail, is_daemon: bool) -> int:
     if mail.media == "multipart/report":
         signs += 2 + 2 * (mail.parameters.get("report-type", "").lower() == "delivery-status")
     signs += 2 * ("message/rfc822" in [part.media for part in mail.parts])
-    signs -= 2 * (not is_daemon and not _names("list").isdisjoint(headers))
-    signs -= 2 * ("in-reply-to" in headers and "x-failed-recipients" not in headers)
+    is_of_list = not _names("list").isdisjoint(headers)
+    is_response = "in-reply-to" in headers and "x-failed-recipients" not in headers
+    signs -= 2 * (not is_daemon and is_of_list) + 2 * is_response + 2 * (is_of_list and is_response)
     signs -= 2 * (not _names("answer").isdisjoint(headers))
     return signs
 
