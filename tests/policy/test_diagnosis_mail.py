@@ -568,6 +568,7 @@ PEOPLE = "Return-Path: <ann@example.org>\nFrom: Ann <ann@example.org>\nTo: suppo
         " boundary=r\n\n--r\n\nYour message was read.\n--r\nContent-Type: message/disposition-notification\n\nFinal-Recipient: rfc822;"
         " ann@example.org\nDisposition: manual-action/MDN-sent-manually; displayed\n\n--r--\n",
         "From: Parcels <info@parcels.example>\nSubject: Delivery failed\n\nYour parcel could not be delivered to your address.\n",
+        "From: Post <info@parcels.example>\nSubject: Sendung nicht zugestellt\n\nWir konnten Ihre Sendung nicht zustellen.\n",
         "From: noreply@dmarc.example\nSubject: Report Domain: shop.example Submitter: x Report-ID: 1\n\nattached\n",
         "From: list-bounces@example.org\nSubject: Your message to list awaits moderator approval\n\nIs being held until the list moderator"
         " can review it.\n",
