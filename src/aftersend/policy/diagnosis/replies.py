@@ -173,6 +173,8 @@ def _evidence(code: int, status: str, text: str, match: Match | None) -> tuple[s
 
 def _without_outer_stands(words: str) -> str:
     """Leave out what stands for an address or a sentence's end before and behind the words matched: nobody wrote that."""
+    if words.partition(" ")[0] not in _STANDS and words.rpartition(" ")[2] not in _STANDS:
+        return words
     every = words.split(" ")
     while len(every) > 1 and every[0] in _STANDS:
         every.pop(0)

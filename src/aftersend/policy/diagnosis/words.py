@@ -37,7 +37,6 @@ _SPACED = "".join(
     for letter in map(chr, range(256))
 ).encode()
 """How ASCII text is parted into words and sentences. As bytes, which are translated many times as fast as text."""
-_ACCENTED = re.compile("[\u00c0-\u024f\u0300-\u036f\u0451\u1e00-\u1eff]")
 _BARE = {
     **{
         letter: bare
@@ -70,7 +69,10 @@ def flatten(text: str) -> tuple[str, str]:
 
 def plain(text: str) -> str:
     """Return lower-case text with the bare letter in the place of each accented one: many systems leave accents out."""
-    return text if text.isascii() else _ACCENTED.sub(_bare, text)
+    if not text.isascii():
+        for letter in _BARE.keys() & set(text):
+            text = text.replace(letter, _BARE[letter])
+    return text
 
 
 def words_of(text: str) -> str:
@@ -128,10 +130,6 @@ def _without_addresses(text: str) -> str:
             piece = f"{piece[: len(piece) - local.start()] if local else ''} {ADDRESS_WORD} "
         kept.append(piece)
     return "".join(kept)
-
-
-def _bare(found: re.Match[str]) -> str:
-    return _BARE.get(found[0], found[0])
 
 
 def _number(found: re.Match[str]) -> str:
