@@ -60,6 +60,7 @@ def test_an_import_keeps_causes_and_ends_and_what_stands_there(verb: Run, tmp_pa
     file.write_text("bob@example.net\n")
     assert verb("suppress", "import", str(file)).status == DONE
     assert verb("suppress", "why", "bob@example.net", "--json").rows[0]["expires_at"] is None
+    verb("suppress", "remove", "ann@example.net", "bob@example.net")
 
 
 def test_a_file_that_is_not_utf_8_is_refused_with_the_place(verb: Run, tmp_path: Path) -> None:
@@ -70,3 +71,21 @@ def test_a_file_that_is_not_utf_8_is_refused_with_the_place(verb: Run, tmp_path:
     said = verb("suppress", "import", str(file))
     assert (said.status, "byte 26" in said.err) == (USAGE, True)
     assert "first@example.net" not in verb("suppress", "list").out
+
+
+def test_adding_keeps_a_complaint_and_says_so(verb: Run, tmp_path: Path) -> None:
+    """By hand and from a file; what a person writes as the reason is evidence, and the cause is manual."""
+    verb("db", "upgrade")
+    file = tmp_path / "list.csv"
+    file.write_text("email,cause,expires_at\neve@example.net,complained,\n")
+    verb("suppress", "import", str(file))
+    (before,) = verb("suppress", "why", "eve@example.net", "--json").rows
+    said = verb("suppress", "add", "eve@example.net", "--why", "asked").out
+    assert "eve@example.net reported a message as spam: that entry, of 20" in said
+    file.write_text("email,cause,expires_at\neve@example.net,bounced,2999-01-01T00:00:00Z\n")
+    assert verb("suppress", "import", str(file), "--json").rows == [{"imported": 0, "wrong": 0, "known": 1, "over": 0}]
+    assert verb("suppress", "why", "eve@example.net", "--json").rows == [before]
+    assert verb("suppress", "add", "fay@example.net", "--why", "by phone").status == DONE
+    (fay,) = verb("suppress", "why", "fay@example.net", "--json").rows
+    assert (fay["cause"], fay["evidence"]["why"]) == ("manual", "by phone")
+    verb("suppress", "remove", "eve@example.net", "fay@example.net")

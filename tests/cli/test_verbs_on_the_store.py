@@ -287,7 +287,9 @@ def test_suppressions_are_imported_and_exported(run: Run, tmp_path: Path) -> Non
 
 def test_exported_cells_are_no_formulas(run: Run, tmp_path: Path) -> None:
     """A spreadsheet that opens the export computes nothing; an import reads it back as it was."""
-    run("suppress", "add", "+1@example.net", "--why", "=cmd()")
+    (tmp_path / "list.csv").write_text("email\n+1@example.net\n")
+    run("db", "upgrade")
+    run("suppress", "import", str(tmp_path / "list.csv"), "--why", "=cmd()")
     exported = run("suppress", "export").out
     assert "'+1@example.net" in exported
     assert "'=cmd()" in exported

@@ -42,6 +42,18 @@ def test_an_address_is_put_on_the_list_and_taken_off(house, owner):
     assert owner.get("/console/audit").text.count("ann@example.com") >= 2
 
 
+def test_a_complaint_stays_when_somebody_puts_the_address_on_the_list(house, owner):
+    """The page says what stands and why, instead of that something was done."""
+    api = house.client()
+    api.put("/v1/suppressions/bob@example.net", json={"cause": "complained"})
+    form = {"address": "bob@example.net", "why": "asked by phone", **owner.word}
+    assert (
+        "reported a message as spam: that entry"
+        in owner.post("/console/suppressions", data=form, follow_redirects=True).text
+    )
+    assert api.get("/v1/suppressions/bob@example.net").json()["data"][0]["cause"] == "complained"
+
+
 def test_many_are_acted_on_only_after_they_were_counted(house, owner):
     """The first press says how many, the second does it."""
     for i in range(3):

@@ -9,6 +9,7 @@ import pytest
 
 from aftersend import clock
 from aftersend.control.keys import looks_like_key
+from aftersend.store import suppressions
 from aftersend.web import shapes
 
 HELLO = {"from": "shop@example.com", "to": "ann@example.net", "subject": "Hello", "text": "Hi"}
@@ -104,10 +105,11 @@ def test_a_suppressed_address_says_why(house_on_each_engine):
     client = house_on_each_engine.client()
     put = client.put("/v1/suppressions/Ann%40Example.net", json={"why": "asked by phone"})
     assert put.status_code == 200
-    told = msgspec.convert(put.json(), shapes.Suppression)
+    told = msgspec.convert(put.json(), shapes.SuppressionPut)
     assert (told.recipient, told.origin, told.cause) == ("ann@example.net", "configured", "manual")
     assert told.evidence == {"by": "key test", "why": "asked by phone"}
-    assert client.get("/v1/suppressions/ann@example.net").json()["data"] == [put.json()]
+    (entry,) = client.get("/v1/suppressions/ann@example.net").json()["data"]
+    assert put.json() == {**entry, "kept": False, "says": "ann@example.net is not mailed any more."}
     assert client.put("/v1/suppressions/ann@example.net").status_code == 200
     assert house_on_each_engine.client(account_id=2).get("/v1/suppressions/ann@example.net").status_code == 404
     assert client.delete("/v1/suppressions/ann@example.net").status_code == 204
@@ -129,6 +131,42 @@ def test_a_suppression_may_be_for_one_stream_and_for_a_time(house):
     assert [(row["stream"], row["expires_at"]) for row in rows] == [("", None), ("broadcast", until)]
     assert client.delete("/v1/suppressions/ann@example.net?stream=broadcast").status_code == 204
     assert len(client.get("/v1/suppressions/ann@example.net").json()["data"]) == 1
+
+
+@pytest.mark.parametrize("cause", ["complained", "unsubscribed"])
+def test_what_a_recipient_asked_for_is_not_weakened_by_adding(house_on_each_engine, cause):
+    """Whoever adds the address keeps the entry with its evidence, and is told which stands; taking it off undoes it."""
+    client, place = house_on_each_engine.client(), "/v1/suppressions/ann@example.net"
+    house_on_each_engine.run(
+        suppressions.put,
+        1,
+        "ann@example.net",
+        cause=cause,
+        origin="learned",
+        now=clock.now(),
+        evidence={"rule": "asked"},
+    )
+    (before,) = client.get(place).json()["data"]
+    soon = clock.iso(clock.now() + clock.DAY)
+    for body in ({}, {"why": "by phone"}, {"expires_at": soon}, {"cause": "complained", "expires_at": soon}):
+        put = client.put(place, json=body).json()
+        assert {name: put[name] for name in before} == before
+        assert put["kept"]
+        assert before["created_at"][:10] in put["says"]
+    assert client.get(place).json()["data"] == [before]
+    assert client.delete(place).status_code == 204
+    assert client.put(place, json={"expires_at": soon}).json()["expires_at"] == soon
+
+
+def test_a_complaint_with_an_end_gives_way_to_what_lasts_longer(house_on_each_engine):
+    """What was brought from elsewhere may end; an entry that lasts longer takes its place, one that ends sooner does not."""
+    client, place = house_on_each_engine.client(), "/v1/suppressions/ann@example.net"
+    day, week = (clock.iso(clock.now() + days * clock.DAY) for days in (1, 7))
+    client.put(place, json={"cause": "complained", "expires_at": day})
+    assert client.put(place, json={"expires_at": week}).json()["kept"] is False
+    client.put(place, json={"cause": "complained", "expires_at": week})
+    assert client.put(place, json={"expires_at": day}).json()["kept"]
+    assert client.put(place).json()["expires_at"] is None
 
 
 def test_an_address_with_a_slash_can_be_suppressed(house):

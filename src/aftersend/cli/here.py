@@ -769,16 +769,19 @@ class Here:
         if stream and stream not in {one["name"] for one in self.streams()}:
             raise BadField("#/stream", f"There is no stream {stream!r}.", code="unknown-stream")
         folded = list_key(address, pointer="#/address")
-        from aftersend.reports import search
+        from aftersend.reports import search, suppressed
 
-        now, cause = clock.now(), cause or why or "manual"
+        now = clock.now()
         ends = None if expires_at is None else search.instant(expires_at, "expires_at", now=now)
         evidence = {"by": self.who} | ({"why": why} if why else {})
-        self.write(
-            suppressions.put, suppressions.PLATFORM if everywhere else self.account, folded,
-            cause=cause, origin=suppressions.CONFIGURED, now=now, stream=stream, expires_us=ends, evidence=evidence,
+        owner = suppressions.PLATFORM if everywhere else self.account
+        is_new = self.write(
+            suppressions.put, owner, folded, cause=cause or "manual", origin=suppressions.CONFIGURED, now=now,
+            stream=stream, expires_us=ends, evidence=evidence,
         )  # fmt: skip
-        return {"recipient": folded, "stream": stream, "cause": cause}
+        rows = self.read(suppressions.why, self.account, folded)
+        made = (row for row in rows if (row["account_id"], row["folded"], row["stream"]) == (owner, folded, stream))
+        return suppressed.put(next(made), is_new=is_new)
 
     def unsuppress(self, address: str, *, stream: str | None, everywhere: bool = False) -> None:
         """Take an address off the lists. Raise NotFound."""
@@ -792,17 +795,21 @@ class Here:
         after: tuple[str, str] | None = None
         part = part.casefold() if part else None
         owner = suppressions.PLATFORM if everywhere else self.account
+        from aftersend.reports import suppressed
+
         while rows := self.read(suppressions.page, owner, limit=500, after=after, part=part):
-            yield from (_told_suppression(row) for row in rows)
+            yield from (suppressed.told(row) for row in rows)
             after = (rows[-1]["folded"], rows[-1]["stream"])
 
     def why_suppressed(self, address: str) -> list[dict[str, Any]]:
         """Return every entry for an address. Raise NotFound if there is none."""
+        from aftersend.reports import suppressed
+
         folded = list_key(address, pointer="#/address")
         rows = self.read(suppressions.why, self.account, folded)
         if not rows:
             raise NotFound(f"{folded} is on no list of this account; mail to it is not stopped.")
-        return [_told_suppression(row) for row in rows]
+        return [suppressed.told(row) for row in rows]
 
     # ---- contacts and lists ------------------------------------------------------------------------------------------
 
@@ -927,22 +934,6 @@ def _told_throttle(row: dict[str, Any]) -> dict[str, Any]:
 
     told = {name: row[name] for name in ("scope", "name", "rate")}
     return {**told, "everywhere": row["account_id"] == EVERYBODY, "since": moment(row["began_us"])}
-
-
-def _told_suppression(row: dict[str, Any]) -> dict[str, Any]:
-    from aftersend import ids
-    from aftersend.reports.telling import moment
-
-    return {
-        "recipient": row["folded"],
-        "stream": row["stream"],
-        "cause": row["cause"],
-        "origin": row["origin"],
-        "created_at": moment(row["created_us"]),
-        "expires_at": moment(row["expires_us"]),
-        "delivery_id": None if row["delivery_id"] is None else ids.show("dlv", row["delivery_id"]),
-        "evidence": row["evidence"],
-    }
 
 
 @contextlib.contextmanager

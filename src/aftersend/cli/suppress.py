@@ -33,10 +33,13 @@ def suppress() -> None:
 @_everywhere
 @place_option
 def add(place: Any, addresses: tuple[str, ...], stream: str, why: str, everywhere: bool) -> None:
-    """Put addresses, or whole domains (@example.com), on the list."""
+    """Put addresses, or whole domains (@example.com), on the list.
+
+    A complaint or an opt-out that stands there stays as it is; only `suppress remove` takes it off.
+    """
     for address in addresses:
         entry = place.suppress(address, stream=stream, why=why, everywhere=everywhere)
-        say(f"{entry['recipient']} is not mailed any more{f' on {stream}' if stream else ''}.")
+        say(entry["says"])
 
 
 @suppress.command()
@@ -143,9 +146,10 @@ def import_(place: Any, file: IO[bytes], stream: str, why: str, as_json: bool) -
             if (address, on) in listed and _lasts(listed[address, on], ends, now):
                 known += 1
                 continue
-            place.suppress(address, stream=on, why="", cause=entry.get("cause") or why, expires_at=until)
-            listed[address, on] = until
-            done += 1
+            put = place.suppress(address, stream=on, why="", cause=entry.get("cause") or why, expires_at=until)
+            listed[address, on] = put["expires_at"]
+            known += put["kept"]
+            done += not put["kept"]
         except AftersendError as error:
             wrong += 1
             if wrong <= FAULTS_SHOWN:

@@ -22,6 +22,10 @@ class Cause(StrEnum):
     COMPLAINED = "complained"
 
 
+LASTING = (Cause.COMPLAINED.value, Cause.UNSUBSCRIBED.value)
+"""What recipients themselves asked for: it never expires, and only taking the address off undoes it."""
+
+
 class Counter(StrEnum):
     """What is counted for an address, as long as no delivery comes between."""
 

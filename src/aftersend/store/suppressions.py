@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, delete, select, tuple_
+from sqlalchemy import ColumnElement, Connection, delete, or_, select, tuple_
 
 from aftersend.clock import Instant
 from aftersend.errors import NotFound
+from aftersend.ledger.standing import LASTING
 from aftersend.store import verbs
 from aftersend.store.engine import upsert
 from aftersend.store.hiding import PLATFORM as PLATFORM
@@ -43,9 +44,10 @@ def put(
     site: str | None = None,
     tier: int = 0,
     is_provisional: bool = False,
-) -> None:
+) -> bool:
     """Put an address on a list, or replace what was known of it there. `site` is who said what was learned.
 
+    What a person puts there never weakens a complaint or an opt-out: such an entry stays as it is, and False is returned.
     What waits to be delivered to it goes back to treatment, which refuses it.
     """
     new = upsert(suppressions, connection.dialect.name).values(
@@ -67,14 +69,23 @@ def put(
     )
     kept = ("account_id", "folded", "stream")
     replaced = [column.name for column in suppressions.columns if column.name not in kept]
-    connection.execute(
+    written = connection.execute(
         new.on_conflict_do_update(
-            index_elements=["account_id", "folded", "stream"],
+            index_elements=list(kept),
             set_={name: getattr(new.excluded, name) for name in replaced},
-        )
-    )
+            where=_gives_way(expires_us, now) if origin == CONFIGURED else None,
+        ).returning(suppressions.c.folded)
+    ).first()
     if expires_us is None or expires_us > now:
         verbs.look_again_at(connection, account_id, folded, stream=stream, now=now)
+    return written is not None
+
+
+def _gives_way(ends: Instant | None, now: Instant) -> ColumnElement[bool]:
+    """Whether what stands may be replaced by hand: what recipients asked for may not, unless it ends sooner."""
+    stands = suppressions.c
+    outlasted = stands.expires_us.is_not(None) if ends is None else stands.expires_us < ends
+    return or_(stands.cause.not_in(LASTING), stands.expires_us <= now, outlasted)
 
 
 def remove(connection: Connection, account_id: int, folded: str, *, stream: str | None = None) -> int:

@@ -14,7 +14,7 @@ from aftersend.control.domains import Place
 from aftersend.errors import BadField, BadFields, NotAllowed, NotFound, TryLater
 from aftersend.mail import address
 from aftersend.policy import pace, windows
-from aftersend.reports import search
+from aftersend.reports import search, suppressed
 from aftersend.reports.telling import moment
 from aftersend.store import accounts, deliveries, suppressions, verbs
 from aftersend.store.accounts import Key
@@ -261,7 +261,7 @@ async def list_suppressions(call: Call) -> Answer:
     )  # fmt: skip
     has_more, rows = len(rows) > limit, rows[:limit]
     last = f"{rows[-1]['folded']} {rows[-1]['stream']}".rstrip() if has_more else None
-    return lists.page(call, [_told_suppression(row) for row in rows], has_more=has_more, after=last)
+    return lists.page(call, [suppressed.told(row) for row in rows], has_more=has_more, after=last)
 
 
 async def why_suppressed(call: Call) -> Answer:
@@ -269,7 +269,7 @@ async def why_suppressed(call: Call) -> Answer:
     rows = await call.desk.store.ask(suppressions.why, call.account_id, _folded(call))
     if not rows:
         raise NotFound(f"{_folded(call)[:320]} is on no list of this account; mail to it is not stopped.")
-    return lists.whole([_told_suppression(row) for row in rows])
+    return lists.whole([suppressed.told(row) for row in rows])
 
 
 async def suppress(call: Call) -> Answer:
@@ -300,14 +300,14 @@ async def suppress(call: Call) -> Answer:
     if wrong:
         raise BadFields(wrong)
     owner = suppressions.PLATFORM if asked.everywhere else call.account_id
-    await change(
+    is_new = await change(
         call, _everywhere("suppressed an address", owner), folded, _listed, owner, suppressions.put, folded,
         cause=asked.cause, origin=suppressions.CONFIGURED, now=now, stream=asked.stream, expires_us=expires,
-        evidence={"by": call.who, "why": asked.why},
+        evidence={"by": call.who} | ({"why": asked.why} if asked.why else {}),
     )  # fmt: skip
     rows = await call.desk.store.ask(suppressions.why, call.account_id, folded)
     made = (row for row in rows if (row["account_id"], row["folded"], row["stream"]) == (owner, folded, asked.stream))
-    return Answer(next(_told_suppression(row) for row in made))
+    return Answer(suppressed.put(next(made), is_new=is_new))
 
 
 async def unsuppress(call: Call) -> Answer:
@@ -351,19 +351,6 @@ def _folded(call: Call) -> str:
         return address.list_key(call.path["address"])
     except BadField as error:
         raise BadField("#/address", error.detail, code=error.code) from None
-
-
-def _told_suppression(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "recipient": row["folded"],
-        "stream": row["stream"],
-        "cause": row["cause"],
-        "origin": row["origin"],
-        "created_at": moment(row["created_us"]),
-        "expires_at": moment(row["expires_us"]),
-        "delivery_id": None if row["delivery_id"] is None else ids.show("dlv", row["delivery_id"]),
-        "evidence": row["evidence"],
-    }
 
 
 # ---- the rest ------------------------------------------------------------------------------------------------------

@@ -318,11 +318,12 @@ _ADMINISTRATION = (
         "/v1/suppressions/{address:path}",
         "putSuppression",
         administration.suppress,
-        "Put an address, or a whole domain (`@example.com`), on your own list; it is not mailed from now on.",
+        "Put an address, or a whole domain (`@example.com`), on your own list; it is not mailed from now on. "
+        "A complaint or an opt-out that stands there stays as it is.",
         "Suppressions",
         "admin",
         shapes.SuppressionIn,
-        gives=shapes.Suppression,
+        gives=shapes.SuppressionPut,
         problems=(404, 415, 422),
     ),
     Route(

@@ -454,6 +454,15 @@ class Suppression(Out):
     evidence: dict[str, Any] | None
 
 
+class SuppressionPut(Suppression):
+    """The entry that stands after an address was put on a list."""
+
+    kept: Annotated[
+        bool, _says("Whether a complaint or an opt-out stood there and stays as it is: adding never weakens it.")
+    ]
+    says: Annotated[str, _says("What is so now, in a sentence.")]
+
+
 class KeyIn(In):
     """A key to be made."""
 

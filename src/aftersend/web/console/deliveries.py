@@ -19,7 +19,7 @@ from aftersend.store import suppressions
 from aftersend.store.connection import Connection
 from aftersend.web import administration, messages, patience
 from aftersend.web.calls import Answer
-from aftersend.web.console import previews
+from aftersend.web.console import previews, suppressed
 from aftersend.web.console.rendering import look_of_fact
 from aftersend.web.console.visits import ROOT, Visit
 
@@ -244,8 +244,8 @@ async def _resend(visit: Visit, told: dict[str, Any]) -> Answer:
 async def _list(visit: Visit, recipient: str, verb: str, place: str) -> Answer:
     path = {"address": recipient}
     if verb == "suppress":
-        await administration.suppress(visit.to_api({"why": "by hand, from the log"}, path=path))
-        return visit.go(place, f"Nothing is written to {recipient} from now on.")
+        made = (await administration.suppress(visit.to_api({"why": "by hand, from the log"}, path=path))).content
+        return visit.go(place, suppressed.said_of(made))
     await administration.unsuppress(visit.to_api(path=path))
     return visit.go(place, f"{recipient} is written to again.")
 

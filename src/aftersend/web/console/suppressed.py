@@ -50,10 +50,15 @@ async def add(visit: Visit) -> Answer:
     content = {"why": form.get("why", "").strip(), "stream": form.get("stream", "")}
     try:
         path = {"address": form.get("address", "").strip()}
-        await administration.suppress(visit.to_api(content, path=path))
+        made = (await administration.suppress(visit.to_api(content, path=path))).content
     except AftersendError as error:
         return await show(visit, error.detail)
-    return visit.go(f"{ROOT}/suppressions", f"Nothing is written to {path['address']} from now on.")
+    return visit.go(f"{ROOT}/suppressions", said_of(made))
+
+
+def said_of(made: dict[str, Any]) -> str:
+    """Return what is so after an address was put on the list."""
+    return made["says"] if made["kept"] else f"Nothing is written to {made['recipient']} from now on."
 
 
 async def remove(visit: Visit) -> Answer:
