@@ -134,6 +134,22 @@ def test_what_needs_somebody_is_said_with_the_list_behind_it(house, client):
             assert client.get(f"{item.list}&count=exact").json()["count"] == item.number, item.id
 
 
+def test_a_late_hard_bounce_is_an_address_to_update_too(house):
+    """Whether it came back at once or days after it was taken: the number is the length of its list, and of the bounces'."""
+    client = house.client()
+    sent = client.post("/v1/messages", json=HELLO | {"to": ["ann@example.net", "bob@example.net", "cat@example.net"]})
+    ann, bob, cat = (delivery["id"] for delivery in sent.json()["deliveries"])
+    for delivery in (ann, bob):
+        house.happen(delivery, Fact.DELIVERED)
+    for delivery in (bob, cat):
+        house.happen(delivery, Fact.BOUNCED_INVALID, reason=Reason.INVALID_RECIPIENT)
+    (item,) = client.get("/v1/reports/attention").json()["items"]
+    assert (item["number"], item["sentence"]) == (2, "2 addresses do not exist.")
+    listed = client.get(item["list"]).json()["data"]
+    assert {row["id"] for row in listed} == {bob, cat}
+    assert {row["delivery_id"] for row in client.get("/v1/bounces?category=Hard").json()["data"]} == {bob, cat}
+
+
 def test_shares_are_judged_from_enough_mail_on(house):
     """5 % of wrong addresses among 100 mails is critical; the same share of 20 is only worth a word."""
     client = house.client()

@@ -6,11 +6,13 @@ Every number is the length of the list behind it, which is named beside it. What
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 from urllib.parse import urlencode
 
 from aftersend.clock import DAY, HOUR, Instant, iso
+from aftersend.ledger.facts import Fact
+from aftersend.ledger.spoken import Slot, Spoken
 from aftersend.reports import activity
 from aftersend.reports.activity import Period
 from aftersend.store import accounts, returned, verbs
@@ -23,6 +25,8 @@ HARD_SHARES = ((0.05, "critical"), (0.02, "warning"))
 """Of mail that ended: providers begin to doubt a sender from 2 % of wrong addresses on, and refuse from 5 % on."""
 COMPLAINT_SHARES = ((0.003, "critical"), (0.001, "warning"))
 """Of delivered mail: Google and Yahoo ask senders to stay below 0.1 %, and refuse mail from 0.3 % on."""
+_NO_SUCH_ADDRESS = (Fact.BOUNCED_INVALID, Fact.INVALID_ADDRESS)
+"""No delivery has both: the one comes back from mail that went out, the other keeps it from going."""
 _ORDER = ("critical", "warning", "notice")
 
 
@@ -34,7 +38,7 @@ class Item:
     severity: str
     """critical, warning or notice."""
     number: int
-    sentence: str
+    sentence: Spoken
     """What is so, with the number in it."""
     advice: str
     """What to do about it."""
@@ -45,22 +49,33 @@ class Item:
 
 
 def items(connection: Connection, account_id: int, *, now: Instant) -> dict[str, Any]:
-    """Return what needs somebody, worst first; an empty list when nothing does."""
-    since = (now - LOOKS_BACK) // HOUR * HOUR
-    period = Period(since=since)
-    found = [
+    """Return what needs somebody, worst first, in English; an empty list when nothing does."""
+    told = [
+        {**{f.name: getattr(item, f.name) for f in fields(item)}, "sentence": str(item.sentence)}
+        for item in found(connection, account_id, now=now)
+    ]
+    return {"since": iso(_since(now)), "items": told}
+
+
+def found(connection: Connection, account_id: int, *, now: Instant) -> list[Item]:
+    """Return what needs somebody, worst first, to be said in any language."""
+    period = Period(since=_since(now))
+    needs = [
         *_of_results(connection, account_id, period),
         *_of_complaints(connection, account_id, period),
         *_of_domains(connection, account_id),
         *_of_queue(connection, account_id),
         *_of_returns(connection, account_id),
     ]
-    found.sort(key=lambda item: (_ORDER.index(item.severity), item.id))
-    return {"since": iso(since), "items": [asdict(item) for item in found]}
+    return sorted(needs, key=lambda item: (_ORDER.index(item.severity), item.id))
 
 
-def _deliveries(**words: str) -> str:
-    return f"/v1/deliveries?{urlencode(words)}"
+def _since(now: Instant) -> Instant:
+    return (now - LOOKS_BACK) // HOUR * HOUR
+
+
+def _deliveries(*pairs: tuple[str, str], since: str) -> str:
+    return f"/v1/deliveries?{urlencode([*pairs, ('since', since)])}"
 
 
 def _severity(share: float, shares: tuple[tuple[float, str], ...]) -> str | None:
@@ -68,25 +83,29 @@ def _severity(share: float, shares: tuple[tuple[float, str], ...]) -> str | None
 
 
 def _of_results(connection: Connection, account_id: int, period: Period) -> Iterator[Item]:
-    """Failed is 001's word for an address that does not exist: the sender's data is to be updated."""
-    counted = activity.counts(connection, account_id, "delivery_results", period)
-    failed, ended = (
-        counted["Failed"],
-        sum(counted[word] for word in ("Failed", "Bounced", "Delivered", "Opened", "Sent")),
-    )
+    """An address that does not exist is the sender's data to be updated, however late that was said: 001 keeps a late one with
+    what was delivered, so the facts are counted."""
+    facts = activity.facts(connection, account_id, period)
+    failed = sum(facts[fact.word] for fact in _NO_SUCH_ADDRESS)
     if not failed:
         return
+    counted = activity.counts(connection, account_id, "delivery_results", period)
+    ended = sum(counted[word] for word in ("Failed", "Bounced", "Delivered", "Opened", "Sent"))
     share = failed / max(ended, 1)
     severity = _severity(share, HARD_SHARES) if ended >= LEAST_VOLUME else None
-    spoken = f", {share:.1%} of what went out" if severity else ""
     yield Item(
         "addresses_to_update",
         severity or "notice",
         failed,
-        f"{_many(failed, 'address does', 'addresses do')} not exist{spoken}.",
+        _many(
+            failed,
+            "%(n)s address does not exist%(share)s.",
+            "%(n)s addresses do not exist%(share)s.",
+            share=Spoken(", %(part)s of what went out", {"part": f"{share:.1%}"}) if severity else "",
+        ),
         "Update these addresses or take them off your lists; nothing more is sent to them meanwhile.",
         "sender",
-        _deliveries(status="results:Failed", since=iso(period.since or 0)),
+        _deliveries(*(("fact", fact.word) for fact in _NO_SUCH_ADDRESS), since=iso(period.since or 0)),
     )
 
 
@@ -97,27 +116,37 @@ def _of_complaints(connection: Connection, account_id: int, period: Period) -> I
         return
     share = complained / max(delivered, 1)
     severity = _severity(share, COMPLAINT_SHARES) if delivered >= LEAST_VOLUME else None
-    spoken = f", {share:.2%} of what was delivered" if severity else ""
     yield Item(
         "complaints",
         severity or "notice",
         complained,
-        f"{_many(complained, 'person', 'people')} reported your mail as spam{spoken}.",
+        _many(
+            complained,
+            "%(n)s person reported your mail as spam%(share)s.",
+            "%(n)s people reported your mail as spam%(share)s.",
+            share=Spoken(", %(part)s of what was delivered", {"part": f"{share:.2%}"}) if severity else "",
+        ),
         "Write only to those who asked for it, make leaving easy, and look at what these mails have in common.",
         "sender",
-        _deliveries(fact="complained", since=iso(period.since or 0)),
+        _deliveries(("fact", "complained"), since=iso(period.since or 0)),
     )
 
 
 def _of_domains(connection: Connection, account_id: int) -> Iterator[Item]:
     open_ones = [row["name"] for row in accounts.domains_of(connection, account_id) if row["verified_us"] is None]
     if open_ones:
-        more = f" and {len(open_ones) - 3} more" if len(open_ones) > 3 else ""
+        more = Spoken(" and %(n)s more", {"n": f"{len(open_ones) - 3:,}"}) if len(open_ones) > 3 else ""
         yield Item(
             "domains_not_verified",
             "warning",
             len(open_ones),
-            f"{_many(len(open_ones), 'sending domain is', 'sending domains are')} not verified: {', '.join(open_ones[:3])}{more}.",
+            _many(
+                len(open_ones),
+                "%(n)s sending domain is not verified: %(names)s%(more)s.",
+                "%(n)s sending domains are not verified: %(names)s%(more)s.",
+                names=", ".join(open_ones[:3]),
+                more=more,
+            ),
             "Publish the DNS records that are shown with each domain, then have them checked.",
             "operator",
             "/v1/domains",
@@ -132,7 +161,11 @@ def _of_queue(connection: Connection, account_id: int) -> Iterator[Item]:
             "set_aside",
             "critical",
             aside,
-            f"{_many(aside, 'mail was', 'mails were')} set aside, because a fault of Aftersend met it.",
+            _many(
+                aside,
+                "%(n)s mail was set aside, because a fault of Aftersend met it.",
+                "%(n)s mails were set aside, because a fault of Aftersend met them.",
+            ),
             "Look at the log of the service; “aftersend queue retry” lets them go again after the fault was mended.",
             "operator",
             "/v1/queue",
@@ -143,7 +176,7 @@ def _of_queue(connection: Connection, account_id: int) -> Iterator[Item]:
             "held",
             "notice",
             held,
-            f"{_many(held, 'mail is', 'mails are')} held back by a person.",
+            _many(held, "%(n)s mail is held back by a person.", "%(n)s mails are held back by a person."),
             "Release or cancel them; what is held ends when its time is over.",
             "sender",
             "/v1/queue",
@@ -157,12 +190,12 @@ def _of_returns(connection: Connection, account_id: int) -> Iterator[Item]:
             "returns_not_understood",
             "notice",
             number,
-            f"{_many(number, 'returned mail was', 'returned mails were')} not understood.",
+            _many(number, "%(n)s returned mail was not understood.", "%(n)s returned mails were not understood."),
             "Read them and say what they mean; the delivery is told then.",
             "operator",
             "/v1/returns",
         )
 
 
-def _many(number: int, one: str, several: str) -> str:
-    return f"{number:,} {one if number == 1 else several}"
+def _many(number: int, one: str, several: str, **slots: Slot) -> Spoken:
+    return Spoken(one if number == 1 else several, {"n": f"{number:,}", **slots})

@@ -73,7 +73,7 @@ def _gathered(
     over = _over_time(connection, account_id, period, span, zone)
     came_back = activity.counts(connection, account_id, "bounces", period)
     return {
-        "items": [item | {"place": place_of(item["list"])} for item in attention.items(connection, account_id, now=now)["items"]],
+        "items": [(item, place_of(item.list)) for item in attention.found(connection, account_id, now=now)],
         "boxes": [_box(box, counted, period, over["activity"]) for box in Box],
         "chart": charts.columns(over["stacked"], over["labels"], "Delivery results over time"),
         "stacked": [one for one in over["stacked"] if any(one.numbers)],
