@@ -21,6 +21,7 @@ from aftersend.ledger.facts import ALL, Fact
 from aftersend.ledger.reasons import DETAILS, MEANINGS
 from aftersend.ledger.sayings import CAUSES, SAYINGS
 from aftersend.ledger.vocabularies import VOCABULARIES
+from aftersend.reports import attention
 from aftersend.returns import applying
 from aftersend.web.console import catalogue, dashboard, deliveries, first_mail, maillog, rendering, tones, unread
 from aftersend.web.console.catalogue import LANGUAGES
@@ -72,14 +73,19 @@ def said_by_code():
     yield from (what for _, what in first_mail.TRIALS)
 
 
-def said_by(module):
-    """Return the sentences and pieces of sentences that stand in a module of ours, without its docstrings."""
+def constants(module):
+    """Return the texts that stand in a module of ours, without its docstrings."""
     tree = ast.parse(inspect.getsource(module))
     told_aside = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     words = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in told_aside)
     for node in words:
-        if isinstance(node.value, str) and re.search(r"[a-z)] [a-z%(“]", node.value):
+        if isinstance(node.value, str):
             yield node.value
+
+
+def said_by(module):
+    """Return the sentences and pieces of sentences that stand in a module of ours."""
+    return (one for one in constants(module) if re.search(r"[a-z)] [a-z%(“]", one))
 
 
 @pytest.mark.parametrize("language", OTHERS)
@@ -113,6 +119,33 @@ def test_every_sentence_that_the_console_answers_with_is_in_every_language(langu
     modules = [import_module(f"aftersend.web.console.{place.stem}") for place in sorted(places)]
     said = {one for module in modules for one in said_by(module) if re.fullmatch(r"[A-Z][^<]* [^<]*\.", one)}
     assert sorted(one for one in said if not known.get(one)) == []
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_what_needs_attention_is_in_every_language(language):
+    """Each sentence of ours, for one and for several, each piece of it, and what to do about it."""
+    known = catalogue.catalogue(language).sentences
+    forms = {said for said in constants(attention) if re.search(r"[a-z)] [a-z%(“]|%\(", said)}
+    severities = {one.capitalize() for one in attention._ORDER}
+    assert sorted(one for one in forms | severities if not known.get(one)) == []
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_every_form_that_the_rendering_fills_in_is_in_every_language(language):
+    """A piece with a slot, such as a number of bytes, is a sentence of ours even where it ends without a stop."""
+    known = catalogue.catalogue(language).sentences
+    places = (place for place in rendering._FOLDER.glob("*.py") if place.stem not in ("icons", "charts", "static"))
+    modules = [import_module(f"aftersend.web.console.{place.stem}") for place in sorted(places)]
+    forms = {one for module in modules for one in constants(module) if re.search(r"%\(\w+\)s", one)}
+    assert "%(n)s bytes" in forms
+    assert sorted(one for one in forms if not known.get(one)) == []
+
+
+def test_sizes_and_what_needs_attention_are_told_in_the_readers_language(house):
+    """The number in it is filled in after the sentence has been put into the language."""
+    page = rendering._environment("de").from_string("{{ 260 | size }}, {{ 1 | size }}; {{ said | spoken }}")
+    said = attention._many(2, "%(n)s mail is held back by a person.", "%(n)s mails are held back by a person.")
+    assert page.render(said=said) == "260 Byte, 1 Byte; 2 E-Mails hält eine Person zurück."
 
 
 @pytest.mark.parametrize("language", OTHERS)

@@ -319,10 +319,11 @@ def share(part: int, whole: int) -> str:
     )
 
 
-def size(octets: int) -> str:
+@pass_context
+def size(context: Context, octets: int) -> str:
     """Return a number of bytes as people read it."""
     if octets < 1024:
-        return f"{octets} bytes"
+        return _say(context)("%(n)s byte" if octets == 1 else "%(n)s bytes") % {"n": octets}
     amount, unit = octets / 1024, "KB"
     for larger in ("MB", "GB", "TB"):
         if amount >= 1024:
