@@ -153,6 +153,21 @@ def test_show_tells_all_of_a_message(run: Run) -> None:
     assert run("show", "dlv_0000000000000").status == NOTHING
 
 
+def test_show_says_that_the_address_is_listed_now(run: Run) -> None:
+    """Whatever was so when the mail was sent; by a domain too. Who is on no list has no such line."""
+    sent(run, "ann@example.net", "bob@example.org")
+    run("suppress", "add", "ann@example.net", "--why", "by phone")
+    shown = {row["recipient"]: row["id"] for row in run("log", "--json").rows}
+    assert "ann@example.net is not mailed on all streams since 20" in run("show", shown["ann@example.net"]).out
+    (entry,) = run("show", shown["ann@example.net"], "--json").rows[0]["suppressed"]
+    assert (entry["cause"], entry["evidence"]["why"]) == ("manual", "by phone")
+    assert "Now listed" not in run("show", shown["bob@example.org"]).out
+    run("suppress", "add", "@example.org")
+    assert "@example.org is not mailed" in run("show", shown["bob@example.org"]).out
+    said = run("suppress", "why", "cat@example.com")
+    assert (said.status, "is on no list of this account; mail to it is not stopped." in said.err) == (NOTHING, True)
+
+
 def test_the_queue_is_held_released_and_cancelled(run: Run) -> None:
     """Verbs act on what matches, and the history says who did it and why."""
     ids = sent(run, "ann@example.net", "bob@example.net", "cid@example.org")

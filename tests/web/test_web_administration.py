@@ -9,7 +9,8 @@ import pytest
 
 from aftersend import clock
 from aftersend.control.keys import looks_like_key
-from aftersend.store import suppressions
+from aftersend.ledger.standing import Change, Counter, Streak
+from aftersend.store import standings, suppressions
 from aftersend.web import shapes
 
 HELLO = {"from": "shop@example.com", "to": "ann@example.net", "subject": "Hello", "text": "Hi"}
@@ -167,6 +168,20 @@ def test_a_complaint_with_an_end_gives_way_to_what_lasts_longer(house_on_each_en
     client.put(place, json={"cause": "complained", "expires_at": week})
     assert client.put(place, json={"expires_at": day}).json()["kept"]
     assert client.put(place).json()["expires_at"] is None
+
+
+def test_how_far_a_count_has_come_is_told_where_nothing_is_listed(house_on_each_engine):
+    """So many of so many, and when; not what a delivery in between has ended."""
+    now, client = clock.now(), house_on_each_engine.client()
+    counts = (Streak(Counter.SOFT, 1, now, now, 7), Streak(Counter.HARD, 1, now, now, 7, reset_by=8, reset_last=8))
+    heard = standings.Heard(1, "ann@example.net", 7, now, lambda _: Change(streaks=counts), False, 9)
+    house_on_each_engine.run(lambda connection: list(standings.follow(connection, [heard])))
+    answer = client.get("/v1/suppressions/ann@example.net")
+    assert answer.status_code == 404
+    said = f"mail to it is not stopped. 1 of 3 soft bounces counted, the last on {clock.iso(now)[:10]}."
+    assert answer.json()["detail"] == f"ann@example.net is on no list of this account; {said}"
+    client.put("/v1/suppressions/ann@example.net")
+    assert client.get("/v1/suppressions/ann@example.net").status_code == 200
 
 
 def test_an_address_with_a_slash_can_be_suppressed(house):

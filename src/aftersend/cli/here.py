@@ -17,7 +17,7 @@ from aftersend.config import Settings, load
 from aftersend.control import domains, limiting, queue_verbs
 from aftersend.control.domains import Finding, Place, Record
 from aftersend.control.secret import Secret, installation_secret
-from aftersend.errors import AftersendError, BadField, Conflict, NotFound, SettingsError, TryLater
+from aftersend.errors import AftersendError, BadField, Conflict, SettingsError, TryLater
 from aftersend.ids import IdSource
 from aftersend.mail.address import list_key
 from aftersend.policy import pace, windows
@@ -803,13 +803,12 @@ class Here:
 
     def why_suppressed(self, address: str) -> list[dict[str, Any]]:
         """Return every entry for an address. Raise NotFound if there is none."""
+        from aftersend.app import suppression_rules
         from aftersend.reports import suppressed
 
         folded = list_key(address, pointer="#/address")
-        rows = self.read(suppressions.why, self.account, folded)
-        if not rows:
-            raise NotFound(f"{folded} is on no list of this account; mail to it is not stopped.")
-        return [suppressed.told(row) for row in rows]
+        rules = suppression_rules(self.settings)
+        return self.read(suppressed.why, self.account, folded, rules, now=clock.now())
 
     # ---- contacts and lists ------------------------------------------------------------------------------------------
 

@@ -42,6 +42,8 @@ def tell(one: dict[str, Any], *, with_evidence: bool = True) -> None:
     _pair("Next", one["next"]["sentence"])
     for line in one.get("known_by", []):
         _pair("How we know", line)
+    for entry in one.get("suppressed", []):
+        _pair("Now listed", _listed(entry))
     for later in one["later"]:
         _pair("Later", f"{short_time(later['at'])}  {later['words']}{': ' + later['why'] if later['why'] else ''}")
     status = one["status"]
@@ -56,6 +58,14 @@ def tell(one: dict[str, Any], *, with_evidence: bool = True) -> None:
         say(f"{short_time(event['occurred_at'])}  {event['type'].partition('.')[2]:<18} {event['sentence']}")
         if with_evidence and event["evidence"]:
             _evidence(event["evidence"])
+
+
+def _listed(entry: dict[str, Any]) -> str:
+    """What stands on the suppression list now, whatever was so when the mail was sent."""
+    on = f"the stream {entry['stream']}" if entry["stream"] else "all streams"
+    until = f", until {short_time(entry['expires_at'])}" if entry["expires_at"] else ""
+    since = short_time(entry["created_at"])
+    return f"{entry['recipient']} is not mailed on {on} since {since}{until}: {entry['cause']} (aftersend suppress why)"
 
 
 def _pair(name: str, text: str | None) -> None:

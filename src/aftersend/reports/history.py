@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aftersend.ledger.explain import Explanation
+from aftersend.reports import suppressed
 from aftersend.reports.log import leases_of, rows, told
 from aftersend.reports.subjects import as_got
 from aftersend.reports.telling import explained, in_order, moment, parsed, told_event
@@ -26,6 +27,9 @@ def explained_delivery(connection: Connection, account_id: int, delivery_id: int
     whole = {
         **told(row, explanation),
         "known_by": [str(proof) for proof in explanation.known_by],
+        "suppressed": [
+            suppressed.told(entry) for entry in suppressed.of_recipient(connection, account_id, row["recipient"])
+        ],
         "received": parsed(row["received"]),
         "received_at": moment(row["received_us"]),
         "envid": row["envid"],

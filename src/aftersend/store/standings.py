@@ -86,10 +86,16 @@ def watched(connection: Connection, folded_of: Mapping[tuple[int, int], str]) ->
 def history(connection: Connection, heard: Heard) -> History:
     """Return what is known of an address at this moment."""
     place = (heard.account_id, heard.folded)
-    found = {Counter(name): Streak(Counter(name), *rest) for name, *rest in rows(connection, _STREAKS, place)}
+    found = {streak.counter: streak for streak in streaks_of(connection, *place)}
     entry = rows(connection, _STANDING, place)
     accepted = heard.is_leap and bool(rows(connection, _ACCEPTED, (*place, heard.delivery_id))[0][0])
     return History(heard.delivery_id, heard.now, found, _standing(entry[0]) if entry else None, accepted)
+
+
+def streaks_of(connection: Connection, account_id: int, folded: str) -> list[Streak]:
+    """Return what is counted for an address."""
+    found = rows(connection, _STREAKS, (account_id, folded))
+    return [Streak(Counter(name), *rest) for name, *rest in found]
 
 
 def _standing(row: Any) -> Standing:

@@ -266,10 +266,9 @@ async def list_suppressions(call: Call) -> Answer:
 
 async def why_suppressed(call: Call) -> Answer:
     """Answer why an address is not mailed."""
-    rows = await call.desk.store.ask(suppressions.why, call.account_id, _folded(call))
-    if not rows:
-        raise NotFound(f"{_folded(call)[:320]} is on no list of this account; mail to it is not stopped.")
-    return lists.whole([suppressed.told(row) for row in rows])
+    desk = call.desk
+    rows = await desk.store.ask(suppressed.why, call.account_id, _folded(call), desk.suppression, now=desk.clock())
+    return lists.whole(rows)
 
 
 async def suppress(call: Call) -> Answer:

@@ -257,10 +257,28 @@ class Event(Out):
     evidence: Annotated[dict[str, Any] | None, _says("The raw proof, for as long as it is kept.")]
 
 
+class Suppression(Out):
+    """An address that is not mailed."""
+
+    recipient: str
+    stream: Annotated[str, _says("Empty for all streams.")]
+    cause: Annotated[str, _says("bounced, unsubscribed, complained, soft_bounces, or what a person wrote.")]
+    origin: Annotated[
+        str, _says("learned by this service, configured by a person, or platform: listed for all accounts.")
+    ]
+    created_at: str
+    expires_at: str | None
+    delivery_id: Annotated[str | None, _says("The delivery that taught it.")]
+    evidence: dict[str, Any] | None
+
+
 class Delivery(DeliveryRow):
     """One delivery whole: its row, how we know, everything that happened."""
 
     known_by: list[str] = []
+    suppressed: Annotated[
+        list[Suppression], _says("What stands now on the lists of addresses that are not mailed, for this recipient.")
+    ] = []
     received: Annotated[dict[str, Any] | None, _says("How the message came in.")] = None
     received_at: str = ""
     envid: str | None = None
@@ -437,21 +455,6 @@ class SuppressionIn(In):
     stream: Annotated[str, _says("One stream only; empty for all.", max_length=63)] = ""
     expires_at: Annotated[str | None, _says("Until when: RFC 3339; without it, for ever.")] = None
     everywhere: Annotated[bool, _says("For all accounts; needs the scope `operate`.")] = False
-
-
-class Suppression(Out):
-    """An address that is not mailed."""
-
-    recipient: str
-    stream: Annotated[str, _says("Empty for all streams.")]
-    cause: Annotated[str, _says("bounced, unsubscribed, complained, soft_bounces, or what a person wrote.")]
-    origin: Annotated[
-        str, _says("learned by this service, configured by a person, or platform: listed for all accounts.")
-    ]
-    created_at: str
-    expires_at: str | None
-    delivery_id: Annotated[str | None, _says("The delivery that taught it.")]
-    evidence: dict[str, Any] | None
 
 
 class SuppressionPut(Suppression):

@@ -9,13 +9,12 @@ from typing import Any
 from aftersend import ids
 from aftersend.control import queue_verbs
 from aftersend.control.queue_verbs import Actor
-from aftersend.errors import AftersendError, NotAllowed, NotFound
+from aftersend.errors import NotAllowed, NotFound
 from aftersend.ledger.facts import BY_WORD, Fact, Phase, Step
-from aftersend.mail import address
 from aftersend.reports import history
 from aftersend.reports import messages as told_messages
+from aftersend.reports import suppressed as told_suppressed
 from aftersend.store import content as contents
-from aftersend.store import suppressions
 from aftersend.store.connection import Connection
 from aftersend.web import administration, messages, patience
 from aftersend.web.calls import Answer
@@ -128,13 +127,9 @@ async def journey_alone(visit: Visit) -> Answer:
 def _whole(connection: Connection, account_id: int, delivery_id: int) -> tuple[dict[str, Any], dict[str, Any]]:
     told, explanation = history.explained_delivery(connection, account_id, delivery_id)
     message_id = ids.read("msg", told["message_id"])
-    try:
-        folded = address.parse(told["recipient"]).folded
-    except AftersendError:
-        folded = told["recipient"].casefold()
     around = {
         "explanation": explanation,
-        "suppressed": suppressions.why(connection, account_id, folded),
+        "suppressed": told_suppressed.of_recipient(connection, account_id, told["recipient"]),
         "message": told_messages.one(connection, account_id, message_id),
         "others": [
             row for row in history.deliveries_of(connection, account_id, message_id)[:20] if row["id"] != told["id"]
