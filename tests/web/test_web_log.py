@@ -191,6 +191,7 @@ def test_a_provider_finds_all_its_domains(house):
         ({"reason": "x"}, "#/reason", "unknown-reason", "mailbox_full"),
         ({"since": "yesterday"}, "#/since", "invalid-time", "24h"),
         ({"until": "0001-01-01T00:00:00Z"}, "#/until", "invalid-time", "24h"),
+        ({"since": "1h", "until": "2h"}, "#/until", "invalid-time", "an earlier since"),
         ({"recepient": "x"}, "#/recepient", "unknown-field", "recipient"),
         ({"limit": "0"}, "#/limit", "invalid-limit", "100"),
         ({"limit": "ten"}, "#/limit", "invalid-limit", "100"),

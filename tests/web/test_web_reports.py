@@ -115,6 +115,20 @@ def test_a_bad_series_is_refused(client, words, field):
     assert answer.json()["errors"][0]["pointer"] == f"#/{field}"
 
 
+@pytest.mark.parametrize(
+    "place",
+    ["deliveries", "messages", "bounces", "reports/results", "reports/conservation", "reports/results/series",
+     "reports/bounces/reason", "reports/reading"],
+)  # fmt: skip
+def test_no_time_between_since_and_until_is_refused_everywhere(client, place):
+    """Nothing could ever be found, so the field and the remedy are named."""
+    answer = client.get(f"/v1/{place}", params={"since": "1h", "until": "2h"})
+    assert answer.status_code == 422, answer.text
+    (error,) = answer.json()["errors"]
+    assert error["pointer"] == "#/until"
+    assert "give a later until, or an earlier since" in error["detail"]
+
+
 def test_what_needs_somebody_is_said_with_the_list_behind_it(house, client):
     """The number is the list's length; nothing is said of what is in order."""
     told = msgspec.convert(client.get("/v1/reports/attention").json(), shapes.Attention)

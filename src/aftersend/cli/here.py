@@ -222,10 +222,11 @@ class Here:
 
     def _period(self, words: Sequence[tuple[str, str]]) -> Any:
         from aftersend.reports.activity import Period
-        from aftersend.reports.search import instant
+        from aftersend.reports.search import check_order, instant
 
         given, now = dict(words), clock.now()
         since, until = (instant(given[n], n, now=now) if n in given else None for n in ("since", "until"))
+        check_order(since, until)
         return Period(since, until, given.get("stream"))
 
     # ---- submitting --------------------------------------------------------------------------------------------------

@@ -200,10 +200,11 @@ class HooksHere:
     def replay(self, shown: str, wish: Mapping[str, Any]) -> int:
         """Send again."""
         from aftersend.control import hooks as control
-        from aftersend.reports.search import instant
+        from aftersend.reports.search import check_order, instant
 
         now = clock.now()
         times = {name: instant(wish[name], name, now=now) for name in ("since", "until") if wish.get(name)}
+        check_order(times.get("since"), times.get("until"))
         rest = {name: wish[name] for name in ("sequence", "failed") if name in wish}
         return int(self._do("replayed events to a webhook", shown, control.replay, now=now, **rest, **times))
 

@@ -18,7 +18,7 @@ from aftersend.ledger.providers import BY_NAME, provider_of
 from aftersend.ledger.reasons import DETAILS, Category, Pair, Reason, meaning
 from aftersend.ledger.vocabularies.bounces import counted
 from aftersend.reports import statuses
-from aftersend.reports.search import LATEST, instant, named
+from aftersend.reports.search import LATEST, check_order, instant, named
 from aftersend.reports.telling import moment, told_event
 from aftersend.store import bounced
 from aftersend.store.bounced import Group, Wanted
@@ -88,9 +88,13 @@ def read(words: Iterable[tuple[str, str]], *, now: Instant) -> tuple[Wanted, dic
     if given.get("reason") in statuses.IDENTIFIERS and "identifier" not in given:
         given["identifier"] = given.pop("reason")
     times = {word: min(instant(given[word], word, now=now), LATEST) for word in ("since", "until") if word in given}
+    check_order(times.get("since"), times.get("until"))
     bounces, identifier = _kinds(given)
     domains, beginnings = _domains(given)
     detail = given.get("detail")
+    if detail is not None and detail not in (*statuses.IDENTIFIERS, UNKNOWN):
+        known = ", ".join(sorted({*statuses.IDENTIFIERS, UNKNOWN}))
+        raise BadField("#/detail", f"{detail[:40]!r} is no detail; there are {known}.", code="unknown-reason")
     wanted = Wanted(
         bounces,
         identifier,

@@ -60,9 +60,14 @@ def read(words: Iterable[tuple[str, str]], *, now: Instant, known: Sequence[str]
             wrong.append(error)
         except AftersendError as error:
             wrong.append(BadField(f"#/{word}", error.detail))
+    found = gathered.filter()
+    try:
+        check_order(found.since, found.until)
+    except BadField as error:
+        wrong.append(error)
     if wrong:
         raise BadFields(wrong)
-    return gathered.filter()
+    return found
 
 
 def named(word: str, prefix: str, text: str) -> int:
@@ -89,6 +94,15 @@ def instant(text: str, word: str, *, now: Instant) -> Instant:
             code="invalid-time",
         )
     return found
+
+
+def check_order(since: Instant | None, until: Instant | None) -> None:
+    """Raise BadField where there is no time between two moments, so that nothing could ever be found."""
+    if since is not None and until is not None and until < since:
+        raise BadField(
+            "#/until", "until lies before since, so that there is no time between them; give a later until, or an earlier since.",
+            code="invalid-time",
+        )  # fmt: skip
 
 
 class _Gathered:

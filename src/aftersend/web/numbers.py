@@ -39,9 +39,12 @@ def series(name: str) -> Does:
         now = call.desk.clock()
         since = search.instant(found.get("since", "7d"), "since", now=now)
         until = search.instant(found["until"], "until", now=now) if "until" in found else now
+        search.check_order(since, until)
         span = until - since
-        if span <= 0:
-            raise BadField("#/until", "until lies before since, so that there is no time between them.")
+        if span == 0:
+            raise BadField(
+                "#/until", "until is the same moment as since, so that there is no time between them; give a later one."
+            )
         step = _step(found.get("step", "hour" if span <= 3 * DAY else "day"))
         if span > (activity.MOST_STEPS - 1) * step:
             raise BadField(
@@ -80,4 +83,5 @@ def _period(call: Call) -> Period:
     since, until = (
         search.instant(found[name], name, now=now) if name in found else None for name in ("since", "until")
     )
+    search.check_order(since, until)
     return Period(since, until, found.get("stream"))

@@ -54,12 +54,10 @@ async def _scope(call: Call) -> Scope:
         broadcast_id = ids.read("brd", found["broadcast"])
         message_id = await call.desk.store.ask(questions.message_of_broadcast, call.account_id, broadcast_id)
     since = found.get("since", DEFAULT_SINCE if message_id is None else None)
-    return Scope(
-        None if since is None else search.instant(since, "since", now=now),
-        search.instant(found["until"], "until", now=now) if "until" in found else None,
-        found.get("stream"),
-        message_id,
-    )
+    begins = None if since is None else search.instant(since, "since", now=now)
+    ends = search.instant(found["until"], "until", now=now) if "until" in found else None
+    search.check_order(begins, ends)
+    return Scope(begins, ends, found.get("stream"), message_id)
 
 
 async def _must_know(call: Call, message_id: int) -> None:

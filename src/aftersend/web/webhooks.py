@@ -95,6 +95,7 @@ async def replay(call: Call) -> Answer:
     now = call.desk.clock()
     since = None if asked.since is None else search.instant(asked.since, "since", now=now)
     until = None if asked.until is None else search.instant(asked.until, "until", now=now)
+    search.check_order(since, until)
     number = await change(
         call, "replayed events to a webhook", call.path["id"], control.replay, _id(call),
         now=now, sequence=asked.sequence, since=since, until=until, failed=asked.failed,
