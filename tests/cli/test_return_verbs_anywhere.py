@@ -42,6 +42,9 @@ def test_listed_shown_taught_and_forgotten(verb: Run) -> None:
     assert [row["id"] for row in rows][:2] == [second, first]
     assert [row["id"] for row in verb("returns", "list", "--json", "-n", "1").rows] == [second]
     shown = verb("returns", "show", first)
+    assert {(row["from"], row["peer"]) for row in rows[:2]} == {("ann@example.net", "192.0.2.1")}
+    assert "ann@example.net" in verb("returns", "list").out
+    assert "192.0.2.1" in shown.out
     assert (shown.status, "Das ging nicht." in shown.out, "\\r" in shown.out) == (DONE, True, False)
     assert "name the delivery" in verb("returns", "teach", first, "mailbox_full").err
     assert verb("returns", "teach", first, "bad_weather").status == USAGE

@@ -37,6 +37,7 @@ def test_what_needs_somebody_leads_to_the_list_and_the_list_to_the_original(hous
     page = owner.get("/console/returns").text
     assert page.count('class="row-link"') == 1
     assert f'href="/console/returns/{unread}"' in page
+    assert "jemand@example.net · 192.0.2.1" in page
     shown = owner.get(f"/console/returns/{unread}").text
     assert "Das ging nicht. &lt;script&gt;" in shown
     assert "<script>alert" not in shown

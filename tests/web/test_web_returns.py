@@ -38,6 +38,25 @@ def test_they_are_listed_newest_first_and_the_original_is_kept_byte_for_byte(hou
     assert original.headers["content-disposition"].startswith("attachment;")
 
 
+def test_who_wrote_it_is_told_as_one_line_of_text(house_on_each_engine):
+    """By its From, folded and encoded as it may be, with line ends of any kind; hostile words stay words, and none is no fault."""
+    heads = {
+        b"From: =?utf-8?q?J=C3=B6rg?=\n <joerg@example.net>\nSubject: x\n\nno": "Jörg <joerg@example.net>",
+        b"From: =?utf-8?q?a=0Db=1B=5B2J?= <x@example.net>\r\n\r\n": None,
+        b"Subject: x\r\n\r\nFrom: body@example.net\r\n": "",
+        b"\x00\xff" * 20_000: "",
+    }
+    house = house_on_each_engine
+    for raw in heads:
+        kept = Returned(house.ids(), "b-x@mx.example.org", "", "192.0.2.1", raw, house.now())
+        house.run(returned.put_aside, 1, kept, why="No rule knows it.", subject="x")
+    listed = house.client().get("/v1/returns").json()["data"][::-1]
+    for row, expected in zip(listed, heads.values(), strict=True):
+        assert row["from"].isprintable()
+        assert expected is None or row["from"] == expected
+        assert house.client().get(f"/v1/returns/{row['id']}").json()["from"] == row["from"]
+
+
 def test_what_is_taught_is_a_fact_of_its_delivery(house):
     """It leaves the list, stands in the delivery's history, and in the audit with who said so."""
     client = house.client()

@@ -129,7 +129,10 @@ def list_(place: Any, limit: int, as_json: bool) -> None:
     else:
         table(
             ["Id", "Came", "From", "Subject", "Why it is here"],
-            [(r["id"], short_time(r["received_at"]), r["sender"] or r["peer"], r["subject"], r["why"]) for r in rows],
+            [
+                (r["id"], short_time(r["received_at"]), r["from"] or r["sender"] or r["peer"], r["subject"], r["why"])
+                for r in rows
+            ],
         )
 
 
@@ -146,6 +149,8 @@ def show(place: Any, id_: str, as_json: bool) -> None:
     say(
         f"{told['id']}, came {short_time(told['received_at'])} to {told['recipient'] or 'a mailbox'} from {told['peer']}"
     )
+    if told["from"] or told["sender"]:
+        say(f"From: {told['from'] or told['sender']}")
     say(f"Why it is here: {told['why']}")
     if told["delivery_id"]:
         say(f"It is about {told['delivery_id']}: aftersend show {told['delivery_id']}")

@@ -13,7 +13,9 @@ from aftersend.ledger.events import Event
 from aftersend.ledger.explain import Explanation, Waiting, explain
 from aftersend.ledger.facts import ALL, Facts
 from aftersend.ledger.reasons import Reason
+from aftersend.mail import headers
 from aftersend.store.queue import Stage
+from aftersend.store.returned import BEGINNING
 
 Row = Mapping[str, Any]
 
@@ -99,9 +101,16 @@ def told_return(row: Row) -> dict[str, Any]:
         "received_at": moment(row["received_us"]),
         "recipient": row["recipient"],
         "sender": row["sender"],
+        "from": _author(bytes(row["head"] if "head" in row else row["raw"][:BEGINNING])),
         "peer": row["peer"],
         "subject": row["subject"],
         "why": row["why"],
         "delivery_id": None if row["delivery_id"] is None else ids.show("dlv", row["delivery_id"]),
         "size": row["size"] if "size" in row else len(row["raw"]),
     }
+
+
+def _author(head: bytes) -> str:
+    """Who wrote a mail, by its own word; "" where it does not say."""
+    found = headers.get(headers.split(headers.with_crlf(head))[0], "From")
+    return "" if found is None else headers.shown(found, of_addresses=True)

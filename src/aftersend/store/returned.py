@@ -19,6 +19,8 @@ HEAD_MOST, TAIL_MOST = 1 << 20, 1 << 18
 """Of a longer mail the beginning and the end are kept: a report precedes what it returns, or follows it."""
 FAULTS_ALLOWED = 3
 UNREAD_MOST = 10_000
+BEGINNING = 1 << 14
+"""So much of an original is read where only its headers are shown."""
 NOT_KNOWN_YET = 0
 """The account of mail that has not been read: nobody has looked up yet whose it is."""
 
@@ -191,11 +193,11 @@ def put_aside(
 
 
 def unread(connection: Connection, account_id: int, *, limit: int, before: int | None = None) -> list[dict[str, Any]]:
-    """Return what is kept for a person, newest first, without the originals."""
+    """Return what is kept for a person, newest first, with the beginnings of the originals."""
     c = unread_returns.c
-    wanted = select(*(column for column in c if column.name != "raw"), func.length(c.raw).label("size")).where(
-        c.account_id == account_id
-    )
+    others = (column for column in c if column.name != "raw")
+    head, size = func.substr(c.raw, 1, BEGINNING).label("head"), func.length(c.raw).label("size")
+    wanted = select(*others, head, size).where(c.account_id == account_id)
     if before is not None:
         wanted = wanted.where(c.id < before)
     return [dict(row._mapping) for row in connection.execute(wanted.order_by(c.id.desc()).limit(limit))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from aftersend.web.shapes import In, Out, page_of
 
@@ -17,8 +17,11 @@ class Unread(Out):
     recipient: Annotated[
         str, Meta(description="The address that it was sent to; empty for one that was found in a mailbox.")
     ]
-    sender: str
-    peer: str
+    sender: Annotated[str, Meta(description="The envelope's sender; empty for a bounce.")]
+    from_: Annotated[str, Meta(description="Who wrote it, by its own word (From); it is not to be trusted.")] = field(
+        name="from"
+    )
+    peer: Annotated[str, Meta(description="Who handed it over, or the mailbox that it was found in.")]
     subject: str
     why: Annotated[str, Meta(description="Why it is here.")]
     delivery_id: Annotated[
