@@ -54,6 +54,20 @@ def test_a_complaint_stays_when_somebody_puts_the_address_on_the_list(house, own
     assert api.get("/v1/suppressions/bob@example.net").json()["data"][0]["cause"] == "complained"
 
 
+def test_one_entry_is_taken_off_and_the_others_stay(house, owner):
+    """Who has opted out of a stream stays opted out when the entry for all streams goes, and the page says so."""
+    api = house.client()
+    api.put("/v1/suppressions/bob@example.net", json={"cause": "unsubscribed", "stream": "general"})
+    api.put("/v1/suppressions/bob@example.net", json={})
+    off = {"address": "bob@example.net", "stream": "", **owner.word}
+    shown = owner.post("/console/suppressions/remove", data=off, follow_redirects=True).text
+    assert "another entry still stops mail to this address" in shown
+    (left,) = api.get("/v1/suppressions/bob@example.net").json()["data"]
+    assert (left["stream"], left["cause"]) == ("general", "unsubscribed")
+    off["stream"] = "general"
+    assert "is written to again" in owner.post("/console/suppressions/remove", data=off, follow_redirects=True).text
+
+
 def test_many_are_acted_on_only_after_they_were_counted(house, owner):
     """The first press says how many, the second does it."""
     for i in range(3):

@@ -312,12 +312,16 @@ async def suppress(call: Call) -> Answer:
 async def unsuppress(call: Call) -> Answer:
     """Take an address off the lists."""
     found = lists.taken(call, "stream", "everywhere", cursors=())
-    folded, owner = _folded(call), _owner(call, found)
+    await take_off(call, _owner(call, found), _folded(call), stream=found.get("stream"))
+    return Answer(None, 204)
+
+
+async def take_off(call: Call, owner: int, folded: str, *, stream: str | None) -> None:
+    """Take an address off a stream's list ("" for the one of all streams), or off every one of an owner. Raise NotFound."""
     await change(
         call, _everywhere("took an address off the list", owner), folded, _listed, owner, suppressions.remove, folded,
-        stream=found.get("stream"),
+        stream=stream,
     )  # fmt: skip
-    return Answer(None, 204)
 
 
 def check_operates(call: Call) -> None:

@@ -241,8 +241,7 @@ async def _list(visit: Visit, recipient: str, verb: str, place: str) -> Answer:
     if verb == "suppress":
         made = (await administration.suppress(visit.to_api({"why": "by hand, from the log"}, path=path))).content
         return visit.go(place, suppressed.said_of(made))
-    await administration.unsuppress(visit.to_api(path=path))
-    return visit.go(place, f"{recipient} is written to again.")
+    return visit.go(place, await suppressed.taken_off(visit, recipient, stream=None))
 
 
 # ---- messages ----------------------------------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from aftersend.errors import AftersendError
-from aftersend.store import accounts
+from aftersend.mail.address import list_key
+from aftersend.store import accounts, suppressions
 from aftersend.web import administration
 from aftersend.web.calls import Answer
 from aftersend.web.console.rendering import address
@@ -58,13 +59,19 @@ async def add(visit: Visit) -> Answer:
 
 def said_of(made: dict[str, Any]) -> str:
     """Return what is so after an address was put on the list."""
-    return made["says"] if made["kept"] else f"Nothing is written to {made['recipient']} from now on."
+    return str(made["says"]) if made["kept"] else "Nothing is written to this address from now on."
 
 
 async def remove(visit: Visit) -> Answer:
-    """Take an address off a list."""
+    """Take an address off one list: a stream's, or that for all streams."""
     form = visit.form()
-    query = [("stream", form["stream"])] if form.get("stream") else []
-    path = {"address": form.get("address", "")}
-    await administration.unsuppress(visit.to_api(query=query, path=path))
-    return visit.go(f"{ROOT}/suppressions", f"{path['address']} is written to again.")
+    recipient = form.get("address", "")
+    return visit.go(f"{ROOT}/suppressions", await taken_off(visit, recipient, stream=form.get("stream", "")))
+
+
+async def taken_off(visit: Visit, recipient: str, *, stream: str | None) -> str:
+    """Take an address off a stream's list ("" for the one of all streams, None for every one); say what is so now."""
+    folded = list_key(recipient)
+    await administration.take_off(visit.to_api(), visit.account_id, folded, stream=stream)
+    rest = await visit.desk.store.ask(suppressions.why, visit.account_id, folded)
+    return "Taken off; another entry still stops mail to this address." if rest else "This address is written to again."
