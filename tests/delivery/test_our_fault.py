@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 from aftersend.delivery import Courier, Routes, Rules, Signer, courier
 from aftersend.delivery.names import Host, MailServers
+from aftersend.errors import SubmissionError, TryLater
 from aftersend.ids import IdSource
+from aftersend.mail.compiled import FLAG_COMPILED
 from aftersend.policy.limits import Limits
 from aftersend.policy.retry import RetryPlan
 from aftersend.store import Store, queue, record
+from aftersend.store.queue import Claim
 from given import NODE, Clock, submission
 
 
@@ -73,3 +76,38 @@ async def test_no_claim_is_kept_when_a_missing_server_cannot_be_understood(
         while (waiting := (await store.ask(queue.summary))[0])["claimed"]:
             await asyncio.sleep(0.01)
     assert (waiting["stage"], waiting["deliveries"], waiting["claimed"]) == ("delivery", 2, 0)
+
+
+@pytest.mark.parametrize("broken", ["bob", "ann and the store"])
+async def test_one_copy_that_cannot_be_made_stops_no_other(
+    store: Store, clock: Clock, ids: IdSource, write: Callable[..., Any], broken: str
+) -> None:
+    """It alone is set aside; where the store goes away meanwhile, the rest is given back; nobody stays claimed."""
+    told = []
+
+    async def compose(claimed: Sequence[Claim], bodies: object) -> dict[int, SubmissionError]:
+        names = {claim.recipient.partition("@")[0] for claim in claimed}
+        if not names.isdisjoint(broken.split()):
+            raise LookupError(names)
+        if names == {"bob"} and "store" in broken:
+            raise TryLater("The disk is full.")
+        return {claim.delivery_id: SubmissionError("It has no words.") for claim in claimed}
+
+    rules = Rules(NODE, "mx.example.org", "example.org", b"s" * 32, RetryPlan(), Limits())
+    made = Courier(store, clock, ids, OneServer(), Routes({}, port=25), Signer("example.org"), rules)  # type: ignore[arg-type]
+    made.compose = compose
+    made.watch = lambda claim, step, attempt: told.append((claim.recipient, attempt.said))
+    given = submission(ids, clock(), "ann@example.net", "bob@example.net")
+    given.message = (*given.message[:11], FLAG_COMPILED, *given.message[12:])
+    write(record.accepted, [given])
+    assert await made.deliver_due() == 2
+    async with asyncio.timeout(20):
+        while sum(row["claimed"] for row in await store.ask(queue.summary)):
+            await asyncio.sleep(0.01)
+    waiting = await store.ask(queue.summary)
+    if broken == "bob":
+        assert told == [("ann@example.net", "It has no words.")]
+        assert [row["deliveries"] for row in waiting] == [1]
+    else:
+        assert told == []
+        assert [row["deliveries"] for row in waiting] == [2]

@@ -244,17 +244,33 @@ class Courier:
                 contents[claim.delivery_id] = Content(claim.headers, body, claim.body)
         if compiled and self.compose is not None:
             try:
-                contents |= await self.compose(compiled, bodies)
-                self._weigh(compiled, contents)
+                contents |= await self._composed(self.compose, compiled, bodies)
             except TryLater:
                 for claim in claimed:
                     self._give_up_claim(claim, claim.due_us, claim.site, None)
                 raise
-            except Exception:
-                for claim in compiled:
-                    self._our_fault(claim)
-                    contents[claim.delivery_id] = SET_ASIDE
+            self._weigh(compiled, contents)
         return contents
+
+    async def _composed(
+        self, compose: Compose, compiled: Sequence[Claim], bodies: Mapping[tuple[int, bytes], bytes]
+    ) -> dict[int, Content | SubmissionError | None]:
+        """Make copies; where one of them cannot be made by a fault of ours, make each alone, so that the others go out."""
+        try:
+            return dict(await compose(compiled, bodies))
+        except TryLater:
+            raise
+        except Exception:
+            if len(compiled) == 1:
+                self._our_fault(compiled[0])
+                return {compiled[0].delivery_id: SET_ASIDE}
+        made: dict[int, Content | SubmissionError | None] = {}
+        for claim in compiled:
+            try:
+                made |= await self._composed(compose, [claim], bodies)
+            except TryLater:
+                break  # what is left out is given back
+        return made
 
     def _weigh(self, claimed: Sequence[Claim], contents: dict[int, Content | SubmissionError | None]) -> None:
         """Count what was made by its real size, and give back what was left out since the copies are so large."""
