@@ -158,7 +158,6 @@ WRONG = (
     ("/v1/bounces", {"since": "blue"}, "#/since"),
     ("/v1/bounces", {"since": "1h", "until": "2h"}, "#/until"),
     ("/v1/reports/bounces/day", {"since": "1h", "until": "2h"}, "#/until"),
-    ("/v1/bounces", {"detail": "blue"}, "#/detail"),
     ("/v1/bounces", {"colour": "blue"}, "#/colour"),
     ("/v1/bounces", {"after": "blue"}, "#/after"),
     ("/v1/bounces", {"limit": "0"}, "#/limit"),

@@ -92,9 +92,6 @@ def read(words: Iterable[tuple[str, str]], *, now: Instant) -> tuple[Wanted, dic
     bounces, identifier = _kinds(given)
     domains, beginnings = _domains(given)
     detail = given.get("detail")
-    if detail is not None and detail not in (*statuses.IDENTIFIERS, UNKNOWN):
-        known = ", ".join(sorted({*statuses.IDENTIFIERS, UNKNOWN}))
-        raise BadField("#/detail", f"{detail[:40]!r} is no detail; there are {known}.", code="unknown-reason")
     wanted = Wanted(
         bounces,
         identifier,
