@@ -31,6 +31,20 @@ class OneServer:
         return MailServers((Host("mx.example.net", ("127.0.0.1",)),))
 
 
+def courier_of(store: Store, clock: Clock, ids: IdSource, resolver: OneServer) -> Courier:
+    """One that delivers straight to what the resolver finds."""
+    rules = Rules(NODE, "mx.example.org", "example.org", b"s" * 32, RetryPlan(), Limits())
+    return Courier(store, clock, ids, resolver, Routes({}, port=25), Signer("example.org"), rules)  # type: ignore[arg-type]
+
+
+async def let_go(store: Store) -> list[dict[str, Any]]:
+    """Wait until nothing is claimed any more; return what waits in the queue."""
+    async with asyncio.timeout(90):
+        while any(row["claimed"] for row in await store.ask(queue.summary)):
+            await asyncio.sleep(0.01)
+    return list(await store.ask(queue.summary))
+
+
 async def test_no_claim_is_kept_when_a_line_cannot_be_made(
     store: Store, clock: Clock, ids: IdSource, write: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -40,13 +54,10 @@ async def test_no_claim_is_kept_when_a_line_cannot_be_made(
         raise LookupError("no suffix list")
 
     monkeypatch.setattr(courier, "site_of", broken)
-    rules = Rules(NODE, "mx.example.org", "example.org", b"s" * 32, RetryPlan(), Limits())
-    made = Courier(store, clock, ids, OneServer(), Routes({}, port=25), Signer("example.org"), rules)  # type: ignore[arg-type]
+    made = courier_of(store, clock, ids, OneServer())
     write(record.accepted, [submission(ids, clock(), "ann@example.net", "bob@example.net")])
     assert await made.deliver_due() == 2
-    async with asyncio.timeout(20):
-        while (waiting := (await store.ask(queue.summary))[0])["claimed"]:
-            await asyncio.sleep(0.01)
+    (waiting,) = await let_go(store)
     assert (waiting["stage"], waiting["deliveries"], waiting["claimed"]) == ("delivery", 2, 0)
     assert waiting["first_due_us"] > clock()
 
@@ -68,13 +79,10 @@ async def test_no_claim_is_kept_when_a_missing_server_cannot_be_understood(
         raise LookupError("no table")
 
     monkeypatch.setattr(courier.outcomes, "of_names", broken)
-    rules = Rules(NODE, "mx.example.org", "example.org", b"s" * 32, RetryPlan(), Limits())
-    made = Courier(store, clock, ids, NoServer(), Routes({}, port=25), Signer("example.org"), rules)  # type: ignore[arg-type]
+    made = courier_of(store, clock, ids, NoServer())
     write(record.accepted, [submission(ids, clock(), "ann@example.net", "bob@example.net")])
     assert await made.deliver_due() == 2
-    async with asyncio.timeout(20):
-        while (waiting := (await store.ask(queue.summary))[0])["claimed"]:
-            await asyncio.sleep(0.01)
+    (waiting,) = await let_go(store)
     assert (waiting["stage"], waiting["deliveries"], waiting["claimed"]) == ("delivery", 2, 0)
 
 
@@ -93,18 +101,14 @@ async def test_one_copy_that_cannot_be_made_stops_no_other(
             raise TryLater("The disk is full.")
         return {claim.delivery_id: SubmissionError("It has no words.") for claim in claimed}
 
-    rules = Rules(NODE, "mx.example.org", "example.org", b"s" * 32, RetryPlan(), Limits())
-    made = Courier(store, clock, ids, OneServer(), Routes({}, port=25), Signer("example.org"), rules)  # type: ignore[arg-type]
+    made = courier_of(store, clock, ids, OneServer())
     made.compose = compose
     made.watch = lambda claim, step, attempt: told.append((claim.recipient, attempt.said))
     given = submission(ids, clock(), "ann@example.net", "bob@example.net")
     given.message = (*given.message[:11], FLAG_COMPILED, *given.message[12:])
     write(record.accepted, [given])
     assert await made.deliver_due() == 2
-    async with asyncio.timeout(20):
-        while sum(row["claimed"] for row in await store.ask(queue.summary)):
-            await asyncio.sleep(0.01)
-    waiting = await store.ask(queue.summary)
+    waiting = await let_go(store)
     if broken == "bob":
         assert told == [("ann@example.net", "It has no words.")]
         assert [row["deliveries"] for row in waiting] == [1]

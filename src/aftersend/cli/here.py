@@ -780,9 +780,7 @@ class Here:
             suppressions.put, owner, folded, cause=cause or "manual", origin=suppressions.CONFIGURED, now=now,
             stream=stream, expires_us=ends, evidence=evidence,
         )  # fmt: skip
-        rows = self.read(suppressions.why, self.account, folded)
-        made = (row for row in rows if (row["account_id"], row["folded"], row["stream"]) == (owner, folded, stream))
-        return suppressed.put(next(made), is_new=is_new)
+        return self.read(suppressed.put, self.account, owner, folded, stream, is_new=is_new)
 
     def unsuppress(self, address: str, *, stream: str | None, everywhere: bool = False) -> None:
         """Take an address off the lists. Raise NotFound."""

@@ -74,9 +74,14 @@ def told(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def put(row: Mapping[str, Any], *, is_new: bool) -> dict[str, Any]:
-    """Return the entry that stands after somebody put an address on a list, and whether it is one that stood before."""
-    entry = told(row)
+def put(
+    connection: Connection, account_id: int, owner: int, folded: str, stream: str, *, is_new: bool
+) -> dict[str, Any]:
+    """Return the entry that stands after somebody put an address on the list of `owner`, and whether it stood there before."""
+    rows = suppressions.why(connection, account_id, folded)
+    entry = next(
+        told(row) for row in rows if (row["account_id"], row["folded"], row["stream"]) == (owner, folded, stream)
+    )
     return {**entry, "kept": not is_new, "says": _listed(entry) if is_new else _stays(entry)}
 
 

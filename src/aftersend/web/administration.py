@@ -304,9 +304,9 @@ async def suppress(call: Call) -> Answer:
         cause=asked.cause, origin=suppressions.CONFIGURED, now=now, stream=asked.stream, expires_us=expires,
         evidence={"by": call.who} | ({"why": asked.why} if asked.why else {}),
     )  # fmt: skip
-    rows = await call.desk.store.ask(suppressions.why, call.account_id, folded)
-    made = (row for row in rows if (row["account_id"], row["folded"], row["stream"]) == (owner, folded, asked.stream))
-    return Answer(suppressed.put(next(made), is_new=is_new))
+    return Answer(
+        await call.desk.store.ask(suppressed.put, call.account_id, owner, folded, asked.stream, is_new=is_new)
+    )
 
 
 async def unsuppress(call: Call) -> Answer:
