@@ -59,6 +59,7 @@ _REMEMBERED = 500
 """Bytes up to which the head of a part is remembered, because mail systems write few different ones."""
 _ENCODED = re.compile(r"=\?([^?\s]{1,40})\?([BbQq])\?([^?]{0,400})\?=")
 _BETWEEN = re.compile(r"\?=\s{1,20}=\?")
+_DELIMITER_LINE = re.compile(rb"^--([^\n]{1,100})\n(?=Content-)", re.MULTILINE | re.IGNORECASE)
 _FOLD = re.compile(r"\n[ \t]+")
 
 
@@ -131,12 +132,12 @@ def read_mail(raw: bytes, names: frozenset[str] | None = None) -> Mail:
         raw = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if raw[:5] in (b"From ", b">From"):
         raw = raw[raw.find(b"\n") + 1 :]
-    raw = raw.lstrip(b"\n")
-    block, start = _head(raw, 0, len(raw))
-    of_content = _fields_named(block, _OF_PART)
+    block, content = _parted(raw.lstrip(b"\n"))
+    at = (b"\n" + block).lower().find(b"\ncontent-")
+    of_content = _fields_named(block[at:], _OF_PART) if at >= 0 else {}
     media, parameters = _content_type(of_content.get("content-type", "text/plain")[:TYPE_LIMIT])
     parts: list[Part] = []
-    _collect(raw, start, len(raw), of_content, media, parameters, parts, frozenset())
+    _collect(content, of_content, media, parameters, parts, frozenset())
     return Mail(block, names, media, parameters, tuple(parts))
 
 
@@ -183,72 +184,63 @@ def forget_heads() -> None:
 
 
 def _collect(
-    raw: bytes,
-    start: int,
-    end: int,
+    content: bytes,
     headers: dict[str, str],
     media: str,
     parameters: dict[str, str],
     parts: list[Part],
     outer: frozenset[bytes],
 ) -> None:
-    """Append the leaves between two offsets. A boundary that an outer multipart uses opens nothing, so work stays linear."""
+    """Append the leaves of a content. A boundary that an outer multipart uses opens nothing, so work stays linear."""
     if media.startswith("multipart/") and len(outer) < DEPTH_LIMIT:
         boundary = parameters.get("boundary", "").rstrip().encode("utf-8", "replace")
-        spans = _spans(raw, start, end, b"--" + boundary) if boundary and boundary not in outer else []
-        if not spans and boundary not in outer and (boundary := _guess(raw, start, end)) not in outer:
-            spans = _spans(raw, start, end, b"--" + boundary) if boundary else []
+        pieces = _pieces(content, boundary) if boundary and boundary not in outer else []
+        if not pieces and boundary not in outer and (boundary := _guess(content)) not in outer:
+            pieces = _pieces(content, boundary) if boundary else []
         within = outer | {boundary}
         default = "message/rfc822" if media == "multipart/digest" else "text/plain"
-        for first, last in spans:
+        for piece in pieces:
             if len(parts) >= PART_LIMIT:
                 return
-            block, begin = _head(raw, first, last)
+            block, inner = _parted(piece)
             read = _part_head if len(block) <= _REMEMBERED else _part_head.__wrapped__
-            inner, kind, own = read(block, default)
+            fields, kind, own = read(block, default)
             if kind.startswith("multipart/"):
-                _collect(raw, begin, last, inner, kind, own, parts, within)
+                _collect(inner, fields, kind, own, parts, within)
             else:
-                parts.append(Part(inner, kind, own, raw[begin : min(last, begin + FIELDS_LIMIT)]))
-        if spans:
+                parts.append(Part(fields, kind, own, inner[:FIELDS_LIMIT]))
+        if pieces:
             return
         media = "text/plain"
     if len(parts) < PART_LIMIT:
-        parts.append(Part(headers, media, parameters, raw[start : min(end, start + FIELDS_LIMIT)]))
+        parts.append(Part(headers, media, parameters, content[:FIELDS_LIMIT]))
 
 
-def _spans(raw: bytes, start: int, end: int, delimiter: bytes) -> list[tuple[int, int]]:
-    """Return where the parts between delimiter lines begin and end."""
-    spans: list[tuple[int, int]] = []
-    needle = b"\n" + delimiter
-    at = start if raw.startswith(delimiter, start, end) else raw.find(needle, max(start - 1, 0), end)
-    while at >= 0 and len(spans) < PART_LIMIT:
-        line = raw.find(b"\n", at + 1, end)
-        after = at + len(delimiter) + (raw[at : at + 1] == b"\n")
-        if line < 0 or raw[after : after + 2] == b"--":
+def _pieces(content: bytes, boundary: bytes) -> list[bytes]:
+    """Return the parts between delimiter lines, up to the one that closes."""
+    pieces: list[bytes] = []
+    between = (b"\n" + content).split(b"\n--" + boundary, PART_LIMIT + 1)
+    last = len(between) - 1
+    for index in range(1, min(last, PART_LIMIT) + 1):
+        line, end, piece = between[index].partition(b"\n")
+        if line.startswith(b"--") or not (end or index < last):
             break
-        following = raw.find(needle, line, end)
-        spans.append((line + 1, end if following < 0 else max(following, line + 1)))
-        at = following
-    return spans
+        pieces.append(piece)
+    return pieces
 
 
-def _guess(raw: bytes, start: int, end: int) -> bytes:
+def _guess(content: bytes) -> bytes:
     """Return what stands behind the first line of the content that begins with two hyphens: a boundary not announced."""
-    found = re.compile(rb"^--([^\n]{1,100})\n(?=Content-)", re.MULTILINE | re.IGNORECASE).search(
-        raw, start, min(end, start + 4000)
-    )
+    found = _DELIMITER_LINE.search(content, 0, 4000)
     return found[1].rstrip() if found else b""
 
 
-def _head(raw: bytes, start: int, end: int) -> tuple[bytes, int]:
-    """Return the block of header fields at an offset and where the content begins."""
-    if raw[start : start + 1] == b"\n":
-        return b"", start + 1
-    stop = raw.find(b"\n\n", start, end)
-    if stop < 0:
-        return raw[start : min(end, start + HEADER_LIMIT)], end
-    return raw[start : min(stop, start + HEADER_LIMIT)], stop + 2
+def _parted(raw: bytes) -> tuple[bytes, bytes]:
+    """Return the block of header fields and the content behind it."""
+    if raw.startswith(b"\n"):
+        return b"", raw[1:]
+    block, _, content = raw.partition(b"\n\n")
+    return block[:HEADER_LIMIT], content
 
 
 @lru_cache(maxsize=256)

@@ -115,8 +115,9 @@ def strongest(table: Table, flat: str, context: Iterable[str], *, above: int = 0
         return None
     allowed = table.always
     for name in context:
-        allowed |= table.by_context.get(name, 0)
-    found &= allowed & ~without
+        if name in table.by_context:
+            allowed |= table.by_context[name]
+    found &= allowed & ~without if without else allowed
     padded = f" {flat} "
     while found:
         first = found & -found

@@ -7,6 +7,7 @@ runs. It returns texts; what they mean is for the tables to say.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
@@ -15,10 +16,13 @@ from aftersend.policy.diagnosis.words import any_of
 
 NOTICE_LIMIT = 60_000
 """Characters of a notice that are read."""
+_NOTICE_OFTEN = 2_000
+"""Within so many characters most notices end; what they quote may be long, and is not looked at without need."""
 RECIPIENT_LIMIT = 1_000
 """Recipients of one report that are told apart."""
 
-ADDRESS = r"[^\s<>\"'(),;:\[\]=|@\\：、。，；「」（）《》]{1,64}@[a-zA-Z0-9_#\u0080-\uffff-][\w.-]{0,253}[\w]"
+_LOCAL = r"[^\s<>\"'(),;:\[\]=|@\\：、。，；「」（）《》]{1,64}"
+ADDRESS = _LOCAL + r"@[a-zA-Z0-9_#\u0080-\uffff-][\w.-]{0,253}[\w]"
 _ADDRESS = re.compile(ADDRESS)
 _GLUED = re.compile(r"^(\S+@\S*\.[a-z]{2,24})[^\x00-\x7f]\S*$")
 """A sentence that goes on behind an address without a space, as Chinese and Japanese ones do."""
@@ -28,11 +32,34 @@ _LEADING = re.compile(
     re.IGNORECASE,
 )
 """An address at the beginning of a line, with a label before it or none."""
-_WITHIN = re.compile(
-    r"\b(?:to|for|recipient|user|address|addressee|with|mailbox|an|para|à|a|von|aan|til|of|at|party|destinatario)"
-    rf"[ \t\n:]+[<\"'(\[]{{0,3}}({ADDRESS})",
-    re.IGNORECASE,
+_NAMING = frozenset(
+    [
+        "to",
+        "for",
+        "recipient",
+        "user",
+        "address",
+        "addressee",
+        "with",
+        "mailbox",
+        "an",
+        "para",
+        "à",
+        "a",
+        "von",
+        "aan",
+        "til",
+        "of",
+        "at",
+        "party",
+        "destinatario",
+    ]
 )
+"""Words behind which a sentence names an address."""
+_BEFORE = 100
+"""Characters before an address within which such a word is looked for."""
+_LAST_WORD = re.compile(r"\w{1,20}\Z")
+_LOCAL_PART = re.compile(_LOCAL)
 _RCPT = re.compile(rf"RCPT TO:[ ]?<?({ADDRESS})?", re.IGNORECASE)
 _CODED = re.compile(rf"\n[ \t]*[45]\d\d[ -](?:[45]\.\d+\.\d+ )?[<\"]?({ADDRESS})[>\"]?(?:\.\.\.|:)")
 _HEADER_LINE = (
@@ -81,12 +108,20 @@ def _office() -> re.Pattern[str]:
 def split_notice(text: str) -> Notice:
     """Part a notice from the message that it quotes, at a line that announces it or where header lines begin."""
     text = text[:NOTICE_LIMIT]
+    first = text.find("\n", _NOTICE_OFTEN)
+    end = _cut_of(text[:first]) if first >= 0 else -1
+    if end < 0:
+        end = _cut_of(text)
+    return Notice(text[:end], text[end:]) if end >= 0 else Notice(text, "")
+
+
+def _cut_of(text: str) -> int:
+    """Return where the line that parts a notice from what it quotes begins, or -1."""
     low = "\n" + text.lower()
     if len(low) != len(text) + 1:
         low = "\n" + text
     found = _cut().search(low)
-    end = found.start() if found else len(text)
-    return Notice(text[:end], text[end:])
+    return found.start() if found else -1
 
 
 def recipients_said(words: str, own: frozenset[str]) -> list[Said]:
@@ -104,7 +139,7 @@ def recipients_said(words: str, own: frozenset[str]) -> list[Said]:
             places = [(match.start(), match[1]) for match in _RCPT.finditer(words) if match[1]]
         found = _kept(places, own)
     if not found:
-        found = _kept([(match.start(), match[1]) for match in _WITHIN.finditer(words)], own)[:1]
+        found = _kept(_within(words), own)[:1]
         return [Said(address, words) for _, address in found]
     starts = [start for start, _ in found] + [len(words)]
     return [Said(address, words[starts[index] : starts[index + 1]]) for index, (_, address) in enumerate(found)]
@@ -112,7 +147,7 @@ def recipients_said(words: str, own: frozenset[str]) -> list[Said]:
 
 def only_address(words: str, own: frozenset[str]) -> str:
     """Return the one address that a notice names, in whatever words, or "" if there are several, or none."""
-    found = _kept([(match.start(), match[0]) for match in _ADDRESS.finditer(words)], own) if "@" in words else []
+    found = _kept(list(_places(words)), own)
     return found[0][1] if len(found) == 1 else ""
 
 
@@ -129,6 +164,31 @@ def _leading(words: str) -> list[tuple[int, str]]:
         end = words.find("\n", at)
         at = words.find("@", end) if end >= 0 else -1
     return places
+
+
+def _within(words: str) -> list[tuple[int, str]]:
+    """Return the addresses that a sentence names behind a word such as "to" or "user", and where."""
+    return [place for place in _places(words) if _is_named(words[max(0, place[0] - _BEFORE) : place[0]])]
+
+
+def _is_named(before: str) -> bool:
+    before = before.rstrip("<\"'([")
+    said = before.rstrip(" \t\n:")
+    word = _LAST_WORD.search(said, max(0, len(said) - 21)) if len(said) < len(before) else None
+    return word is not None and word[0].lower() in _NAMING
+
+
+def _places(words: str) -> Iterator[tuple[int, str]]:
+    """Yield each address and where it begins; looked for from its "@" backwards, which is many times as fast."""
+    end = 0
+    at = words.find("@")
+    while at >= 0:
+        local = _LOCAL_PART.match(words[max(end, at - 64) : at][::-1])
+        found = _ADDRESS.match(words, at - local.end()) if local else None
+        if found:
+            end = found.end()
+            yield found.start(), found[0]
+        at = words.find("@", max(at + 1, end))
 
 
 def _kept(places: list[tuple[int, str]], own: frozenset[str]) -> list[tuple[int, str]]:

@@ -167,37 +167,32 @@ def _evidence(code: int, status: str, text: str, match: Match | None) -> tuple[s
     codes = f"{code} {status}" if code and status else str(code) if code else status
     if match is None:
         return (codes,) if codes else ()
-    words = _as_written(text, _without_outer_stands(match.words))
+    words = _as_written(text, match.words)
     return (codes, words) if codes else (words,)
 
 
-def _without_outer_stands(words: str) -> str:
-    """Leave out what stands for an address or a sentence's end before and behind the words matched: nobody wrote that."""
-    if words.partition(" ")[0] not in _STANDS and words.rpartition(" ")[2] not in _STANDS:
-        return words
-    every = words.split(" ")
-    while len(every) > 1 and every[0] in _STANDS:
-        every.pop(0)
-    while len(every) > 1 and every[-1] in _STANDS:
-        every.pop()
-    return " ".join(every)
+def _as_written(text: str, matched: str) -> str:
+    """Return the stretch of the text that holds the words matched, as it was written if that can be found.
+
+    What stands for an address or a sentence's end before and behind them is left out: nobody wrote that.
+    """
+    words = matched.split(" ")
+    while len(words) > 1 and words[0] in _STANDS:
+        del words[0]
+    while len(words) > 1 and words[-1] in _STANDS:
+        del words[-1]
+    return _found_in(text, words) or " ".join("…" if word in _STANDS else word for word in words)
 
 
-def _as_written(text: str, words: str) -> str:
-    """Return the stretch of the text that holds the words matched, as it was written if that can be found."""
-    return _found_in(text, words) or " ".join("…" if word in _STANDS else word for word in words.split(" "))
-
-
-def _found_in(text: str, words: str) -> str:
+def _found_in(text: str, words: list[str]) -> str:
     """Return the stretch of the text from the first to the last of the words matched, whole words; "" if it cannot be found."""
-    first, _, rest = words.partition(" ")
-    last = rest.rpartition(" ")[2] or first
+    first, last = words[0], words[-1]
     low = plain(text.lower())
     start = low.find(first)
-    if start < 0 and first == NOT and rest:
-        start = _start_of_negation(low, rest.partition(" ")[0])
+    if start < 0 and first == NOT and len(words) > 1:
+        start = _start_of_negation(low, words[1])
     end = low.find(last, start) if start >= 0 else -1
-    end = end + len(last) if end >= 0 else _end_of_negation(low, start, rest) if last == NOT and start >= 0 else -1
+    end = end + len(last) if end >= 0 else _end_of_negation(low, start, words[1:]) if last == NOT and start >= 0 else -1
     if end < 0 or end - start > 200 or len(low) != len(text):
         return ""
     rest_of_word = _REST_OF_WORD.match(text, end)
@@ -213,9 +208,9 @@ def _start_of_negation(low: str, following: str) -> int:
     return -1
 
 
-def _end_of_negation(low: str, start: int, words: str) -> int:
+def _end_of_negation(low: str, start: int, words: list[str]) -> int:
     """Return where the word ends that says "not" in whatever language behind the words before it (n'existe pas)."""
-    *_, before, _ = ["", *words.split(" ")]
+    before = words[-2] if len(words) > 1 else ""
     at = low.find(before, start)
     following = low[at + len(before) :].split(maxsplit=1)[:1] if at >= 0 and before else []
     if not following or words_of(following[0].rstrip(".,;!")) != NOT:

@@ -78,12 +78,12 @@ def plain(text: str) -> str:
 def words_of(text: str) -> str:
     """Return the words of lower-case text that holds no addresses, without accents."""
     read_as = _read_as().get
-    if text.isascii():
+    if (text := plain(text)).isascii():
         if "." in text:
             text = _NUMBER.sub(_number, text).replace(". ", " | ").replace(".\n", " | ")
         words = text.encode("ascii").translate(_SPACED).decode("ascii").replace(BREAK, " | ").split()
     else:
-        words = _WORD.findall(_NUMBER.sub(_number, plain(text)))
+        words = _WORD.findall(_NUMBER.sub(_number, text))
     return " ".join(filter(None, map(read_as, words, words)))
 
 
