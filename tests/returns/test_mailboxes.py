@@ -9,11 +9,11 @@ import pytest
 from comeback import NO_SUCH_USER, PLACE, Post, dsn
 from imap_server import Mailbox, serving
 
+from aftersend.cli.mailboxes import files_in, mails_in
 from aftersend.errors import SettingsError
 from aftersend.ledger.facts import Fact
 from aftersend.returns import Returns
 from aftersend.returns.imap import Poller, Position, account, fetched
-from aftersend.returns.mailboxes import files_in, mails_in
 from aftersend.store import Store, returned
 
 ANN = "ann@example.net"

@@ -75,7 +75,7 @@ def _named(paths: Iterable[str], replies: Iterable[str]) -> Iterator[Iterable[di
 
 def _mails_at(path: str) -> Iterator[Iterable[dict[str, Any]]]:
     """Yield a question for each mail in a place: a file, an mbox, a maildir or any other directory."""
-    from aftersend.returns.mailboxes import files_in, mails_in, name_of
+    from aftersend.cli.mailboxes import files_in, mails_in, name_of
 
     place = Path(path)
     if path == "-" or not (place.is_dir() or _is_mbox(place)):

@@ -43,7 +43,7 @@ def read(here: Here, paths: tuple[Path, ...], as_json: bool) -> None:
 
     Works on the store of this machine. What was read before changes nothing. Ends with 3 if nothing was about mail from here.
     """
-    from aftersend.returns.mailboxes import files_in, mails_in
+    from aftersend.cli.mailboxes import files_in, mails_in
 
     here.prepare_once()
     desk = _desk(here)

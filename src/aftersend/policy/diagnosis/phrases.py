@@ -10,7 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache, reduce
+from functools import cache, lru_cache, reduce
 from operator import or_
 from typing import NamedTuple
 
@@ -192,9 +192,9 @@ def _row(reason: str, detail: str, weight: str, when: str, words: str, *, classe
             unspaced = tuple(option for option in options if not _is_spaced(option))
             options = tuple(option for option in options if _is_spaced(option))
         if options:
-            choice = any_of(options)
+            choice, keys = _choice(options)
             pattern += glue + (f"{choice}(?: {choice}){{0,2}}" if slot.endswith("+") else choice)
-            needs.append(frozenset(_key(option) for option in options))
+            needs.append(keys)
         glue = " "
     choices = [f" {pattern}(?= )"] if pattern else []
     return Row(
@@ -206,6 +206,12 @@ def _row(reason: str, detail: str, weight: str, when: str, words: str, *, classe
         bool(unspaced),
         "|".join(choices + [re.escape(option) for option in unspaced]),
     )
+
+
+@lru_cache(maxsize=1024)
+def _choice(options: tuple[str, ...]) -> tuple[str, frozenset[str]]:
+    """Return the pattern of a slot and the words that it needs; remembered, because classes stand in many rows."""
+    return any_of(options), frozenset(map(_key, options))
 
 
 def _options(cell: str, classes: dict[str, tuple[str, ...]]) -> tuple[str, ...]:

@@ -27,9 +27,8 @@ _ADDRESS = re.compile(ADDRESS)
 _GLUED = re.compile(r"^(\S+@\S*\.[a-z]{2,24})[^\x00-\x7f]\S*$")
 """A sentence that goes on behind an address without a space, as Chinese and Japanese ones do."""
 _LEADING = re.compile(
-    r"[^\w\n@]{0,30}(?:\d{1,3}[.)][ \t]{1,4})?(?:([^\n:：@<\"]{1,50}?)[ \t]*[:=：][ \t]*)?[^\w\n@]{0,12}(?:smtp:|rfc822;|mailto:)?[ \t]*"
-    rf"({ADDRESS})",
-    re.IGNORECASE,
+    r"[^\w\n@]{0,30}(?:\d{1,3}[.)][ \t]{1,4})?(?:([^\n:：@<\"]{1,50}?)[ \t]*[:=：][ \t]*)?[^\w\n@]{0,12}(?i:smtp:|rfc822;|mailto:)?[ \t]*"
+    rf"({ADDRESS})"
 )
 """An address at the beginning of a line, with a label before it or none."""
 _NAMING = frozenset(
@@ -60,7 +59,7 @@ _BEFORE = 100
 """Characters before an address within which such a word is looked for."""
 _LAST_WORD = re.compile(r"\w{1,20}\Z")
 _LOCAL_PART = re.compile(_LOCAL)
-_RCPT = re.compile(rf"RCPT TO:[ ]?<?({ADDRESS})?", re.IGNORECASE)
+_RCPT = re.compile(rf"(?i:RCPT TO:)[ ]?<?({ADDRESS})?")
 _CODED = re.compile(rf"\n[ \t]*[45]\d\d[ -](?:[45]\.\d+\.\d+ )?[<\"]?({ADDRESS})[>\"]?(?:\.\.\.|:)")
 _HEADER_LINE = (
     r"(?:received|return-path|dkim-signature|x-received|delivered-to|message-id|mime-version|x-google-\S+):[ \t]*\S"

@@ -109,7 +109,9 @@ def any_of(options: Iterable[str]) -> str:
 def _branches(node: dict[str, Any]) -> str:
     if "*" in node:
         return "[^ ]*"
-    branches = [re.escape(letter) + _branches(rest) for letter, rest in node.items() if letter]
+    branches = [
+        (letter if letter.isalnum() else re.escape(letter)) + _branches(rest) for letter, rest in node.items() if letter
+    ]
     if not branches:
         return ""
     if len(branches) == 1 and "" not in node:
