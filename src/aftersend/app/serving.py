@@ -7,6 +7,7 @@ import contextlib
 import gc
 import os
 import signal
+import sys
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
@@ -20,6 +21,9 @@ from aftersend.logs import Logger
 from aftersend.mail import tags, templates
 
 log = Logger("app")
+
+SWITCH_S = 0.001
+"""How long a thread may keep the event loop waiting for the interpreter."""
 
 
 def loop_factory() -> asyncio.AbstractEventLoop:
@@ -66,6 +70,7 @@ async def _serve(settings: Settings, *, practice: bool, only: Sequence[str], wor
         for worker in beside:
             await worker.start()
             stack.push_async_callback(worker.give_up)
+        _tidy()
         stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -96,11 +101,18 @@ def _make_pages_apart() -> RenderingProcess:
     return making
 
 
+def _tidy() -> None:
+    """Throw away what the imports have left behind, before the ports are open, and let the threads that go on importing
+    make way for the event loop at once."""
+    gc.collect()
+    sys.setswitchinterval(SWITCH_S)
+
+
 def _spare_the_collector() -> None:
     """Leave what was made at the start out of every later search for garbage, and search less often: messages leave
     hardly any cycles behind."""
-    gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(20_000, 20, 50)
 
 
@@ -110,6 +122,7 @@ def work_beside() -> int:
     set_up_logs(settings, name_of_worker(settings))
 
     async def work_here() -> int:
+        _tidy()
         _spare_the_collector()
         rendering = _render_apart()
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 
 import click
 
@@ -30,6 +31,7 @@ from aftersend.errors import SettingsError
 @config_option
 def serve(practice: bool, only: str, workers: int | None, config: str | None) -> None:
     """Run the service until it is interrupted: SMTP, HTTP and the loops beside one store, and processes that deliver."""
+    gc.disable()  # reading all modules makes little garbage; `app` turns it on again
     from aftersend import app
     from aftersend.config import load
 
