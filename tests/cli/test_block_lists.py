@@ -89,3 +89,15 @@ def test_adding_keeps_a_complaint_and_says_so(verb: Run, tmp_path: Path) -> None
     (fay,) = verb("suppress", "why", "fay@example.net", "--json").rows
     assert (fay["cause"], fay["evidence"]["why"]) == ("manual", "by phone")
     verb("suppress", "remove", "eve@example.net", "fay@example.net")
+
+
+def test_an_entry_ends_when_it_is_told_to(verb: Run) -> None:
+    """An end that is over is refused by its name, and nothing is listed; one to come is kept."""
+    verb("db", "upgrade")
+    said = verb("suppress", "add", "gus@example.net", "--until", "2020-01-01T00:00:00Z")
+    assert (said.status, "This time is over" in said.err) == (USAGE, True)
+    assert verb("suppress", "why", "gus@example.net").status != DONE
+    assert verb("suppress", "add", "gus@example.net", "--until", "2999-01-01T00:00:00Z").status == DONE
+    (gus,) = verb("suppress", "why", "gus@example.net", "--json").rows
+    assert gus["expires_at"].startswith("2999-01-01")
+    verb("suppress", "remove", "gus@example.net")

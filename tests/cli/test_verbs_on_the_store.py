@@ -381,7 +381,8 @@ def test_every_setting_is_printed(run: Run) -> None:
 
 
 def test_versions_are_told(run: Run) -> None:
-    """Versions of what matters for a report of a fault."""
+    """Versions of what matters for a report of a fault; by the option that everybody tries first, only our own."""
+    assert run("--version").out == f"aftersend {run('version', '--json').rows[0]['aftersend']}\n"
     assert {"aftersend", "schema", "python", "sqlite", "openssl", "system"} == set(run("version", "--json").rows[0])
 
 

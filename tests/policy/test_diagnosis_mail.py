@@ -572,12 +572,18 @@ PEOPLE = "Return-Path: <ann@example.org>\nFrom: Ann <ann@example.org>\nTo: suppo
         "From: noreply@dmarc.example\nSubject: Report Domain: shop.example Submitter: x Report-ID: 1\n\nattached\n",
         "From: list-bounces@example.org\nSubject: Your message to list awaits moderator approval\n\nIs being held until the list moderator"
         " can review it.\n",
+        PEOPLE
+        + "Subject: Mailbox full, can't send\n\nMy mailbox is full and I cannot send mail since Monday. What shall I do?\n",
+        "From: mailman@lists.example\nTo: news-owner@lists.example\nSubject: Bounce action notification\n"
+        "List-Id: <news.lists.example>\nContent-Type: multipart/mixed; boundary=r\n\n--r\n\nThis is a Mailman mailing list bounce"
+        " action notice:\n\n    Member: ann@example.org\n    Action: Subscription disabled.\n    Reason: Excessive or fatal bounces.\n"
+        "--r\nContent-Type: message/rfc822\n\nSubject: Undelivered Mail Returned to Sender\n\n550 5.1.1 No such user\n--r--\n",
         "",
         "\n\n\n",
     ],
 )
 def test_what_is_no_bounce_is_not_called_one(raw: str) -> None:
-    """People's mail, quoted bounces, cron, phishing, receipts, DMARC reports, moderation: never a failure."""
+    """People's mail, quoted bounces, cron, phishing, receipts, DMARC reports, moderation, list software: never a failure."""
     found = diagnose_mail(raw.encode()).whole
 
     assert (found.action, found.reason, found.suppress) == (Action.NOT_A_BOUNCE, Reason.NOT_A_BOUNCE, Suppress.NEVER)

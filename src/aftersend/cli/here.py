@@ -773,7 +773,7 @@ class Here:
         from aftersend.reports import search, suppressed
 
         now = clock.now()
-        ends = None if expires_at is None else search.instant(expires_at, "expires_at", now=now)
+        ends = None if expires_at is None else search.ahead(expires_at, "expires_at", now=now)
         evidence = {"by": self.who} | ({"why": why} if why else {})
         owner = suppressions.PLATFORM if everywhere else self.account
         is_new = self.write(

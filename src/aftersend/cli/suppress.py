@@ -30,15 +30,16 @@ def suppress() -> None:
 @click.argument("addresses", metavar="ADDRESS …", nargs=-1, required=True)
 @click.option("--stream", default="", metavar="NAME", help="On one stream only.")
 @click.option("--why", default="", metavar="TEXT", help="The reason, shown with every mail that is stopped.")
+@click.option("--until", metavar="TIME", help="When it ends by itself: 2026-12-01T09:00:00Z. Without it, never.")
 @_everywhere
 @place_option
-def add(place: Any, addresses: tuple[str, ...], stream: str, why: str, everywhere: bool) -> None:
+def add(place: Any, addresses: tuple[str, ...], stream: str, why: str, until: str | None, everywhere: bool) -> None:
     """Put addresses, or whole domains (@example.com), on the list.
 
     A complaint or an opt-out that stands there stays as it is; only `suppress remove` takes it off.
     """
     for address in addresses:
-        entry = place.suppress(address, stream=stream, why=why, everywhere=everywhere)
+        entry = place.suppress(address, stream=stream, why=why, everywhere=everywhere, expires_at=until)
         say(entry["says"])
 
 

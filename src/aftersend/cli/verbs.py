@@ -11,6 +11,7 @@ from importlib import import_module
 
 import click
 
+from aftersend import __version__
 from aftersend.errors import AftersendError, BadField, BadFields, NotFound
 
 DONE, FAILED, USAGE, NOTHING, PARTLY = 0, 1, 2, 3, 4
@@ -97,6 +98,7 @@ class _Verbs(click.Group):
     epilog="Exit status: 0 done, 1 failed, 2 asked wrongly, 3 nothing matched, 4 done in part. "
     "Verbs work on the store of this machine; with AFTERSEND_URL and AFTERSEND_API_KEY set, over the HTTP API.",
 )
+@click.version_option(__version__, message="aftersend %(version)s")
 def aftersend() -> None:
     """Aftersend: a self-hosted email delivery service that tells the truth about every message."""
 

@@ -96,6 +96,14 @@ def instant(text: str, word: str, *, now: Instant) -> Instant:
     return found
 
 
+def ahead(text: str, word: str, *, now: Instant) -> Instant:
+    """Read a time that is yet to come. Raise BadField that names the word."""
+    found = instant(text, word, now=now)
+    if found <= now:
+        raise BadField(f"#/{word}", "This time is over; give a later one, or none.", code="invalid-time")
+    return found
+
+
 def check_order(since: Instant | None, until: Instant | None) -> None:
     """Raise BadField where there is no time between two moments, so that nothing could ever be found."""
     if since is not None and until is not None and until < since:

@@ -54,7 +54,8 @@ def kind_of(mail: Mail, words: str) -> str:
         return "other"
     is_clear = by_subject is not None and by_subject.weight >= _CLEAR
     is_daemon = _is_daemon(mail)
-    signs = _signs_of_notice(mail, is_daemon) - 2 * (not is_clear and bool(_ANSWERING.match(subject)))
+    of_machine = _signs_of_notice(mail, is_daemon)
+    signs = of_machine - 2 * (not is_clear and bool(_ANSWERING.match(subject)))
     signs += 3 * (subject_says in _BOUNCED)
     by_body = None
     if is_daemon or signs >= _ENOUGH - 5 or subject_says or _is_answer(mail):
@@ -69,7 +70,7 @@ def kind_of(mail: Mail, words: str) -> str:
     if signs < _ENOUGH and _REPLY_LINE.search(words, 0, 2 * _OPENING):
         signs += 4 if is_daemon else 2
     if signs >= _ENOUGH and (subject_says in _BOUNCED or body_says in _BOUNCED):
-        return _outcome(subject_says, body_says)
+        return _outcome(subject_says, body_says) if of_machine > 0 or _shows_something(mail, words) else "other"
     if subject_says == "autoreply" and not is_clear and body_says != "autoreply" and not _is_by_machine(mail):
         subject_says = ""
     return _answer(mail, subject_says, body_says)
@@ -106,6 +107,11 @@ def _signs_of_notice(mail: Mail, is_daemon: bool) -> int:
     signs -= 2 * (not is_daemon and is_of_list) + 2 * is_response + 2 * (is_of_list and is_response)
     signs -= 2 * (not _names("answer").isdisjoint(headers))
     return signs
+
+
+def _shows_something(mail: Mail, words: str) -> bool:
+    """Say whether a notice shows what it speaks of: an address, a reply, the message. People only tell of their trouble."""
+    return "@" in words or len(mail.parts) > 1 or _REPLY_LINE.search(words) is not None
 
 
 def _outcome(subject_says: str, body_says: str) -> str:
