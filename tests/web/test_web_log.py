@@ -189,6 +189,7 @@ def test_a_provider_finds_all_its_domains(house):
         ({"status": "nope:Sent"}, "#/status", "unknown-status", "lifecycle"),
         ({"fact": "x"}, "#/fact", "unknown-fact", "bounced_invalid"),
         ({"reason": "x"}, "#/reason", "unknown-reason", "mailbox_full"),
+        ({"stream": ["broadcast", "brodcast"]}, "#/stream", "unknown-stream", "broadcast, general"),
         ({"since": "yesterday"}, "#/since", "invalid-time", "24h"),
         ({"until": "0001-01-01T00:00:00Z"}, "#/until", "invalid-time", "24h"),
         ({"since": "1h", "until": "2h"}, "#/until", "invalid-time", "an earlier since"),

@@ -15,7 +15,7 @@ from aftersend.ledger.providers import provider_of
 from aftersend.policy.score.typos import suggest
 from aftersend.reports.subjects import as_got
 from aftersend.reports.telling import Row, explained, moment, parsed
-from aftersend.store import deliveries, nodes
+from aftersend.store import accounts, deliveries, nodes
 from aftersend.store.connection import Connection
 from aftersend.store.filters import Filter
 from aftersend.store.finding import for_ever
@@ -50,11 +50,24 @@ def page(
 
     Where there is no time left, it has what was found until then, and says where to go on.
     """
+    check_streams(connection, account_id, wanted)
     asked = place("dlv", limit, after, before)
     found = deliveries.look(connection, account_id, wanted, has_time=has_time, **asked)
     shown, has_more = cut(found.rows, limit, is_back=before is not None)
     reached = None if found.reached is None else ids.show("dlv", found.reached)
     return Page(rows(connection, account_id, shown), has_more, reached)
+
+
+def check_streams(connection: Connection, account_id: int, wanted: Filter) -> None:
+    """Raise BadField where a stream is asked for that the account does not have: an empty list would hide the slip."""
+    if not wanted.stream:
+        return
+    known = sorted(name for of, name in accounts.all_streams(connection) if of == account_id)
+    for name in wanted.stream:
+        if name not in known:
+            raise BadField(
+                "#/stream", f"There is no stream {name[:40]!r}; there are {', '.join(known)}.", code="unknown-stream"
+            )
 
 
 def place(prefix: str, limit: int, after: str | None, before: str | None) -> dict[str, Any]:
@@ -83,6 +96,7 @@ PART = 250
 
 def part(connection: Connection, account_id: int, wanted: Filter, *, after: int | None = None) -> list[dict[str, Any]]:
     """Return the next PART rows of the log, newest first, for who walks through all of it; fewer only at the end."""
+    check_streams(connection, account_id, wanted)
     return rows(connection, account_id, deliveries.page(connection, account_id, wanted, limit=PART, before=after))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from aftersend import ids
 from aftersend.ledger.conservation import Sums, sums
-from aftersend.reports.log import LIMIT, Page, cut, place
+from aftersend.reports.log import LIMIT, Page, check_streams, cut, place
 from aftersend.reports.telling import Row, moment, parsed
 from aftersend.store import deliveries, messages
 from aftersend.store.connection import Connection
@@ -31,6 +31,7 @@ def page(
 
     Their outcomes are left out: a message may have a million recipients. Raise BadField, NotFound as the log does.
     """
+    check_streams(connection, account_id, wanted)
     found = messages.page(connection, account_id, wanted, **place("msg", limit, after, before))
     shown, has_more = cut(found, limit, is_back=before is not None)
     return Page([told(row) for row in shown], has_more)
