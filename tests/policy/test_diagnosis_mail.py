@@ -574,6 +574,9 @@ PEOPLE = "Return-Path: <ann@example.org>\nFrom: Ann <ann@example.org>\nTo: suppo
         " can review it.\n",
         PEOPLE
         + "Subject: Mailbox full, can't send\n\nMy mailbox is full and I cannot send mail since Monday. What shall I do?\n",
+        PEOPLE
+        + "Subject: Mailbox full, can't send\nContent-Type: multipart/alternative; boundary=r\n\n--r\n\nMy mailbox is full and I"
+        " cannot send mail. What shall I do?\nann@example.org\n--r\nContent-Type: text/html\n\n<p>My mailbox is full</p>\n--r--\n",
         "From: mailman@lists.example\nTo: news-owner@lists.example\nSubject: Bounce action notification\n"
         "List-Id: <news.lists.example>\nContent-Type: multipart/mixed; boundary=r\n\n--r\n\nThis is a Mailman mailing list bounce"
         " action notice:\n\n    Member: ann@example.org\n    Action: Subscription disabled.\n    Reason: Excessive or fatal bounces.\n"

@@ -11,6 +11,7 @@ from functools import cache, lru_cache
 
 from aftersend.mail.returned import Mail, decoded_header
 from aftersend.policy.diagnosis.phrases import Match, notices, strongest
+from aftersend.policy.diagnosis.prose import addresses
 from aftersend.policy.diagnosis.readings import without_lines_about
 from aftersend.policy.diagnosis.tables import uses
 from aftersend.policy.diagnosis.words import any_of, flatten
@@ -29,6 +30,7 @@ _ENOUGH = 6
 _CERTAIN = 8
 """Signs so many, before the body is read, that no word in it makes the mail anything but a notice."""
 _BOUNCED = frozenset({"failed", "delayed"})
+_WRITTEN = frozenset({"text/plain", "text/html"})
 _ANSWERING = re.compile(r"\s*(?:re|fwd?|aw|wg|tr|rv|sv|antw)\s*:", re.IGNORECASE)
 _QUOTED = re.compile(r"\n[ \t]*>.*")
 _REPLY_LINE = re.compile(r"[45](?<![\d.].)\d\d[ -]{1,3}(?:[45]\.\d+\.\d+|[A-Za-z<#\"])")
@@ -110,8 +112,12 @@ def _signs_of_notice(mail: Mail, is_daemon: bool) -> int:
 
 
 def _shows_something(mail: Mail, words: str) -> bool:
-    """Say whether a notice shows what it speaks of: an address, a reply, the message. People only tell of their trouble."""
-    return "@" in words or len(mail.parts) > 1 or _REPLY_LINE.search(words) is not None
+    """Say whether a notice shows what it speaks of: a recipient, a reply, the message. People only tell of their trouble,
+    above their own address."""
+    if any(part.media not in _WRITTEN for part in mail.parts) or _REPLY_LINE.search(words):
+        return True
+    own = addresses("\n".join(mail.headers.get(name, "") for name in ("from", "to", "reply-to", "sender")))
+    return not set(addresses(words)).issubset(own)
 
 
 def _outcome(subject_says: str, body_says: str) -> str:
