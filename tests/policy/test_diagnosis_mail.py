@@ -577,6 +577,8 @@ PEOPLE = "Return-Path: <ann@example.org>\nFrom: Ann <ann@example.org>\nTo: suppo
         PEOPLE
         + "Subject: Mailbox full, can't send\nContent-Type: multipart/alternative; boundary=r\n\n--r\n\nMy mailbox is full and I"
         " cannot send mail. What shall I do?\nann@example.org\n--r\nContent-Type: text/html\n\n<p>My mailbox is full</p>\n--r--\n",
+        "From: Max <max@example.de>\nTo: bounces@mail.shop.example\nSubject: Mein Paket ist nicht angekommen\n\nDie Sendung konnte nicht"
+        " zugestellt werden und kam zurück. Ich hatte an support@shop.example geschrieben.\n",
         "From: mailman@lists.example\nTo: news-owner@lists.example\nSubject: Bounce action notification\n"
         "List-Id: <news.lists.example>\nContent-Type: multipart/mixed; boundary=r\n\n--r\n\nThis is a Mailman mailing list bounce"
         " action notice:\n\n    Member: ann@example.org\n    Action: Subscription disabled.\n    Reason: Excessive or fatal bounces.\n"

@@ -31,6 +31,7 @@ _CERTAIN = 8
 """Signs so many, before the body is read, that no word in it makes the mail anything but a notice."""
 _BOUNCED = frozenset({"failed", "delayed"})
 _WRITTEN = frozenset({"text/plain", "text/html"})
+_PARTIES = ("from", "to", "reply-to", "sender")
 _ANSWERING = re.compile(r"\s*(?:re|fwd?|aw|wg|tr|rv|sv|antw)\s*:", re.IGNORECASE)
 _QUOTED = re.compile(r"\n[ \t]*>.*")
 _REPLY_LINE = re.compile(r"[45](?<![\d.].)\d\d[ -]{1,3}(?:[45]\.\d+\.\d+|[A-Za-z<#\"])")
@@ -113,11 +114,20 @@ def _signs_of_notice(mail: Mail, is_daemon: bool) -> int:
 
 def _shows_something(mail: Mail, words: str) -> bool:
     """Say whether a notice shows what it speaks of: a recipient, a reply, the message. People only tell of their trouble,
-    above their own address."""
+    and name themselves and whom they write to."""
     if any(part.media not in _WRITTEN for part in mail.parts) or _REPLY_LINE.search(words):
         return True
-    own = addresses("\n".join(mail.headers.get(name, "") for name in ("from", "to", "reply-to", "sender")))
-    return not set(addresses(words)).issubset(own)
+    own = {_domain(one) for name in _PARTIES for one in addresses(mail.headers.get(name, ""))}
+    return not all(any(_is_of(_domain(one), known) for known in own) for one in addresses(words))
+
+
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2]
+
+
+def _is_of(domain: str, other: str) -> bool:
+    """Say whether one domain is the other, or lies in it, or holds it."""
+    return domain == other or domain.endswith(f".{other}") or other.endswith(f".{domain}")
 
 
 def _outcome(subject_says: str, body_says: str) -> str:

@@ -32,6 +32,8 @@ _COMMON_COST = 20
 _GAPS = {".": 2, "..": 5, "...": 14}
 """How many words may stand between two that a row names."""
 _NOTHING: frozenset[str] = frozenset()
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u9fff\uac00-\ud7af]")
+"""Thai, Lao, Burmese, Khmer, Japanese, Chinese and Korean, which part words by other means than spaces, or by none."""
 
 
 class Match(NamedTuple):
@@ -230,7 +232,7 @@ def _options(cell: str, classes: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
 
 
 def _is_spaced(option: str) -> bool:
-    return not any("\u3040" <= letter <= "\u9fff" or "\uac00" <= letter <= "\ud7af" for letter in option)
+    return _UNSPACED.search(option) is None
 
 
 def _key(option: str) -> str:
