@@ -72,8 +72,9 @@ def kind_of(mail: Mail, words: str) -> str:
     signs += 3 * (body_says in _BOUNCED)
     if signs < _ENOUGH and _REPLY_LINE.search(words, 0, 2 * _OPENING):
         signs += 4 if is_daemon else 2
-    if signs >= _ENOUGH and (subject_says in _BOUNCED or body_says in _BOUNCED):
-        return _outcome(subject_says, body_says) if of_machine > 0 or _shows_something(mail, words) else "other"
+    is_said = signs >= _ENOUGH and (subject_says in _BOUNCED or body_says in _BOUNCED)
+    if is_said and (of_machine > 0 or _shows_something(mail, words)):
+        return _outcome(subject_says, body_says)
     if subject_says == "autoreply" and not is_clear and body_says != "autoreply" and not _is_by_machine(mail):
         subject_says = ""
     return _answer(mail, subject_says, body_says)
