@@ -594,6 +594,29 @@ def test_what_is_no_bounce_is_not_called_one(raw: str) -> None:
     assert (found.action, found.reason, found.suppress) == (Action.NOT_A_BOUNCE, Reason.NOT_A_BOUNCE, Suppress.NEVER)
 
 
+OFFICE = "Return-Path: <>\nFrom: Postmaster <postmaster@a.example>\nTo: bounces@mail.shop.example\nSubject: "
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "Quarantine summary\n\nThree new messages: win@lottery.example, pills@x.example. They were classified as spam.",
+        "Your abuse report\n\nThank you for your report about spam from joe@c.example. We have closed the account.",
+        "Scheduled maintenance\n\nOur servers will be down for maintenance on Sunday. Questions: help@isp.example",
+        "Account locked\n\nYour account kim@b.example has been locked after too many failed logins.",
+        "Kontosperrung\n\nIhr Konto kim@b.example wurde gesperrt, weil die Rechnung offen ist.",
+        "List of blocked senders\n\nThese senders are on your block list: joe@c.example, ann@d.example.",
+        "Weekly statistics\n\nMessages: 120. Rejected as spam: 30. Unknown user: 4. Top sender: joe@c.example",
+        "Your message was delivered\n\nYour message to kim@b.example was successfully delivered.",
+    ],
+)
+def test_other_mail_of_mail_systems_is_no_bounce(written: str) -> None:
+    """Though it comes from a postmaster, with an empty return path, and speaks of somebody's trouble."""
+    found = diagnose_mail((OFFICE + written + "\n").encode()).whole
+
+    assert (found.action, found.suppress) == (Action.NOT_A_BOUNCE, Suppress.NEVER)
+
+
 def test_a_full_mailbox_dressed_as_a_receipt_is_a_failure() -> None:
     """Some delivery agents refuse by a disposition notification."""
     body = (

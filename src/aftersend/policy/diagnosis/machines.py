@@ -10,7 +10,7 @@ import re
 from functools import cache, lru_cache
 
 from aftersend.mail.returned import Mail, decoded_header
-from aftersend.policy.diagnosis.phrases import Match, notices, strongest
+from aftersend.policy.diagnosis.phrases import Match, notices, phrases, strongest
 from aftersend.policy.diagnosis.prose import addresses
 from aftersend.policy.diagnosis.readings import without_lines_about
 from aftersend.policy.diagnosis.tables import uses
@@ -29,7 +29,10 @@ _ENOUGH = 6
 """So many signs make a notice; its words alone give three, and so do those of its subject."""
 _CERTAIN = 8
 """Signs so many, before the body is read, that no word in it makes the mail anything but a notice."""
+_BY_MACHINE, _PLAIN = 5, 7
+"""Signs of a mail system's own mail, and what its words must weigh there, to be a notice by the cause that they give."""
 _BOUNCED = frozenset({"failed", "delayed"})
+_TELLING = frozenset({"invalid_recipient", "bad_domain", "mailbox_full"})
 _WRITTEN = frozenset({"text/plain", "text/html"})
 _PARTIES = ("from", "to", "reply-to", "sender")
 _ANSWERING = re.compile(r"\s*(?:re|fwd?|aw|wg|tr|rv|sv|antw)\s*:", re.IGNORECASE)
@@ -75,6 +78,9 @@ def kind_of(mail: Mail, words: str) -> str:
     is_said = signs >= _ENOUGH and (subject_says in _BOUNCED or body_says in _BOUNCED)
     if is_said and (of_machine > 0 or _shows_something(mail, words)):
         return _outcome(subject_says, body_says)
+    is_silent = not subject_says and not body_says
+    if is_silent and of_machine >= _BY_MACHINE and _gives_cause(words) and _shows_something(mail, words):
+        return "failed"
     if subject_says == "autoreply" and not is_clear and body_says != "autoreply" and not _is_by_machine(mail):
         subject_says = ""
     return _answer(mail, subject_says, body_says)
@@ -111,6 +117,13 @@ def _signs_of_notice(mail: Mail, is_daemon: bool) -> int:
     signs -= 2 * (not is_daemon and is_of_list) + 2 * is_response + 2 * (is_of_list and is_response)
     signs -= 2 * (not _names("answer").isdisjoint(headers))
     return signs
+
+
+def _gives_cause(words: str) -> bool:
+    """Say whether the words of a mail system, which say in no known way that mail did not arrive, give plainly a cause that
+    nothing but a notice gives: mail systems write of spam, locked accounts and maintenance in other mail as well."""
+    cause = strongest(phrases(), flatten(words[:_OPENING])[0], ("5",), above=_PLAIN - 1)
+    return cause is not None and cause.reason in _TELLING
 
 
 def _shows_something(mail: Mail, words: str) -> bool:
