@@ -140,6 +140,12 @@ def all_streams(connection: Connection) -> dict[tuple[int, str], Stream]:
     }
 
 
+def stream_names(connection: Connection, account_id: int) -> list[str]:
+    """Return the names of an account's streams, sorted."""
+    found = connection.execute(select(streams.c.name).where(streams.c.account_id == account_id))
+    return sorted(found.scalars())
+
+
 # ---- keys ----------------------------------------------------------------------------------------------------------
 
 

@@ -117,9 +117,8 @@ def strongest(table: Table, flat: str, context: Iterable[str], *, above: int = 0
         return None
     allowed = table.always
     for name in context:
-        if name in table.by_context:
-            allowed |= table.by_context[name]
-    found &= allowed & ~without if without else allowed
+        allowed |= table.by_context.get(name, 0)
+    found &= allowed & ~without
     padded = f" {flat} "
     while found:
         first = found & -found

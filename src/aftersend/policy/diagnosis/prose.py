@@ -31,32 +31,8 @@ _LEADING = re.compile(
     rf"({ADDRESS})"
 )
 """An address at the beginning of a line, with a label before it or none."""
-_NAMING = frozenset(
-    [
-        "to",
-        "for",
-        "recipient",
-        "user",
-        "address",
-        "addressee",
-        "with",
-        "mailbox",
-        "an",
-        "para",
-        "à",
-        "a",
-        "von",
-        "aan",
-        "til",
-        "of",
-        "at",
-        "party",
-        "destinatario",
-    ]
-)
-"""Words behind which a sentence names an address."""
 _BEFORE = 100
-"""Characters before an address within which such a word is looked for."""
+"""Characters before an address within which the word is looked for by which a sentence names it."""
 _LAST_WORD = re.compile(r"\w{1,20}\Z")
 _LOCAL_PART = re.compile(_LOCAL)
 _RCPT = re.compile(rf"(?i:RCPT TO:)[ ]?<?({ADDRESS})?")
@@ -97,6 +73,12 @@ def _cut() -> re.Pattern[str]:
 def _other_label() -> re.Pattern[str]:
     """Return what stands before an address that is not a recipient's."""
     return re.compile(rf"\b(?:{any_of(uses('signs.tsv', '|')['label'])}|x-[a-z-]+)$")
+
+
+@cache
+def _naming() -> frozenset[str]:
+    """Return the words behind which a sentence names a recipient."""
+    return frozenset(uses("signs.tsv", "|")["naming"])
 
 
 @cache
@@ -174,7 +156,7 @@ def _is_named(before: str) -> bool:
     before = before.rstrip("<\"'([")
     said = before.rstrip(" \t\n:")
     word = _LAST_WORD.search(said, max(0, len(said) - 21)) if len(said) < len(before) else None
-    return word is not None and word[0].lower() in _NAMING
+    return word is not None and word[0].lower() in _naming()
 
 
 def _places(words: str) -> Iterator[tuple[int, str]]:

@@ -109,7 +109,7 @@ def _gathered(
         "chart": _by_day(days),
         "rows": rows,
         "next": onward,
-        "streams": sorted(name for of, name in accounts.all_streams(connection) if of == account_id),
+        "streams": accounts.stream_names(connection, account_id),
         "beside": _sides(connection, account_id, words, now) if is_whole else None,
     }  # fmt: skip
 

@@ -90,7 +90,7 @@ def _gathered(
         ],
         "bounced": sum(came_back.values()),
         "waiting": [row for row in verbs.summary(connection, account_id) if row["deliveries"]],
-        "streams": sorted(name for of, name in accounts.all_streams(connection) if of == account_id),
+        "streams": accounts.stream_names(connection, account_id),
         "since": since,
     }  # fmt: skip
 

@@ -35,13 +35,8 @@ async def show(visit: Visit, wrong: str = "", made: dict[str, Any] | None = None
         chosen={value for name, value in typed if name == "event"},
         at={value for name, value in typed if name == "stream"},
         common=[kind for kind in COMMON if kind in TYPES],
-        streams=await _streams(visit),
+        streams=await visit.desk.store.ask(accounts.stream_names, visit.account_id),
     )
-
-
-async def _streams(visit: Visit) -> list[str]:
-    streams = await visit.desk.store.ask(accounts.all_streams)
-    return sorted(name for of, name in streams if of == visit.account_id)
 
 
 def _wanted(visit: Visit) -> dict[str, Any]:
@@ -89,7 +84,7 @@ async def one(visit: Visit, secret: str = "", wrong: str = "") -> Answer:
         chosen=chosen,
         at={value for name, value in fields if name == "stream"} if wrong else set(hook["streams"]),
         kinds=[kind for kind in COMMON if kind in TYPES] + sorted(set(hook["events"]) - set(COMMON)),
-        streams=await _streams(visit),
+        streams=await visit.desk.store.ask(accounts.stream_names, visit.account_id),
         attempts=(await webhooks.attempts(limited)).content["data"],
         given_up=(await webhooks.not_taken(limited)).content["data"],
         waiting=(await webhooks.not_taken(visit.to_api(query=[("state", "waiting"), ("limit", "20")]))).content["data"],

@@ -17,7 +17,7 @@ from aftersend.clock import MILLISECOND
 from aftersend.errors import AftersendError, BadField
 from aftersend.reports import log as email_log
 from aftersend.reports import search
-from aftersend.store import deliveries, searches
+from aftersend.store import accounts, deliveries, searches
 from aftersend.store.connection import Connection
 from aftersend.store.deliveries import Filter
 from aftersend.web.calls import Answer
@@ -96,7 +96,7 @@ async def show(visit: Visit) -> Answer:
         )
     except AftersendError as error:
         wrong = error.detail
-    streams = await desk.store.ask(_streams, visit.account_id)
+    streams = await desk.store.ask(accounts.stream_names, visit.account_id)
     rows = found.rows
     has_older = bool(rows) and (found.has_more or "before" in cursors)
     has_newer = bool(rows) and ("after" in cursors or ("before" in cursors and found.has_more))
@@ -133,12 +133,6 @@ def _further(words: Words, found: email_log.Page, cursors: dict[str, str]) -> di
     word = "before" if "before" in cursors else "after"
     until = ids.created_us(ids.read("dlv", found.reached))
     return {"place": _place([*words, (word, found.reached)]), "until": until, "is_back": word == "before"}
-
-
-def _streams(connection: Connection, account_id: int) -> list[str]:
-    from aftersend.store import accounts
-
-    return sorted(name for of, name in accounts.all_streams(connection) if of == account_id)
 
 
 def _place(words: Sequence[tuple[str, str]]) -> str:

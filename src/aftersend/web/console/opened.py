@@ -42,11 +42,11 @@ async def show(visit: Visit) -> Answer:
         query = _query("30d", "")
         told, sides, hours = await _gathered(visit, query, shown)
         wrong = said_of(error)
-    streams = await visit.desk.store.ask(accounts.all_streams)
+    streams = await visit.desk.store.ask(accounts.stream_names, visit.account_id)
     hours, zone = in_zone(hours, visit.zone, visit.desk.clock())
     return visit.show(
         "reading.html", 422 if wrong else 200, told=told, sides=sides, hours=hours, chart=_by_hour(hours, zone), zone=zone, since=since,
-        stream=stream, periods=PERIODS, streams=sorted(name for of, name in streams if of == visit.account_id),
+        stream=stream, periods=PERIODS, streams=streams,
         who=WHO, meaning_of=reading.MEANING, wrong=wrong, picture=interval(told), query=urlencode(query),
     )  # fmt: skip
 

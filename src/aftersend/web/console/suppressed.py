@@ -23,7 +23,7 @@ async def show(visit: Visit, wrong: str = "") -> Answer:
     if visit.method == "POST":
         asked = {}
     found = (await administration.list_suppressions(visit.to_api(query=list(asked.items())))).content
-    streams = await visit.desk.store.ask(accounts.all_streams)
+    streams = await visit.desk.store.ask(accounts.stream_names, visit.account_id)
     return visit.show(
         "suppressions.html",
         422 if wrong else 200,
@@ -31,7 +31,7 @@ async def show(visit: Visit, wrong: str = "") -> Answer:
         onward=onward("/suppressions", found, asked),
         asked={name: asked.get(name, "") for name in _WORDS},
         causes=CAUSES,
-        streams=sorted(name for of, name in streams if of == visit.account_id),
+        streams=streams,
         wrong=wrong,
         typed=visit.form() if wrong else {},
     )
